@@ -1,0 +1,105 @@
+# Every task of the project, for people and for CI alike. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# T is how long each fuzz target runs, PKG which packages a Go test run covers.
+T ?= 30s
+PKG ?= ./...
+# NAME names what `make schema` writes.
+NAME ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+BIN := dist/holdall
+
+# The stages of a full check, cheapest first so that a mistake shows early.
+TEST_STAGES := deps check-fmt check-mod check-generated check-docs vet test-go check-web e2e e2e-browser e2e-container
+CI_STAGES := $(TEST_STAGES)
+
+##@ Work
+
+.PHONY: help
+help: ## list these targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## run the app with demo data on http://127.0.0.1:8090
+	go run . serve --demo
+
+.PHONY: build
+build: ## build the static binary dist/holdall
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) .
+
+.PHONY: generate
+generate: ## write the generated Go code
+	go generate ./...
+
+.PHONY: fmt
+fmt: ## format the Go code
+	gofmt -w $$(scripts/gofiles.sh)
+
+.PHONY: clean
+clean: ## remove what a build or a test run left in the tree
+	rm -rf dist .cache e2e/node_modules web/node_modules
+
+##@ Test
+
+.PHONY: test
+test: ## install what the tests need and run every test
+	@scripts/stages.sh $(TEST_STAGES)
+
+.PHONY: ci
+ci: ## what CI runs
+	@scripts/stages.sh $(CI_STAGES)
+
+.PHONY: deps
+deps: ## install what the tests need (Debian packages, npm and Go modules)
+	@scripts/deps.sh
+
+.PHONY: test-go
+test-go: ## run the Go tests with the race detector (PKG=./plugins/schema for some)
+	go test -race -shuffle=on $(PKG)
+
+.PHONY: test-short
+test-short: ## run the Go tests without the race detector and without the slow ones
+	go test -short $(PKG)
+
+.PHONY: vet
+vet: ## run go vet
+	go vet ./...
+
+.PHONY: check-fmt
+check-fmt: ## fail on Go code that gofmt would change
+	@scripts/check-fmt.sh
+
+.PHONY: check-mod
+check-mod: ## fail when go.mod or go.sum is not tidy
+	go mod tidy -diff
+
+.PHONY: check-generated
+check-generated: ## fail when generated Go code is not current
+	@scripts/check-generated.sh
+
+.PHONY: check-docs
+check-docs: ## fail when docs/config.md is not current
+	@scripts/check-docs.sh
+
+.PHONY: check-web
+check-web: ## type-check and build the web app, fail when pb_public is not current
+	@scripts/check-web.sh
+
+.PHONY: e2e
+e2e: build ## run the official SDK against the real binary, in Node
+	@scripts/e2e.sh node
+
+.PHONY: e2e-browser
+e2e-browser: build ## run the web app in headless Chromium
+	@scripts/e2e.sh browser
+
+.PHONY: e2e-container
+e2e-container: ## build the container image for real, run it, restart it
+	@scripts/e2e.sh container

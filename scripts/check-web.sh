@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Type-checks and builds the web app, and fails when pb_public differs from
+# what its source builds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [[ ! -f web/package.json ]]; then
+	echo "no web app yet"
+	exit 0
+fi
+npm run check --prefix web --if-present
+scripts/unchanged.sh pb_public 'run npm run build --prefix web and commit the result' \
+	npm run build --prefix web

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs one of the end-to-end suites against dist/holdall.
+#
+#   scripts/e2e.sh node|browser|container
+set -euo pipefail
+cd "$(dirname "$0")/../e2e"
+suite=$1
+
+case $suite in
+node)
+	mapfile -t files < <(find . -maxdepth 1 -name '*.test.mjs' | sort)
+	;;
+browser | container)
+	mapfile -t files < <(find "./$suite" -name '*.test.mjs' -o -name '*.spec.mjs' 2>/dev/null | sort)
+	;;
+*)
+	echo "unknown suite $suite" >&2
+	exit 2
+	;;
+esac
+
+if ((${#files[@]} == 0)); then
+	echo "no $suite tests yet"
+	exit 0
+fi
+node --test --test-reporter=spec "${files[@]}"
