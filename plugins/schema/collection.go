@@ -25,6 +25,11 @@ type Collection struct {
 	// after the rename has been applied.
 	Was string
 
+	// Singular is what one record is called, in the form of Name ("work_order").
+	// It names the generated record type, and defaults to the English singular of
+	// Name. Nothing in the database depends on it.
+	Singular string
+
 	// Rules say who may do what. What is not listed is locked.
 	Rules Rules
 
