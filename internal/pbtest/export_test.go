@@ -1,0 +1,4 @@
+package pbtest
+
+// NoGoroutineLeakWithin is NoGoroutineLeak with another grace period.
+var NoGoroutineLeakWithin = noGoroutineLeakWithin
