@@ -1,25 +1,72 @@
-// Command holdall is the reference field-service backend.
+// Command holdall is a field-service backend on PocketBase: the reference app
+// in collections and hooks, with every plugin switched on.
+//
+//	holdall serve --demo
 package main
 
 import (
-	"log"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/pocketbase/pocketbase"
+	"github.com/pocketbase/pocketbase/cmd"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/plugins/schema"
 )
 
+// version is what --version prints. Release builds set it with -ldflags.
+var version = "dev"
+
 func main() {
-	app := pocketbase.New()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(exitCode(os.Stderr, run(os.Args[1:], os.Environ(), signals)))
+}
+
+// run is the program without the process around it.
+func run(args, environ []string, signals <-chan os.Signal) error {
+	cfg, err := loadConfig(args, environ)
+	if err != nil {
+		if !wantsHelp(args) {
+			return usageError{err}
+		}
+		// help is no use to anybody if it waits for a valid configuration
+		cfg, _ = loadConfig(nil, nil)
+	}
+
+	encryptionEnv, err := exportEncryptionKey(cfg.encryptionKey)
+	if err != nil {
+		return err
+	}
+	app := pocketbase.NewWithConfig(pocketbase.Config{
+		DefaultDev:           cfg.dev,
+		DefaultDataDir:       cfg.dir,
+		DefaultEncryptionEnv: encryptionEnv,
+		DefaultQueryTimeout:  cfg.queryTimeout,
+	})
+	app.RootCmd.Short = "A field-service backend on PocketBase"
+	app.RootCmd.Version = version
+	if err := build(app, cfg); err != nil {
+		return err
+	}
+	app.RootCmd.AddCommand(
+		serveCommand(app, cfg),
+		cmd.NewSuperuserCommand(app),
+	)
+	return execute(app, signals)
+}
+
+// build wires every feature. It takes the interface so that tests can pass an
+// app of their own.
+func build(app core.App, cfg config) error {
 	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
 		if err := schema.Apply(e.App, collections.All()); err != nil {
 			return err
 		}
 		return e.Next()
 	})
-	if err := app.Start(); err != nil {
-		log.Fatal(err)
-	}
+	return nil
 }

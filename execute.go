@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pocketbase/pocketbase"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitFailed      = 1
+	exitUsage       = 2   // the command line or the configuration is wrong: trying again is no use
+	exitInterrupted = 130 // as a shell reports a program that was stopped by Ctrl-C
+)
+
+// usageError is a mistake of whoever typed the command or wrote the configuration.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errInterrupted is returned when a signal ended a command other than serve.
+var errInterrupted = errors.New("interrupted")
+
+// interruptGrace is how long an interrupted command may take to return before
+// the database is closed under it.
+const interruptGrace = 3 * time.Second
+
+// exitCode reports err, one line a problem, and returns the code to exit with.
+func exitCode(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			fmt.Fprintln(stderr, "holdall:", line)
+		}
+	}
+	if errors.Is(err, errInterrupted) {
+		return exitInterrupted
+	}
+	if usage := (usageError{}); errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// execute runs the command line and returns its error. It stands in for
+// [pocketbase.PocketBase.Execute], which opens the database before it looks at
+// the flags and drops the errors of commands.
+func execute(app *pocketbase.PocketBase, signals <-chan os.Signal) error {
+	r := &runner{app: app}
+	r.prepare(app.RootCmd)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- app.RootCmd.ExecuteContext(ctx) }()
+
+	var err error
+	select {
+	case err = <-done:
+	case <-signals:
+		if !r.serving.Load() {
+			cancel()
+			select {
+			case err = <-done:
+			case <-time.After(interruptGrace):
+			}
+			err = errors.Join(errInterrupted, err)
+		}
+	}
+	return errors.Join(err, r.terminate())
+}
+
+// runner keeps what execute learns while a command runs.
+type runner struct {
+	app     *pocketbase.PocketBase
+	serving atomic.Bool
+}
+
+// terminate lets the app and its plugins clean up, and closes the databases.
+func (r *runner) terminate() error {
+	if !r.app.IsBootstrapped() {
+		return nil
+	}
+	event := new(core.TerminateEvent)
+	event.App = r.app
+	return r.app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error {
+		return e.App.ResetBootstrapState()
+	})
+}
+
+// parserNoise is what the flag parser adds about its own workings.
+var parserNoise = regexp.MustCompile(`: strconv\.\w+: parsing .*$`)
+
+// prepare makes root and the commands below it report their mistakes as errors
+// instead of printing help and succeeding, and bootstraps the app before they
+// run.
+func (r *runner) prepare(root *cobra.Command) {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.FParseErrWhitelist = cobra.FParseErrWhitelist{}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		message := parserNoise.ReplaceAllString(err.Error(), "")
+		return usageError{fmt.Errorf("%s (see %s --help)", message, c.CommandPath())}
+	})
+	r.prepareTree(root)
+}
+
+func (r *runner) prepareTree(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		r.prepareTree(sub)
+	}
+	if !c.Runnable() {
+		c.Args = cobra.ArbitraryArgs // checked here, with one message for every level
+		c.RunE = runGroup
+		c.SuggestionsMinimumDistance = 2
+		return
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
+			}
+			return nil
+		}
+	}
+	run := c.RunE
+	if run == nil {
+		plain := c.Run
+		run = func(c *cobra.Command, args []string) error { plain(c, args); return nil }
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if !withoutDatabase[c.Name()] {
+			if err := r.app.Bootstrap(); err != nil {
+				return fmt.Errorf("open the data directory %s: %w", r.app.DataDir(), err)
+			}
+		}
+		r.serving.Store(c.Name() == "serve")
+		return run(c, args)
+	}
+}
+
+// withoutDatabase names the commands that work without opening the database:
+// health runs beside a server that has it open.
+var withoutDatabase = map[string]bool{"config": true, "health": true}
+
+// runGroup is what a command does that only holds others.
+func runGroup(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	message := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		message += ", did you mean " + strings.Join(near, " or ") + "?"
+	} else {
+		message += fmt.Sprintf(" (see %s --help)", c.CommandPath())
+	}
+	return usageError{errors.New(message)}
+}
+
+// wantsHelp reports whether the command line asks for nothing but help or the version.
+func wantsHelp(args []string) bool {
+	return len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool {
+		return slices.Contains([]string{"-h", "--help", "-v", "--version"}, arg)
+	})
+}
