@@ -12,7 +12,7 @@ import (
 // Memberships is the name of the collection of [Membership] records.
 const Memberships = "memberships"
 
-// Names of the fields of a [Membership].
+// Names of the fields of [Membership] records.
 const (
 	MembershipFieldID           = "id"
 	MembershipFieldOrganization = "organization"
@@ -22,7 +22,7 @@ const (
 	MembershipFieldUpdated      = "updated"
 )
 
-// Values of the role field of a [Membership].
+// Values of the role field of [Membership] records.
 const (
 	MembershipRoleOwner      = "owner"
 	MembershipRoleDispatcher = "dispatcher"
@@ -58,7 +58,7 @@ func FindMembershipById(app core.App, id string) (*Membership, error) {
 	return MembershipOf(record), nil
 }
 
-// Organization is the organization field: id of a organizations record, required.
+// Organization is the organization field: id of a record of organizations, required.
 func (r *Membership) Organization() string {
 	return r.GetString(MembershipFieldOrganization)
 }
@@ -77,7 +77,7 @@ func (r *Membership) ExpandedOrganization() *Organization {
 	return OrganizationOf(record)
 }
 
-// User is the user field: id of a users record, required.
+// User is the user field: id of a record of users, required.
 func (r *Membership) User() string {
 	return r.GetString(MembershipFieldUser)
 }
@@ -96,7 +96,7 @@ func (r *Membership) ExpandedUser() *User {
 	return UserOf(record)
 }
 
-// Role is the role field: one of the values, required.
+// Role is the role field: one of the MembershipRole values, required.
 func (r *Membership) Role() string {
 	return r.GetString(MembershipFieldRole)
 }

@@ -12,7 +12,7 @@ import (
 // Notes is the name of the collection of [Note] records.
 const Notes = "notes"
 
-// Names of the fields of a [Note].
+// Names of the fields of [Note] records.
 const (
 	NoteFieldID        = "id"
 	NoteFieldWorkOrder = "work_order"
@@ -50,7 +50,7 @@ func FindNoteById(app core.App, id string) (*Note, error) {
 	return NoteOf(record), nil
 }
 
-// WorkOrder is the work_order field: id of a work_orders record, required.
+// WorkOrder is the work_order field: id of a record of work_orders, required.
 func (r *Note) WorkOrder() string {
 	return r.GetString(NoteFieldWorkOrder)
 }
@@ -69,7 +69,7 @@ func (r *Note) ExpandedWorkOrder() *WorkOrder {
 	return WorkOrderOf(record)
 }
 
-// Author is the author field: id of a users record, required.
+// Author is the author field: id of a record of users, required.
 func (r *Note) Author() string {
 	return r.GetString(NoteFieldAuthor)
 }

@@ -12,7 +12,7 @@ import (
 // Organizations is the name of the collection of [Organization] records.
 const Organizations = "organizations"
 
-// Names of the fields of a [Organization].
+// Names of the fields of [Organization] records.
 const (
 	OrganizationFieldID            = "id"
 	OrganizationFieldName          = "name"

@@ -12,7 +12,7 @@ import (
 // Photos is the name of the collection of [Photo] records.
 const Photos = "photos"
 
-// Names of the fields of a [Photo].
+// Names of the fields of [Photo] records.
 const (
 	PhotoFieldID        = "id"
 	PhotoFieldWorkOrder = "work_order"
@@ -53,7 +53,7 @@ func FindPhotoById(app core.App, id string) (*Photo, error) {
 	return PhotoOf(record), nil
 }
 
-// WorkOrder is the work_order field: id of a work_orders record, required.
+// WorkOrder is the work_order field: id of a record of work_orders, required.
 func (r *Photo) WorkOrder() string {
 	return r.GetString(PhotoFieldWorkOrder)
 }
@@ -72,7 +72,7 @@ func (r *Photo) ExpandedWorkOrder() *WorkOrder {
 	return WorkOrderOf(record)
 }
 
-// Author is the author field: id of a users record, required.
+// Author is the author field: id of a record of users, required.
 func (r *Photo) Author() string {
 	return r.GetString(PhotoFieldAuthor)
 }

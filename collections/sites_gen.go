@@ -12,7 +12,7 @@ import (
 // Sites is the name of the collection of [Site] records.
 const Sites = "sites"
 
-// Names of the fields of a [Site].
+// Names of the fields of [Site] records.
 const (
 	SiteFieldID           = "id"
 	SiteFieldOrganization = "organization"
@@ -52,7 +52,7 @@ func FindSiteById(app core.App, id string) (*Site, error) {
 	return SiteOf(record), nil
 }
 
-// Organization is the organization field: id of a organizations record, required.
+// Organization is the organization field: id of a record of organizations, required.
 func (r *Site) Organization() string {
 	return r.GetString(SiteFieldOrganization)
 }

@@ -12,7 +12,7 @@ import (
 // Users is the name of the collection of [User] records.
 const Users = "users"
 
-// Names of the fields of a [User].
+// Names of the fields of [User] records.
 const (
 	UserFieldID              = "id"
 	UserFieldPassword        = "password"

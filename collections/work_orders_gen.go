@@ -12,7 +12,7 @@ import (
 // WorkOrders is the name of the collection of [WorkOrder] records.
 const WorkOrders = "work_orders"
 
-// Names of the fields of a [WorkOrder].
+// Names of the fields of [WorkOrder] records.
 const (
 	WorkOrderFieldID             = "id"
 	WorkOrderFieldOrganization   = "organization"
@@ -36,7 +36,7 @@ const (
 	WorkOrderFieldUpdated        = "updated"
 )
 
-// Values of the status field of a [WorkOrder].
+// Values of the status field of [WorkOrder] records.
 const (
 	WorkOrderStatusDraft     = "draft"
 	WorkOrderStatusScheduled = "scheduled"
@@ -46,7 +46,7 @@ const (
 	WorkOrderStatusCancelled = "cancelled"
 )
 
-// Values of the priority field of a [WorkOrder].
+// Values of the priority field of [WorkOrder] records.
 const (
 	WorkOrderPriorityLow    = "low"
 	WorkOrderPriorityNormal = "normal"
@@ -82,7 +82,7 @@ func FindWorkOrderById(app core.App, id string) (*WorkOrder, error) {
 	return WorkOrderOf(record), nil
 }
 
-// Organization is the organization field: id of a organizations record, required.
+// Organization is the organization field: id of a record of organizations, required.
 func (r *WorkOrder) Organization() string {
 	return r.GetString(WorkOrderFieldOrganization)
 }
@@ -101,7 +101,7 @@ func (r *WorkOrder) ExpandedOrganization() *Organization {
 	return OrganizationOf(record)
 }
 
-// Site is the site field: id of a sites record, required.
+// Site is the site field: id of a record of sites, required.
 func (r *WorkOrder) Site() string {
 	return r.GetString(WorkOrderFieldSite)
 }
@@ -150,7 +150,7 @@ func (r *WorkOrder) SetDescription(value string) {
 	r.Set(WorkOrderFieldDescription, value)
 }
 
-// Status is the status field: one of the values, required.
+// Status is the status field: one of the WorkOrderStatus values, required.
 func (r *WorkOrder) Status() string {
 	return r.GetString(WorkOrderFieldStatus)
 }
@@ -160,7 +160,7 @@ func (r *WorkOrder) SetStatus(value string) {
 	r.Set(WorkOrderFieldStatus, value)
 }
 
-// Priority is the priority field: one of the values, required.
+// Priority is the priority field: one of the WorkOrderPriority values, required.
 func (r *WorkOrder) Priority() string {
 	return r.GetString(WorkOrderFieldPriority)
 }
@@ -170,7 +170,7 @@ func (r *WorkOrder) SetPriority(value string) {
 	r.Set(WorkOrderFieldPriority, value)
 }
 
-// Assignee is the assignee field: id of a users record.
+// Assignee is the assignee field: id of a record of users.
 func (r *WorkOrder) Assignee() string {
 	return r.GetString(WorkOrderFieldAssignee)
 }

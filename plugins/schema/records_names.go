@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,6 +65,9 @@ func recordTypes(definitions []Collection, declared map[string]string) ([]*recor
 		if err != nil {
 			return nil, err
 		}
+		if err := validNames(collection); err != nil {
+			return nil, err
+		}
 		t := &recordType{collection: collection, typeNames: typeNames}
 		t.constant, t.typeName = collectionNames(d.Name, d.Singular)
 		typeNames[d.Name] = t.typeName
@@ -72,11 +76,30 @@ func recordTypes(definitions []Collection, declared map[string]string) ([]*recor
 		}
 		types = append(types, t)
 	}
+	if err := deriveViewFields(types, definitions); err != nil {
+		return nil, err
+	}
 	for _, t := range types {
 		t.nameFields(&names)
 	}
 	return types, errors.Join(names.problems...)
 }
+
+// validNames refuses what PocketBase would refuse too, before it gets into a
+// file name or a comment.
+func validNames(c *core.Collection) error {
+	if !plainName.MatchString(c.Name) {
+		return fmt.Errorf("the collection name %q has other characters than letters, digits and _", c.Name)
+	}
+	for _, f := range c.Fields {
+		if !plainName.MatchString(f.GetName()) {
+			return fmt.Errorf("collection %s: the field name %q has other characters than letters, digits and _", c.Name, f.GetName())
+		}
+	}
+	return nil
+}
+
+var plainName = regexp.MustCompile(`^\w+$`)
 
 // packageNames are the names that a package declares, with what declares them.
 type packageNames struct {
@@ -114,7 +137,7 @@ func (t *recordType) nameFields(names *packageNames) {
 	for _, f := range t.collection.Fields {
 		field := recordField{Field: f}
 		var ident string
-		field.constant, ident = constant(t.typeName+"Field", "Field", f.GetName())
+		field.constant, ident = constant(t.typeName+"Field", "Unnamed", f.GetName())
 		if !hasRecordAccessor(t.collection, f.GetName()) {
 			field.method = methodName(ident, methods)
 		}

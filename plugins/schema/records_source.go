@@ -43,7 +43,7 @@ func (t *recordType) writeConstants(w printer) {
 	w("\n// %s is the name of the collection of [%s] records.\n", t.constant, t.typeName)
 	w("const %s = %q\n", t.constant, t.collection.Name)
 
-	w("\n// Names of the fields of a [%s].\nconst (\n", t.typeName)
+	w("\n// Names of the fields of [%s] records.\nconst (\n", t.typeName)
 	for _, f := range t.fields {
 		w("%s = %q\n", f.constant, f.GetName())
 	}
@@ -53,7 +53,7 @@ func (t *recordType) writeConstants(w printer) {
 		if len(f.values) == 0 {
 			continue
 		}
-		w("\n// Values of the %s field of a [%s].\nconst (\n", f.GetName(), t.typeName)
+		w("\n// Values of the %s field of [%s] records.\nconst (\n", f.GetName(), t.typeName)
 		for _, v := range f.values {
 			w("%s = %q\n", v.constant, v.value)
 		}
@@ -141,7 +141,7 @@ func accessorOf(field core.Field) accessor {
 func (t *recordType) writeAccessors(w printer, f recordField) {
 	a := accessorOf(f.Field)
 	if a.result != "" {
-		w("\n// %s is the %s field: %s.\n", f.method, f.GetName(), describe(f.Field))
+		w("\n// %s is the %s field: %s.\n", f.method, f.GetName(), t.describe(f))
 		w("func (r *%s) %s() %s {\n", t.typeName, f.method, a.result)
 		if a.get == "" {
 			w("value, _ := r.Get(%s).(%s)\nreturn value\n}\n", f.constant, a.result)
@@ -193,10 +193,10 @@ func (t *recordType) writeExpanded(w printer, f recordField, relation *core.Rela
 }
 
 // describe says what a field holds and what limits it has, for a doc comment.
-func describe(field core.Field) string {
+func (t *recordType) describe(field recordField) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	switch f := field.(type) {
+	switch f := field.Field.(type) {
 	case *core.TextField:
 		add("text")
 		describeRange(add, f.Min, f.Max, "characters")
@@ -225,16 +225,17 @@ func describe(field core.Field) string {
 	case *core.AutodateField:
 		add("%s", describeAutodate(f))
 	case *core.SelectField:
+		values := t.typeName + strings.TrimPrefix(field.constant, t.typeName+"Field")
 		if f.IsMultiple() {
-			add("up to %d of the values", f.MaxSelect)
+			add("up to %d of the %s values", f.MaxSelect, values)
 		} else {
-			add("one of the values")
+			add("one of the %s values", values)
 		}
 	case *core.RelationField:
 		if f.IsMultiple() {
-			add("ids of up to %d %s records", f.MaxSelect, f.CollectionId)
+			add("ids of up to %d records of %s", f.MaxSelect, f.CollectionId)
 		} else {
-			add("id of a %s record", f.CollectionId)
+			add("id of a record of %s", f.CollectionId)
 		}
 	case *core.FileField:
 		if f.IsMultiple() {
@@ -252,7 +253,7 @@ func describe(field core.Field) string {
 	default:
 		add("%s", f.Type())
 	}
-	if isRequired(field) {
+	if isRequired(field.Field) {
 		add("required")
 	}
 	if field.GetHidden() {
