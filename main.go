@@ -12,9 +12,9 @@ import (
 	"github.com/pocketbase/pocketbase"
 	"github.com/pocketbase/pocketbase/cmd"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/plugins/migratecmd"
 
-	"github.com/holdall-go/holdall/collections"
-	"github.com/holdall-go/holdall/plugins/schema"
+	_ "github.com/holdall-go/holdall/pb_migrations"
 )
 
 // version is what --version prints. Release builds set it with -ldflags.
@@ -52,21 +52,13 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	if err := build(app, cfg); err != nil {
 		return err
 	}
-	app.RootCmd.AddCommand(
-		serveCommand(app, cfg),
-		cmd.NewSuperuserCommand(app),
-	)
+	app.RootCmd.AddCommand(serveCommand(app, cfg), cmd.NewSuperuserCommand(app))
+	migratecmd.MustRegister(app, app.RootCmd, migratecmd.Config{Dir: "pb_migrations"})
 	return execute(app, signals)
 }
 
 // build wires every feature. It takes the interface so that tests can pass an
 // app of their own.
 func build(app core.App, cfg config) error {
-	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
-		if err := schema.Apply(e.App, collections.All()); err != nil {
-			return err
-		}
-		return e.Next()
-	})
 	return nil
 }
