@@ -39,8 +39,8 @@ generate: ## write the generated Go code
 	go generate ./...
 
 .PHONY: fmt
-fmt: ## format the Go code
-	gofmt -w $$(scripts/gofiles.sh)
+fmt: ## format the Go code and order its imports
+	@"$$(scripts/tools.sh golangci-lint)" fmt
 
 .PHONY: clean
 clean: ## remove what a build or a test run left in the tree
@@ -103,3 +103,22 @@ e2e-browser: build ## run the web app in headless Chromium
 .PHONY: e2e-container
 e2e-container: ## build the container image for real, run it, restart it
 	@scripts/e2e.sh container
+
+##@ Check
+
+.PHONY: lint
+lint: ## run golangci-lint on the Go code and shellcheck on the scripts
+	@"$$(scripts/tools.sh golangci-lint)" run ./...
+	@shellcheck scripts/*.sh .ci/run
+
+.PHONY: vulncheck
+vulncheck: ## scan for known vulnerabilities that the code reaches (LIVE=1: ask the live database)
+	@scripts/vulncheck.sh
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for T=30s each (PKG=./hooks for some)
+	@T=$(T) scripts/fuzz.sh $(PKG)
+
+.PHONY: bench
+bench: ## compare this app with a bare PocketBase under load
+	go run ./bench

@@ -4,7 +4,7 @@
 #
 #   scripts/stages.sh vet test-go e2e
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 started=$SECONDS
 summary=()
