@@ -1,0 +1,51 @@
+import PocketBase from "pocketbase";
+
+import { Connection } from "../connection.ts";
+import { failureOf } from "../errors.ts";
+
+/** The one SDK client, wired to the connection state that it feeds. */
+export interface Remote {
+  pb: PocketBase;
+  connection: Connection;
+}
+
+export function connect(): Remote {
+  const pb = new PocketBase(new URL(".", document.baseURI).href);
+  // Screens keep only the newest of their own requests; two of them may well
+  // ask for the same at once.
+  pb.autoCancellation(false);
+
+  const connection = new Connection(async () => {
+    try {
+      return (await fetch(pb.buildURL("/api/health"), { cache: "no-store" })).ok;
+    } catch {
+      return false;
+    }
+  });
+  pb.beforeSend = (url, options) => {
+    const send = options.fetch ?? fetch;
+    options.fetch = (input, init) => watched(connection, () => send(input, init));
+    return { url, options };
+  };
+  return { pb, connection };
+}
+
+async function watched(connection: Connection, send: () => Promise<Response>): Promise<Response> {
+  try {
+    const response = await send();
+    connection.reached();
+    return response;
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === "AbortError")) connection.lost();
+    throw error;
+  }
+}
+
+/** Runs a request; what it throws becomes a Failure. */
+export async function ask<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    throw failureOf(error);
+  }
+}

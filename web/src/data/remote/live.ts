@@ -1,0 +1,99 @@
+import type PocketBase from "pocketbase";
+import type { RecordModel } from "pocketbase";
+
+import type { Stop, Watcher } from "../contract.ts";
+import type { ChangeAction } from "../types.ts";
+import type { Remote } from "./client.ts";
+
+/** How long the first read waits for the live connection, so that usually one read is enough. */
+const PATIENCE = 1500;
+const RETRY_AFTER = 3000;
+
+/** Live changes of collections, over the SDK's one realtime connection. */
+export class Live {
+  private readonly pb: PocketBase;
+  private readonly active = new Set<() => void>();
+  private hearsReconnects = false;
+
+  constructor({ pb, connection }: Remote) {
+    this.pb = pb;
+    pb.realtime.onDisconnect = (topics) => {
+      if (topics.length > 0) connection.lost();
+    };
+  }
+
+  /**
+   * Watches records of a collection. The watcher's sync runs once the
+   * subscription stands, and again after every reconnect, since changes in
+   * between were not delivered. Where there is no live connection it runs anyway.
+   */
+  watch<T>(collection: string, query: { filter: string; expand?: string }, watcher: Watcher<T>): Stop {
+    let stopped = false;
+    let synced = false;
+    let unsubscribe: (() => Promise<void>) | undefined;
+    let timer: ReturnType<typeof setTimeout>;
+    const sync = () => {
+      synced = true;
+      if (!stopped) watcher.sync();
+    };
+
+    const subscribe = async () => {
+      try {
+        const end = await this.pb.collection(collection).subscribe<RecordModel>(
+          "*",
+          (event) => {
+            if (!stopped) watcher.changed({ action: event.action as ChangeAction, record: event.record as unknown as T });
+          },
+          { query },
+        );
+        clearTimeout(timer);
+        if (stopped) {
+          void end().catch(ignore);
+          return;
+        }
+        unsubscribe = end;
+        this.active.add(sync);
+        void this.hearReconnects();
+        sync();
+      } catch {
+        if (!stopped) timer = setTimeout(() => void subscribe(), RETRY_AFTER);
+        if (!synced) sync();
+      }
+    };
+
+    timer = setTimeout(() => {
+      if (!synced) sync();
+    }, PATIENCE);
+    void subscribe();
+
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+      this.active.delete(sync);
+      void unsubscribe?.().catch(ignore);
+      unsubscribe = undefined;
+    };
+  }
+
+  /** Closes the connection; the next watch opens one for whoever is signed in then. */
+  close(): void {
+    this.hearsReconnects = false;
+    void this.pb.realtime.unsubscribe().catch(ignore);
+  }
+
+  private async hearReconnects(): Promise<void> {
+    if (this.hearsReconnects) return;
+    this.hearsReconnects = true;
+    try {
+      await this.pb.realtime.subscribe("PB_CONNECT", () => {
+        for (const sync of this.active) sync();
+      });
+    } catch {
+      this.hearsReconnects = false;
+    }
+  }
+}
+
+function ignore(): void {
+  // Ending a subscription on a connection that is already gone needs no answer.
+}

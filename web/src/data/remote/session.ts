@@ -1,0 +1,95 @@
+import type { RecordModel } from "pocketbase";
+
+import type { Session } from "../contract.ts";
+import { Failure } from "../errors.ts";
+import type { Belonging, DemoAccount, InvitationPreview, Membership, Organization, User } from "../types.ts";
+import { ask, type Remote } from "./client.ts";
+import type { Live } from "./live.ts";
+
+export function remoteSession({ pb }: Remote, live: Live): Session {
+  const users = pb.collection("users");
+
+  return {
+    user: () => (pb.authStore.isValid ? (pb.authStore.record as unknown as User) : undefined),
+
+    onChange: (callback) => pb.authStore.onChange(callback),
+
+    async restore() {
+      if (!pb.authStore.isValid) {
+        if (pb.authStore.token) pb.authStore.clear();
+        return;
+      }
+      try {
+        await ask(() => users.authRefresh());
+      } catch (error) {
+        // Without an answer the sign-in is kept: being offline is no reason to lose it.
+        if (error instanceof Failure && !error.transient) pb.authStore.clear();
+      }
+    },
+
+    async signIn(email, password) {
+      live.close();
+      await ask(() => users.authWithPassword(email, password));
+    },
+
+    async signUp({ name, email, password }) {
+      live.close();
+      await ask(async () => {
+        await users.create({ name, email, password, passwordConfirm: password });
+        await users.authWithPassword(email, password);
+      });
+    },
+
+    signOut() {
+      live.close();
+      pb.authStore.clear();
+    },
+
+    async requestPasswordReset(email) {
+      await ask(() => users.requestPasswordReset(email));
+    },
+
+    async demoAccounts() {
+      try {
+        const answer = await pb.send<{ accounts: DemoAccount[] }>("/api/v1/demo", {});
+        return answer.accounts;
+      } catch {
+        return [];
+      }
+    },
+
+    async belongings() {
+      const user = pb.authStore.record?.id ?? "";
+      const rows = await ask(() =>
+        pb.collection("memberships").getFullList<Membership & RecordModel>({
+          filter: pb.filter("user = {:user}", { user }),
+          expand: "organization",
+        }),
+      );
+      return rows.flatMap(belongingOf).sort((a, b) => a.organization.name.localeCompare(b.organization.name));
+    },
+
+    createOrganization: (input) => ask(() => pb.collection("organizations").create<Organization>(input)),
+
+    previewInvitation: (token) =>
+      ask(() => pb.send<InvitationPreview>("/api/v1/invitations/preview", { method: "POST", body: { token } })),
+
+    async acceptInvitation(token, account) {
+      const body = account
+        ? { token, name: account.name, password: account.password, passwordConfirm: account.password }
+        : { token };
+      const answer = await ask(() =>
+        pb.send<{ token?: string; record?: RecordModel }>("/api/v1/invitations/accept", { method: "POST", body }),
+      );
+      if (answer.token && answer.record) {
+        live.close();
+        pb.authStore.save(answer.token, answer.record);
+      }
+    },
+  };
+}
+
+function belongingOf(row: Membership): Belonging[] {
+  const organization = row.expand?.organization;
+  return organization ? [{ id: row.id, role: row.role, organization }] : [];
+}

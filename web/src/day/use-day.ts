@@ -1,0 +1,30 @@
+import { useEffect } from "preact/hooks";
+
+import { useData } from "../data/context.ts";
+import type { Organization, WorkOrder } from "../data/types.ts";
+import { useLiveList, type LiveList } from "../ui/list.ts";
+
+const DAY = 24 * 3600_000;
+
+/** The technician's orders, live. */
+export function useDay(organization: Organization, user: string): LiveList<WorkOrder> {
+  const { orders } = useData();
+  const list = useLiveList<WorkOrder>(
+    () => orders.assignedTo(organization.id, user, new Date(Date.now() - DAY)),
+    (watcher) => orders.watchOrganization(organization.id, watcher),
+    [organization.id, user],
+  );
+
+  // Nothing is said of an order that is given to somebody else, so the list
+  // is read again whenever the technician takes the phone out.
+  const { reload } = list;
+  useEffect(() => {
+    const listener = () => {
+      if (document.visibilityState === "visible") reload();
+    };
+    document.addEventListener("visibilitychange", listener);
+    return () => document.removeEventListener("visibilitychange", listener);
+  }, [reload]);
+
+  return { ...list, rows: list.rows?.filter((order) => order.assignee === user) };
+}

@@ -1,0 +1,31 @@
+import type { BoardFilter, Priority } from "../data/types.ts";
+import { PRIORITIES } from "./status.ts";
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/** The filter that an address names; whatever does not belong there is ignored. */
+export function filterOf(query: URLSearchParams): BoardFilter {
+  const priority = query.get("priority") ?? "";
+  return {
+    q: (query.get("q") ?? "").slice(0, 200),
+    assignee: query.get("assignee") ?? "",
+    priority: (PRIORITIES as readonly string[]).includes(priority) ? (priority as Priority) : "",
+    from: dayIn(query.get("from")),
+    to: dayIn(query.get("to")),
+  };
+}
+
+/** The set parts of a filter, as an address's query. */
+export function queryOf(filter: BoardFilter): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) if (value) query.set(name, value);
+  return query;
+}
+
+export function isFiltered(filter: BoardFilter): boolean {
+  return Object.values(filter).some((value) => value !== "");
+}
+
+function dayIn(text: string | null): string {
+  return text && DAY.test(text) ? text : "";
+}

@@ -1,0 +1,203 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { useData } from "../data/context.ts";
+import type { Belonging, Person, Status, User, WorkOrder } from "../data/types.ts";
+import { dueState } from "../domain/sla.ts";
+import { STATUS_LABEL, isFinal, isOffice, moveLabel, movesFrom } from "../domain/status.ts";
+import { spanLabel } from "../domain/time.ts";
+import { Confirm } from "../ui/confirm.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { Icon } from "../ui/icon.tsx";
+import { PriorityMark, StatusBadge } from "../ui/marks.tsx";
+import { useNow } from "../ui/now.ts";
+import { Failed, Skeleton } from "../ui/states.tsx";
+import { Checklist } from "./checklist.tsx";
+import { OrderForm } from "./form.tsx";
+import { History } from "./history.tsx";
+import { Notes } from "./notes.tsx";
+import { Photos } from "./photos.tsx";
+import { Signature } from "./signature.tsx";
+import { useOrder, type LiveOrder } from "./use-order.ts";
+
+/** The part of the panel that the user asked for, which gets the focus. */
+export type PanelPart = "assign" | "move";
+
+interface Props {
+  id: string;
+  user: User;
+  belonging: Belonging;
+  people: Person[];
+  part: PanelPart | undefined;
+  onChanged: (order: WorkOrder) => void;
+  onRemoved: () => void;
+  onClose: () => void;
+}
+
+/** Everything about one order, beside the board. */
+export function OrderPanel(props: Props) {
+  const { id, user, belonging, onChanged, onClose } = props;
+  const live = useOrder(id, onChanged);
+  const { order, failure, reload } = live;
+  const { timezone } = belonging.organization;
+  const writable = isOffice(belonging.role);
+  const now = useNow();
+
+  return (
+    <Dialog kind="sheet" title={order ? `#${order.number} ${order.title}` : "Order"} onClose={onClose}>
+      {failure && <Failed failure={failure} onRetry={failure.status === 404 ? undefined : reload} />}
+      {!order && !failure && <Skeleton lines={8} label="Loading the order" />}
+      {order && failure?.status !== 404 && (
+        <>
+          <Actions {...props} live={live} order={order} />
+          <Facts {...props} live={live} order={order} now={now} />
+          {order.description && (
+            <section class="part" aria-labelledby="description-title">
+              <h3 id="description-title">Description</h3>
+              <p class="prose">{order.description}</p>
+            </section>
+          )}
+          <Checklist items={order.checklist ?? []} onCheck={writable && !isFinal(order.status) ? live.check : undefined} />
+          <Photos order={id} user={user} timezone={timezone} writable={writable} />
+          <Signature order={order} writable={writable && order.status === "onSite"} onSigned={live.put} />
+          <Notes order={id} user={user} timezone={timezone} writable={writable} />
+          <History order={order} timezone={timezone} now={now} />
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+type PartProps = Props & { live: LiveOrder; order: WorkOrder };
+
+/** The moves that are open to the user, and editing. */
+function Actions({ user, belonging, people, part, live, order, onRemoved }: PartProps) {
+  const { orders } = useData();
+  const [dialog, setDialog] = useState<"edit" | "remove">();
+  const [first, ...others] = movesFrom(order.status, belonging.role, order.assignee === user.id);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (part === "move") button.current?.focus();
+  }, []);
+  const label = (to: Status) => moveLabel(order.status, to);
+  const removable = belonging.role === "owner" && (order.status === "draft" || order.status === "cancelled");
+
+  return (
+    <div class="panel-actions">
+      <StatusBadge status={order.status} />
+      {first && (
+        <button ref={button} type="button" class="button primary" onClick={() => live.move(first)}>
+          {label(first)}
+          <Icon name="arrowRight" />
+        </button>
+      )}
+      {others.map((to) => (
+        <button key={to} type="button" class={`button${to === "cancelled" ? " subtle-danger" : ""}`} onClick={() => live.move(to)}>
+          {label(to)}
+        </button>
+      ))}
+      {isOffice(belonging.role) && (
+        <button type="button" class="button" onClick={() => setDialog("edit")}>
+          <Icon name="pen" />
+          Edit
+        </button>
+      )}
+      {removable && (
+        <button type="button" class="button subtle-danger" onClick={() => setDialog("remove")}>
+          <Icon name="trash" />
+          Delete
+        </button>
+      )}
+      {dialog === "edit" && (
+        <OrderForm belonging={belonging} people={people} order={order} onSaved={live.put} onClose={() => setDialog(undefined)} />
+      )}
+      {dialog === "remove" && (
+        <Confirm
+          title={`Delete #${order.number}?`}
+          text="Its notes and photos go with it. This cannot be undone."
+          action="Delete"
+          onClose={() => setDialog(undefined)}
+          onConfirm={async () => {
+            await orders.remove(order.id);
+            onRemoved();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Facts({ belonging, people, part, live, order, now }: PartProps & { now: Date }) {
+  const assign = useRef<HTMLSelectElement>(null);
+  useEffect(() => {
+    if (part === "assign") assign.current?.focus();
+  }, []);
+  const site = order.expand?.site;
+  const due = dueState(order, now);
+  const span = spanLabel(order.scheduledStart, order.scheduledEnd, belonging.organization.timezone, now);
+  const technicians = people.filter((person) => person.role === "technician" || person.id === order.assignee);
+  const assignee = people.find((person) => person.id === order.assignee);
+  const assignable = isOffice(belonging.role) && !isFinal(order.status);
+
+  return (
+    <dl class="facts">
+      <div>
+        <dt>
+          <Icon name="user" size={16} />
+          <label for={assignable ? "panel-assignee" : undefined}>Assignee</label>
+        </dt>
+        <dd>
+          {assignable ? (
+            <select
+              ref={assign}
+              id="panel-assignee"
+              class="input compact"
+              value={order.assignee}
+              onChange={(event) => live.assign(event.currentTarget.value)}
+            >
+              <option value="">Unassigned</option>
+              {order.assignee && !assignee && <option value={order.assignee}>Former member</option>}
+              {technicians.map((person) => (
+                <option key={person.id} value={person.id}>
+                  {person.name}
+                </option>
+              ))}
+            </select>
+          ) : (
+            (assignee?.name ?? (order.assignee ? "Former member" : "Unassigned"))
+          )}
+        </dd>
+      </div>
+      <div>
+        <dt>
+          <Icon name="clock" size={16} />
+          Scheduled
+        </dt>
+        <dd>{span || "Not yet"}</dd>
+      </div>
+      <div>
+        <dt>
+          <Icon name="pin" size={16} />
+          Site
+        </dt>
+        <dd>
+          {site?.name ?? "Unknown"}
+          {site?.address && <small>{site.address}</small>}
+          {site?.contact && <small>{site.contact}</small>}
+        </dd>
+      </div>
+      <div>
+        <dt>
+          <Icon name="alert" size={16} />
+          Priority
+        </dt>
+        <dd class="facts-priority">
+          <PriorityMark priority={order.priority} text />
+          {due && <span class={`due due-${due.level}`}>{due.text}</span>}
+        </dd>
+      </div>
+      <span class="visually-hidden" aria-live="polite">
+        {STATUS_LABEL[order.status]}
+      </span>
+    </dl>
+  );
+}

@@ -1,0 +1,164 @@
+import { useState } from "preact/hooks";
+
+import { useData } from "../data/context.ts";
+import { failureOf } from "../data/errors.ts";
+import type { Belonging, Membership, Role, User } from "../data/types.ts";
+import { ROLE_LABEL } from "../domain/status.ts";
+import { Avatar } from "../ui/avatar.tsx";
+import { Confirm } from "../ui/confirm.tsx";
+import { ErrorText, Field, TextField } from "../ui/field.tsx";
+import { useForm } from "../ui/form.ts";
+import { Icon } from "../ui/icon.tsx";
+import { useLiveList } from "../ui/list.ts";
+import { Failed, Skeleton } from "../ui/states.tsx";
+import { useTitle } from "../ui/title.ts";
+import { showToast } from "../ui/toast.tsx";
+import { Export } from "./export.tsx";
+
+const ROLES: Role[] = ["owner", "dispatcher", "technician", "viewer"];
+
+const ROLE_HINT: Record<Role, string> = {
+  owner: "Everything, members and settings included.",
+  dispatcher: "Plans and moves all orders.",
+  technician: "Sees and works on the orders assigned to them.",
+  viewer: "Sees the board, changes nothing.",
+};
+
+interface Props {
+  user: User;
+  belonging: Belonging;
+  /** Called after the user removed themselves. */
+  onLeft: () => void;
+}
+
+export function Members({ user, belonging, onLeft }: Props) {
+  useTitle(`Members · ${belonging.organization.name}`);
+  const { team } = useData();
+  const organization = belonging.organization.id;
+  const members = useLiveList<Membership>(
+    () => team.members(organization),
+    (watcher) => team.watchMembers(organization, watcher),
+    [organization],
+  );
+  const [removing, setRemoving] = useState<Membership>();
+
+  const changeRole = async (member: Membership, role: Role) => {
+    try {
+      await team.changeRole(member.id, role);
+      showToast({ kind: "good", text: `${nameOf(member)} is now ${ROLE_LABEL[role].toLowerCase()}.` });
+    } catch (error) {
+      showToast({ kind: "bad", text: failureOf(error).sentence });
+    }
+    members.reload();
+  };
+
+  return (
+    <div class="page">
+      <header class="page-head">
+        <h1>Members</h1>
+        <Export organization={organization} />
+      </header>
+      <Invite organization={organization} />
+      <section class="panel" aria-labelledby="members-title">
+        <h2 id="members-title">
+          In {belonging.organization.name} {members.rows && <span class="count">{members.rows.length}</span>}
+        </h2>
+        {!members.rows && (members.failure ? <Failed failure={members.failure} onRetry={members.reload} /> : <Skeleton lines={6} />)}
+        <ul class="member-list">
+          {members.rows?.map((member) => (
+            <li key={member.id}>
+              <Avatar person={member.expand?.user ?? { id: member.user, name: "", avatar: "" }} size={36} />
+              <p class="member-name">
+                <strong>
+                  {nameOf(member)}
+                  {member.user === user.id && " (you)"}
+                </strong>
+                <span>{member.expand?.user?.email || ROLE_HINT[member.role]}</span>
+              </p>
+              <select
+                // A refused change must show the old role again, so the element is made anew with each answer.
+                key={member.updated + member.role}
+                class="input compact"
+                aria-label={`Role of ${nameOf(member)}`}
+                value={member.role}
+                onChange={(event) => void changeRole(member, event.currentTarget.value as Role)}
+              >
+                {ROLES.map((role) => (
+                  <option key={role} value={role}>
+                    {ROLE_LABEL[role]}
+                  </option>
+                ))}
+              </select>
+              <button
+                type="button"
+                class="button quiet icon-only"
+                aria-label={`Remove ${nameOf(member)}`}
+                onClick={() => setRemoving(member)}
+              >
+                <Icon name="trash" />
+              </button>
+            </li>
+          ))}
+        </ul>
+      </section>
+      {removing && (
+        <Confirm
+          title={`Remove ${nameOf(removing)}?`}
+          text="They lose access at once. Orders assigned to them stay as they are. Invitations that are still open stop working."
+          action="Remove"
+          onClose={() => setRemoving(undefined)}
+          onConfirm={async () => {
+            await team.remove(removing.id);
+            members.drop(removing.id);
+            showToast({ kind: "good", text: `${nameOf(removing)} was removed.` });
+            if (removing.user === user.id) onLeft();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function nameOf(member: Membership): string {
+  return member.expand?.user?.name || member.expand?.user?.email || "Unnamed member";
+}
+
+function Invite({ organization }: { organization: string }) {
+  const { team } = useData();
+  const [email, setEmail] = useState("");
+  const [role, setRole] = useState<Role>("technician");
+  const form = useForm(["email", "role"]);
+
+  return (
+    <section class="panel" aria-labelledby="invite-title">
+      <h2 id="invite-title">Invite somebody</h2>
+      <form
+        class="invite-form"
+        onSubmit={async (event) => {
+          event.preventDefault();
+          if (!(await form.submit(() => team.invite(organization, email.trim(), role)))) return;
+          showToast({ kind: "good", text: `The invitation to ${email.trim()} is on its way. It holds for seven days.` });
+          setEmail("");
+        }}
+      >
+        <TextField label="Email" type="email" autocomplete="off" required value={email} onValue={setEmail} error={form.fields.email} />
+        <Field label="Role" hint={ROLE_HINT[role]} error={form.fields.role}>
+          {(control) => (
+            <select class="input" {...control} value={role} onChange={(event) => setRole(event.currentTarget.value as Role)}>
+              {ROLES.map((each) => (
+                <option key={each} value={each}>
+                  {ROLE_LABEL[each]}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <button class="button primary" disabled={form.busy}>
+          <Icon name="mail" />
+          Send invitation
+        </button>
+      </form>
+      <ErrorText>{form.error}</ErrorText>
+    </section>
+  );
+}
