@@ -1,0 +1,106 @@
+// Package hooks is the business logic of the reference app: what the rules of
+// package collections cannot say, and the routes under /api/v1. It has one file
+// a feature; this one lists what is bound to what.
+//
+//	app := pocketbase.New()
+//	if err := hooks.Register(app, hooks.Config{}); err != nil {
+//		return err
+//	}
+//
+// The invariants hold for everybody, superusers and Go code included: an
+// organization has an owner, numbers have no gap, statuses move as the table in
+// status.go says. What only people are held to, such as a technician's part of
+// a checklist, is checked where requests come in.
+package hooks
+
+import (
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/internal/clock"
+)
+
+// Config adjusts the business logic. The zero value is what the program uses.
+type Config struct {
+	// Clock tells when orders are due, started and completed, and until when
+	// invitations hold. Defaults to the clock of the machine.
+	Clock clock.Clock
+}
+
+// maxBodyBytes bounds the body of every custom route.
+const maxBodyBytes = 64 << 10
+
+// hooks has what the handlers share. It keeps no state between two calls.
+type hooks struct {
+	clock clock.Clock
+}
+
+// Register binds the business logic, the routes and the SLA job to the app. It
+// replaces what an earlier call bound.
+func Register(app core.App, config Config) error {
+	if config.Clock == nil {
+		config.Clock = clock.System()
+	}
+	h := &hooks{clock: config.Clock}
+
+	h.bindWorkOrders(app)
+	h.bindOrganizations(app)
+	h.bindMemberships(app)
+	bind(app.OnServe(), "holdallRoutes", h.routes)
+	return app.Cron().Add("holdallSLA", "* * * * *", func() { h.markBreachesAndLog(app) })
+}
+
+func (h *hooks) bindWorkOrders(app core.App) {
+	const name = collections.WorkOrders
+	bind(app.OnRecordCreate(name), "holdallWorkOrderCreateTransaction", transactional)
+	bind(app.OnRecordCreate(name), "holdallWorkOrderDefaults", setWorkOrderDefaults)
+	bind(app.OnRecordCreateExecute(name), "holdallWorkOrderNumber", h.numberWorkOrder)
+	bind(app.OnRecordUpdate(name), "holdallWorkOrderUpdateTransaction", transactional)
+	bind(app.OnRecordUpdate(name), "holdallWorkOrderConsequences", h.applyConsequences)
+	bind(app.OnRecordValidate(name), "holdallWorkOrderValidate", validateWorkOrder)
+	bind(app.OnRecordUpdateRequest(name), "holdallWorkOrderRebase", rebaseRequest)
+	bind(app.OnRecordUpdateRequest(name), "holdallWorkOrderChecklist", guardChecklist)
+}
+
+func (h *hooks) bindOrganizations(app core.App) {
+	const name = collections.Organizations
+	bind(app.OnRecordCreate(name), "holdallOrganizationCreate", explainTakenSlug)
+	bind(app.OnRecordUpdate(name), "holdallOrganizationUpdateTransaction", transactional)
+	bind(app.OnRecordUpdate(name), "holdallOrganizationCounters", keepCounters)
+	bind(app.OnRecordUpdate(name), "holdallOrganizationUpdate", explainTakenSlug)
+	bind(app.OnRecordValidate(name), "holdallOrganizationValidate", validateOrganization)
+	bind(app.OnRecordDelete(name), "holdallOrganizationDeleteTransaction", transactional)
+	bind(app.OnRecordDelete(name), "holdallOrganizationOrders", deleteOrdersFirst)
+	bind(app.OnRecordCreateRequest(name), "holdallOrganizationOwner", makeCreatorOwner)
+	bind(app.OnRecordUpdateRequest(name), "holdallOrganizationRebase", rebaseRequest)
+}
+
+func (h *hooks) bindMemberships(app core.App) {
+	const name = collections.Memberships
+	bind(app.OnRecordUpdate(name), "holdallMembershipUpdateTransaction", transactional)
+	bind(app.OnRecordUpdate(name), "holdallMembershipUpdate", changeMembership)
+	bind(app.OnRecordDelete(name), "holdallMembershipDeleteTransaction", transactional)
+	bind(app.OnRecordDelete(name), "holdallMembershipDelete", endMembership)
+}
+
+// routes adds the custom routes. Rate limits are PocketBase's own.
+func (h *hooks) routes(e *core.ServeEvent) error {
+	people := apis.RequireAuth(collections.Users, core.CollectionNameSuperusers)
+
+	api := e.Router.Group("/api/v1")
+	api.Bind(apis.BodyLimit(maxBodyBytes))
+	api.POST("/work-orders/{id}/transition", h.transition).Bind(people)
+	api.GET("/organizations/{id}/board", h.board).Bind(people)
+	api.GET("/organizations/{id}/export", h.export).Bind(people)
+	api.POST("/organizations/{id}/invitations", h.invite).Bind(people)
+	api.POST("/invitations/preview", h.previewInvitation)
+	api.POST("/invitations/accept", h.acceptInvitation)
+	return e.Next()
+}
+
+// bind adds the handler under an id, so that it can be found, replaced and removed.
+func bind[T hook.Resolver](to interface{ Bind(*hook.Handler[T]) string }, id string, handle func(T) error) {
+	to.Bind(&hook.Handler[T]{Id: id, Func: handle})
+}

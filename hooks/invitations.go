@@ -1,0 +1,206 @@
+package hooks
+
+import (
+	"bytes"
+	"fmt"
+	htmltemplate "html/template"
+	"log/slog"
+	"net/http"
+	"net/mail"
+	"strings"
+	"text/template"
+	"time"
+	"unicode"
+
+	validation "github.com/pocketbase/ozzo-validation/v4"
+	"github.com/pocketbase/ozzo-validation/v4/is"
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/mailer"
+	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/holdall-go/holdall/collections"
+)
+
+// invitationLifetime is how long an invitation can be accepted.
+const invitationLifetime = 7 * 24 * time.Hour
+
+// maxEmailLength is that of RFC 5321.
+const maxEmailLength = 254
+
+const messageNoInvitation = "The invitation was not sent."
+
+// invitation is what a token says, signed with the organization's key.
+type invitation struct {
+	organization string
+	email        string
+	role         string
+}
+
+// Names of the claims of an invitation. None of PocketBase's own are among
+// them, so it cannot pass for a token of another kind.
+const (
+	claimType         = "type"
+	claimOrganization = "organization"
+	claimEmail        = "email"
+	claimRole         = "role"
+	claimExpires      = "exp"
+	typeInvitation    = "invitation"
+)
+
+// sign returns the token that whoever gets the mail shows.
+func (i invitation) sign(key string, now time.Time) (string, error) {
+	return security.NewJWT(map[string]any{
+		claimType:         typeInvitation,
+		claimOrganization: i.organization,
+		claimEmail:        i.email,
+		claimRole:         i.role,
+		claimExpires:      now.Add(invitationLifetime).Unix(),
+	}, key, invitationLifetime)
+}
+
+// invite mails an invitation to an address. Nothing of it is stored.
+func (h *hooks) invite(e *core.RequestEvent) error {
+	organization, _, err := organizationFor(e, isOwner, "Only owners invite people.")
+	if err != nil {
+		return answerOf(err, "")
+	}
+	in, err := readInvitation(e)
+	if err != nil {
+		return answerOf(err, messageInvalidBody)
+	}
+	in.organization = organization.Id
+	if err := refuseMember(e.App, in); err != nil {
+		return answerOf(err, messageNoInvitation)
+	}
+	key := organization.InvitationKey()
+	if len(key) < minInvitationKeyLength {
+		if key, err = rotateInvitationKey(e.App, organization.Id); err != nil {
+			return answerOf(err, messageNoInvitation)
+		}
+	}
+	token, err := in.sign(key, h.clock.Now())
+	if err != nil {
+		return answerOf(fmt.Errorf("sign an invitation: %w", err), messageNoInvitation)
+	}
+	message, err := invitationMail(e.App.Settings().Meta, organization.Name(), in, token)
+	if err != nil {
+		return answerOf(err, messageNoInvitation)
+	}
+	if err := e.App.NewMailClient().Send(message); err != nil {
+		e.App.Logger().Error("Sending an invitation failed.",
+			slog.Any("error", err), slog.String("organization", organization.Id))
+		return refusal(http.StatusInternalServerError, codeInvitationUnsent,
+			"The invitation could not be sent. Try again, or have the mail settings checked.")
+	}
+	return e.NoContent(http.StatusNoContent)
+}
+
+func readInvitation(e *core.RequestEvent) (invitation, error) {
+	var in invitation
+	if err := readBody(e, map[string]*string{"email": &in.email, "role": &in.role}); err != nil {
+		return in, err
+	}
+	in.email = strings.TrimSpace(in.email)
+	err := validation.Errors{
+		"email": validation.Validate(in.email, validation.Required, validation.Length(1, maxEmailLength), is.EmailFormat),
+		"role": validation.Validate(in.role, validation.Required, validation.In(
+			collections.MembershipRoleOwner, collections.MembershipRoleDispatcher,
+			collections.MembershipRoleTechnician, collections.MembershipRoleViewer)),
+	}.Filter()
+	if err != nil {
+		return in, apis.NewBadRequestError(messageInvalidBody, err)
+	}
+	return in, nil
+}
+
+// refuseMember returns a field error when the invited address is a member's.
+func refuseMember(app core.App, in invitation) error {
+	user, err := userByEmail(app, in.email)
+	if err != nil || user == nil {
+		return err
+	}
+	role, err := roleOf(app, user, in.organization)
+	if err != nil || role == "" {
+		return err
+	}
+	return validation.Errors{"email": validation.NewError(codeAlreadyMember, "This person is a member already.")}
+}
+
+var textMail = template.Must(template.New("").Parse(`Hello,
+
+you are invited to join {{.Organization}} as {{.Role}}.
+
+Open this link to accept:
+{{.Link}}
+
+The link works for 7 days and for this address only. If you did not expect it, you can ignore this mail.
+`))
+
+var htmlMail = htmltemplate.Must(htmltemplate.New("").Parse(`<p>Hello,</p>
+<p>you are invited to join <strong>{{.Organization}}</strong> as {{.Role}}.</p>
+<p><a href="{{.Link}}">Accept the invitation</a></p>
+<p>The link works for 7 days and for this address only. If you did not expect it, you can ignore this mail.</p>
+`))
+
+// invitationMail is the mail that carries the token. The name of the
+// organization is text that its owners chose, so it is made one plain line.
+func invitationMail(meta core.MetaConfig, organization string, in invitation, token string) (*mailer.Message, error) {
+	content := struct{ Organization, Role, Link string }{
+		Organization: singleLine(organization),
+		Role:         in.role,
+		Link:         strings.TrimRight(meta.AppURL, "/") + "/#/invitation/" + token,
+	}
+	var text, html bytes.Buffer
+	if err := textMail.Execute(&text, content); err != nil {
+		return nil, fmt.Errorf("write the invitation: %w", err)
+	}
+	if err := htmlMail.Execute(&html, content); err != nil {
+		return nil, fmt.Errorf("write the invitation: %w", err)
+	}
+	return &mailer.Message{
+		From:    mail.Address{Name: meta.SenderName, Address: meta.SenderAddress},
+		To:      []mail.Address{{Address: in.email}},
+		Subject: "Invitation to " + content.Organization,
+		Text:    text.String(),
+		HTML:    html.String(),
+	}, nil
+}
+
+// singleLine replaces what could end a mail header by spaces.
+func singleLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r)
+	}), " ")
+}
+
+// openInvitation verifies a token and returns what it says, with its
+// organization. Whatever is wrong with it, the error is the same.
+func openInvitation(app core.App, token string) (invitation, *collections.Organization, error) {
+	refused := validation.Errors{"token": validation.NewError(codeInvalidInvitation,
+		"The invitation is not valid, or not any more. Ask for a new one.")}
+
+	claims, err := security.ParseUnverifiedJWT(token)
+	if err != nil {
+		return invitation{}, nil, refused
+	}
+	id, _ := claims[claimOrganization].(string)
+	organization, err := findIfAny(collections.FindOrganizationById(app, id))
+	if err != nil {
+		return invitation{}, nil, fmt.Errorf("find the organization of an invitation: %w", err)
+	}
+	if organization == nil || len(organization.InvitationKey()) < minInvitationKeyLength {
+		return invitation{}, nil, refused
+	}
+	claims, err = security.ParseJWT(token, organization.InvitationKey())
+	if err != nil || claims[claimType] != typeInvitation {
+		return invitation{}, nil, refused
+	}
+	result := invitation{organization: organization.Id}
+	result.email, _ = claims[claimEmail].(string)
+	result.role, _ = claims[claimRole].(string)
+	if result.email == "" || claims[claimOrganization] != organization.Id {
+		return invitation{}, nil, refused
+	}
+	return result, organization, nil
+}
