@@ -309,3 +309,29 @@ func at(t time.Time) types.DateTime {
 	}
 	return result
 }
+
+// post sends JSON to a real server.
+func post(tb testing.TB, url, token string, body any) (status int, answer string) {
+	tb.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, url, bytes.NewReader(raw))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		tb.Errorf("POST %s: %v", url, err)
+		return 0, ""
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Errorf("POST %s: %v", url, err)
+	}
+	return response.StatusCode, string(content)
+}
