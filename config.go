@@ -28,7 +28,9 @@ type config struct {
 	httpsAddr string
 	origins   []string
 	publicDir string // "" is what the binary holds
-	demo      bool
+
+	demo       bool
+	demoPublic bool
 
 	// options is how each value came to be, for the config command.
 	options []env.Option
@@ -102,7 +104,9 @@ func (cfg *config) readServer(r *env.Reader) {
 	cfg.publicDir = env.Get(r, env.Text, "PUBLIC_DIR", "",
 		"Serves the web app from this directory instead of the one in the binary.", env.Flag("publicDir"))
 	cfg.demo = env.Get(r, env.Bool, "DEMO", false,
-		"Fills an empty database with demo data when the server starts.", env.Flag("demo"))
+		"Fills an empty database with demo data when the server starts, and prints the sign-ins.", env.Flag("demo"))
+	cfg.demoPublic = env.Get(r, env.Bool, "DEMO_PUBLIC", false,
+		"Serves the demo data on addresses that other machines reach, too. Everybody knows its passwords.")
 	cfg.dev = env.Get(r, env.Bool, "DEV", false,
 		"Prints SQL statements and PocketBase's own log to the terminal.", env.Flag("dev"))
 	cfg.queryTimeout = env.Get(r, env.Duration, "QUERY_TIMEOUT", core.DefaultQueryTimeout,

@@ -14,6 +14,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/plugins/migratecmd"
 
+	"github.com/holdall-go/holdall/demo"
+	"github.com/holdall-go/holdall/hooks"
 	_ "github.com/holdall-go/holdall/pb_migrations"
 )
 
@@ -52,7 +54,7 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	if err := build(app, cfg); err != nil {
 		return err
 	}
-	app.RootCmd.AddCommand(serveCommand(app, cfg), cmd.NewSuperuserCommand(app))
+	app.RootCmd.AddCommand(serveCommand(app, cfg), cmd.NewSuperuserCommand(app), demo.Command(app))
 	migratecmd.MustRegister(app, app.RootCmd, migratecmd.Config{Dir: "pb_migrations"})
 	return execute(app, signals)
 }
@@ -60,5 +62,11 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 // build wires every feature. It takes the interface so that tests can pass an
 // app of their own.
 func build(app core.App, cfg config) error {
+	if err := hooks.Register(app, hooks.Config{}); err != nil {
+		return err
+	}
+	if cfg.demo {
+		demo.Register(app, demo.Config{AllowPublic: cfg.demoPublic})
+	}
 	return nil
 }
