@@ -6,11 +6,8 @@ import (
 	"testing"
 	"time"
 
-	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/hook"
-
 	"github.com/holdall-go/holdall/collections"
+	validation "github.com/pocketbase/ozzo-validation/v4"
 )
 
 var allStatuses = []string{"draft", "scheduled", "enRoute", "onSite", "completed", "cancelled"}
@@ -194,18 +191,10 @@ func TestUpdatesKeepWhatOthersChangedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	order := w.order(w.planned, in("scheduled"))
 
-	// runs after the request has loaded the record, before it saves
-	moved := false
-	w.OnRecordUpdateRequest(collections.WorkOrders).Bind(&hook.Handler[*core.RecordRequestEvent]{
-		Priority: -1,
-		Func: func(e *core.RecordRequestEvent) error {
-			if other := w.reload(order); !moved {
-				moved = true
-				other.SetStatus("enRoute")
-				w.must(w.Save(other))
-			}
-			return e.Next()
-		},
+	w.beforeUpdate(func() {
+		other := w.reload(order)
+		other.SetStatus("enRoute")
+		w.must(w.Save(other))
 	})
 	got := w.ask("dispatcher", "PATCH", "/api/collections/work_orders/records/"+order.Id, map[string]any{"title": "Inspect both lifts"})
 	if got.status != 200 || !strings.Contains(got.body, `"status":"enRoute"`) {

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
+	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/holdall-go/holdall/collections"
@@ -299,6 +301,19 @@ func (w *world) dump() string {
 		w.must(rows.Close())
 	}
 	return out.String()
+}
+
+// beforeUpdate runs f once in an update of a work order by the API: after the
+// request has loaded the order, before it saves it.
+func (w *world) beforeUpdate(f func()) {
+	var once sync.Once
+	w.OnRecordUpdateRequest(collections.WorkOrders).Bind(&hook.Handler[*core.RecordRequestEvent]{
+		Priority: -1,
+		Func: func(e *core.RecordRequestEvent) error {
+			once.Do(f)
+			return e.Next()
+		},
+	})
 }
 
 // at is the time as a field holds it.

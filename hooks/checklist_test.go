@@ -1,0 +1,137 @@
+package hooks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/holdall-go/holdall/collections"
+)
+
+func TestChecklistIsChecked(t *testing.T) {
+	t.Parallel()
+	items := func(n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf(`{"id":"i%d","label":"Step"}`, i)
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	cases := []struct {
+		name, given string
+		want        string // as stored, "" for refused
+	}{
+		{"none", ``, `[]`},
+		{"null", `null`, `[]`},
+		{"an empty object", `{}`, `[]`},
+		{"all keys", `[{"id":"a1","label":"Brakes","done":true,"required":true}]`, `[{"id":"a1","label":"Brakes","done":true,"required":true}]`},
+		{"keys left out, spaces around the label", `[ {"label":"  Brakes ","id":"a1"} ]`, `[{"id":"a1","label":"Brakes","done":false,"required":false}]`},
+		{"markup in a label, as text", `[{"id":"a","label":"<b>1' OR 1=1</b>"}]`, `[{"id":"a","label":"\u003cb\u003e1' OR 1=1\u003c/b\u003e","done":false,"required":false}]`},
+		{"50 items", items(50), "50 items"},
+		{"51 items", items(51), ""},
+		{"a label of 200 characters", `[{"id":"a","label":"` + strings.Repeat("ä", 200) + `"}]`, "200 characters"},
+		{"a label of 201 characters", `[{"id":"a","label":"` + strings.Repeat("ä", 201) + `"}]`, ""},
+		{"a label of spaces", `[{"id":"a","label":"  "}]`, ""},
+		{"no label", `[{"id":"a"}]`, ""},
+		{"no id", `[{"label":"Brakes"}]`, ""},
+		{"an id of 41 characters", `[{"id":"` + strings.Repeat("a", 41) + `","label":"Brakes"}]`, ""},
+		{"an id with a space", `[{"id":"a b","label":"Brakes"}]`, ""},
+		{"the same id twice", `[{"id":"a","label":"Brakes"},{"id":"a","label":"Doors"}]`, ""},
+		{"an unknown key", `[{"id":"a","label":"Brakes","colour":"red"}]`, ""},
+		{"done as text", `[{"id":"a","label":"Brakes","done":"yes"}]`, ""},
+		{"an object", `{"id":"a","label":"Brakes"}`, ""},
+		{"a list of texts", `["Brakes"]`, ""},
+		{"a number", `1`, ""},
+		{"a nested list", strings.Repeat("[", 2000) + strings.Repeat("]", 2000), ""},
+	}
+	w := newWorld(t)
+	for _, c := range cases {
+		order := w.unsavedOrder(func(o *collections.WorkOrder) { o.SetChecklist(c.given) })
+		err := w.Save(order)
+		if c.want == "" {
+			if got := fieldCode(err, "checklist"); got != "validation_invalid_checklist" {
+				t.Errorf("%s: got %v, want it refused", c.name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got := w.reload(order).Checklist().String(); strings.HasPrefix(c.want, "[") && got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestChecklistErrorsNameTheItem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	order := w.order()
+	got := w.ask("dispatcher", "PATCH", "/api/collections/work_orders/records/"+order.Id,
+		map[string]any{"checklist": []any{map[string]any{"id": "a", "label": "Brakes"}, map[string]any{"id": "b", "label": ""}}})
+	if got.status != 400 || !strings.Contains(got.body, "Item 2: the label must have 1 to 200 characters.") {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+func TestChecklistInTheHandsOf(t *testing.T) {
+	t.Parallel()
+	item := func(id, label string, done, required bool) map[string]any {
+		return map[string]any{"id": id, "label": label, "done": done, "required": required}
+	}
+	brakes, doors := item("a", "Brakes", false, true), item("b", "Doors", false, false)
+	lists := map[string][]any{
+		"marked":     {item("a", "Brakes", true, true), doors},
+		"added to":   {brakes, doors, item("c", "Lights", false, false)},
+		"cut":        {brakes},
+		"emptied":    {},
+		"relabelled": {item("a", "Doors", false, true), doors},
+		"relaxed":    {item("a", "Brakes", false, false), doors},
+		"reordered":  {doors, brakes},
+	}
+	for name, list := range lists {
+		for _, caller := range []string{"technician", "dispatcher", "owner", "superuser"} {
+			t.Run(caller+", "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				order := w.order(w.planned, func(o *collections.WorkOrder) { o.SetChecklist([]any{brakes, doors}) })
+				before := order.Checklist().String()
+				got := w.ask(caller, "PATCH", "/api/collections/work_orders/records/"+order.Id, map[string]any{"checklist": list})
+
+				if caller == "technician" && name != "marked" {
+					if got.status != 400 || got.code(t, "checklist") != "validation_checklist_locked" {
+						t.Errorf("got %d %s, want it refused", got.status, got.body)
+					}
+					if now := w.reload(order).Checklist().String(); now != before {
+						t.Errorf("the list changed to %s", now)
+					}
+					return
+				}
+				if got.status != 200 {
+					t.Errorf("got %d %s", got.status, got.body)
+				}
+			})
+		}
+	}
+}
+
+// A technician who has an older list open must not undo what the office added.
+func TestChecklistOfATechnicianIsComparedWithTheListAsItIsNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	order := w.order(w.planned, func(o *collections.WorkOrder) { o.SetChecklist(`[{"id":"a","label":"Brakes"}]`) })
+	w.beforeUpdate(func() {
+		office := w.reload(order)
+		office.SetChecklist(`[{"id":"a","label":"Brakes"},{"id":"b","label":"Doors"}]`)
+		w.must(w.Save(office))
+	})
+	got := w.ask("technician", "PATCH", "/api/collections/work_orders/records/"+order.Id,
+		map[string]any{"checklist": []any{map[string]any{"id": "a", "label": "Brakes", "done": true}}})
+	if got.status != 400 || got.code(t, "checklist") != "validation_checklist_locked" {
+		t.Errorf("got %d %s, want it refused", got.status, got.body)
+	}
+	if now := w.reload(order).Checklist().String(); !strings.Contains(now, "Doors") {
+		t.Errorf("the item of the office is gone: %s", now)
+	}
+}
