@@ -62,9 +62,19 @@ func (h *hooks) markBreachesAndLog(app core.App) {
 func (h *hooks) markBreaches(app core.App) (int, error) {
 	total := 0
 	for {
+		// Most of the time there is nothing to do. Finding that out must not
+		// keep writers waiting.
+		var overdue []string
+		err := overdueOrders(app, h.clock.Now()).Select(collections.WorkOrderFieldID).Limit(breachBatch).Column(&overdue)
+		if err != nil {
+			return total, fmt.Errorf("look for overdue work orders: %w", err)
+		}
+		if len(overdue) == 0 {
+			return total, nil
+		}
 		marked, err := h.markBreachBatch(app)
 		total += marked
-		if err != nil || marked < breachBatch {
+		if err != nil {
 			return total, err
 		}
 	}
@@ -73,24 +83,15 @@ func (h *hooks) markBreaches(app core.App) (int, error) {
 // markBreachBatch marks the orders that have been overdue longest. It saves
 // record by record, for the sake of hooks and realtime, and without validation:
 // an order that somebody once stored with a fault is overdue nonetheless.
-func (h *hooks) markBreachBatch(app core.App) (int, error) {
-	now := dateTime(h.clock.Now())
-	marked := 0
-	err := app.RunInTransaction(func(tx core.App) error {
+func (h *hooks) markBreachBatch(app core.App) (marked int, err error) {
+	now := h.clock.Now()
+	err = app.RunInTransaction(func(tx core.App) error {
 		var overdue []*core.Record
-		err := tx.RecordQuery(collections.WorkOrders).
-			AndWhere(dbx.HashExp{collections.WorkOrderFieldSLABreachedAt: ""}).
-			AndWhere(dbx.NewExp("[[slaDueAt]] > '' AND [[slaDueAt]] <= {:now}", dbx.Params{"now": now.String()})).
-			AndWhere(dbx.NotIn(collections.WorkOrderFieldStatus,
-				collections.WorkOrderStatusCompleted, collections.WorkOrderStatusCancelled)).
-			OrderBy(collections.WorkOrderFieldSLADueAt).
-			Limit(breachBatch).
-			All(&overdue)
-		if err != nil {
+		if err := overdueOrders(tx, now).Limit(breachBatch).All(&overdue); err != nil {
 			return fmt.Errorf("find overdue work orders: %w", err)
 		}
 		for _, record := range overdue {
-			collections.WorkOrderOf(record).SetSLABreachedAt(now)
+			collections.WorkOrderOf(record).SetSLABreachedAt(dateTime(now))
 			if err := tx.SaveNoValidate(record); err != nil {
 				return fmt.Errorf("mark work order %s: %w", record.Id, err)
 			}
@@ -102,4 +103,16 @@ func (h *hooks) markBreachBatch(app core.App) (int, error) {
 		return 0, err
 	}
 	return marked, nil
+}
+
+// overdueOrders finds open orders that are overdue and not marked, the longest
+// overdue first.
+func overdueOrders(app core.App, now time.Time) *dbx.SelectQuery {
+	return app.RecordQuery(collections.WorkOrders).
+		// in the words of the index: SQLite does not look into parameters for it
+		AndWhere(dbx.NewExp("[[slaBreachedAt]] = ''")).
+		AndWhere(dbx.NewExp("[[slaDueAt]] > '' AND [[slaDueAt]] <= {:now}", dbx.Params{"now": dateTime(now).String()})).
+		AndWhere(dbx.NotIn(collections.WorkOrderFieldStatus,
+			collections.WorkOrderStatusCompleted, collections.WorkOrderStatusCancelled)).
+		OrderBy(collections.WorkOrderFieldSLADueAt)
 }

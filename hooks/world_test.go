@@ -2,11 +2,14 @@ package hooks_test
 
 import (
 	"bytes"
+	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -349,4 +352,26 @@ func post(tb testing.TB, url, token string, body any) (status int, answer string
 		tb.Errorf("POST %s: %v", url, err)
 	}
 	return response.StatusCode, string(content)
+}
+
+// recordQueries starts recording what the app asks the database, with the
+// values in place. The result returns the queries so far. Nothing may run in
+// parallel while it is called.
+func (w *world) recordQueries() (queries func() []string) {
+	var (
+		mu   sync.Mutex
+		seen []string
+	)
+	for _, db := range []dbx.Builder{w.ConcurrentDB(), w.NonconcurrentDB()} {
+		db.(*dbx.DB).QueryLogFunc = func(_ context.Context, _ time.Duration, query string, _ *sql.Rows, _ error) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen = append(seen, query)
+		}
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(seen)
+	}
 }
