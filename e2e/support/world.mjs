@@ -76,7 +76,6 @@ export const collections = [
 				name: 'images', type: 'file', maxSelect: 3, maxSize: 200_000,
 				mimeTypes: ['image/png'], thumbs: ['10x10', '0x8', '12x6f'],
 			},
-			{ name: 'confidential', type: 'file', maxSelect: 1, maxSize: 200_000, protected: true },
 			{ name: 'owner', type: 'relation', maxSelect: 1, collection: 'conf_people' },
 			{ name: 'tags', type: 'relation', maxSelect: 5, collection: 'conf_tags' },
 			{ name: 'hush', type: 'text', hidden: true },
@@ -92,13 +91,10 @@ export const collections = [
 	{
 		name: 'conf_own',
 		type: 'base',
-		listRule: 'owner = @request.auth.id',
-		viewRule: 'owner = @request.auth.id',
-		createRule: 'owner = @request.auth.id',
-		updateRule: 'owner = @request.auth.id',
-		deleteRule: 'owner = @request.auth.id',
+		...Object.fromEntries(Object.keys(open).map((rule) => [rule, `${signedIn} && owner = @request.auth.id`])),
 		fields: [
 			{ name: 'note', type: 'text' },
+			{ name: 'paper', type: 'file', maxSelect: 1, maxSize: 200_000, protected: true },
 			{ name: 'owner', type: 'relation', maxSelect: 1, collection: 'conf_people' },
 		],
 	},
