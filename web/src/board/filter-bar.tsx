@@ -2,19 +2,21 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { BoardFilter, Person, Priority } from "../data/types.ts";
 import { NO_FILTER, UNASSIGNED } from "../domain/board.ts";
-import { isFiltered } from "../domain/filter.ts";
+import { MAX_SEARCH, isFiltered } from "../domain/filter.ts";
 import { PRIORITIES, PRIORITY_LABEL } from "../domain/status.ts";
 import { Icon } from "../ui/icon.tsx";
+import { DateRange } from "./date-range.tsx";
 
 const PAUSE = 250;
 
 interface Props {
   filter: BoardFilter;
   people: Person[];
+  timezone: string;
   onFilter: (filter: BoardFilter) => void;
 }
 
-export function FilterBar({ filter, people, onFilter }: Props) {
+export function FilterBar({ filter, people, timezone, onFilter }: Props) {
   const [expanded, setExpanded] = useState(false);
   const set = (change: Partial<BoardFilter>) => onFilter({ ...filter, ...change });
   const others = Object.entries(filter).filter(([name, value]) => name !== "q" && value).length;
@@ -57,27 +59,7 @@ export function FilterBar({ filter, people, onFilter }: Props) {
             </option>
           ))}
         </select>
-        <div class="filters-range" role="group" aria-label="Scheduled between">
-          <input
-            class="input"
-            type="date"
-            aria-label="From"
-            max={filter.to || undefined}
-            value={filter.from}
-            data-set={filter.from ? "" : undefined}
-            onChange={(event) => set({ from: event.currentTarget.value })}
-          />
-          <span aria-hidden="true">–</span>
-          <input
-            class="input"
-            type="date"
-            aria-label="To"
-            min={filter.from || undefined}
-            value={filter.to}
-            data-set={filter.to ? "" : undefined}
-            onChange={(event) => set({ to: event.currentTarget.value })}
-          />
-        </div>
+        <DateRange from={filter.from} to={filter.to} timezone={timezone} onRange={set} />
         {isFiltered(filter) && (
           <button type="button" class="button quiet" onClick={() => onFilter(NO_FILTER)}>
             <Icon name="cross" size={16} />
@@ -118,6 +100,7 @@ function SearchInput({ value, onValue }: { value: string; onValue: (value: strin
         id="board-search"
         aria-label="Search orders"
         placeholder="Search orders"
+        maxLength={MAX_SEARCH}
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />

@@ -71,7 +71,7 @@ export class BoardModel {
       if (mine !== this.request) return;
       this.people = board.people;
       this.failure = undefined;
-      this.state = stateOf(board, this.filter, this.organization.timezone);
+      this.state = stateOf(board, this.filter);
       for (const change of this.heard) this.apply(change);
     } catch (error) {
       if (mine !== this.request) return;

@@ -99,7 +99,9 @@ function RailEntry({ id, name, person, orders, share, pressed, droppable, onChoo
             <Icon name="user" size={16} />
           </span>
         )}
-        <span class="rail-name">{name}</span>
+        <span class="rail-name">
+          {name.split(" ")[0]} <span class="rail-surname">{name.split(" ").slice(1).join(" ")}</span>
+        </span>
         <span class="rail-load">
           {orders}
           <span class="visually-hidden"> open orders</span>

@@ -47,7 +47,9 @@ export function BoardScreen({ user, belonging, order }: Props) {
 
   const office = isOffice(role);
   const columns = model.columns;
-  const technicians = model.people.filter((person) => person.role === "technician");
+  const technicians = model.people
+    .filter((person) => person.role === "technician")
+    .sort((a, b) => a.name.localeCompare(b.name));
   const people = new Map(model.people.map((person) => [person.id, person]));
 
   const here = (id?: string, changed = filter) =>
@@ -99,7 +101,7 @@ export function BoardScreen({ user, belonging, order }: Props) {
     <>
       <div class="board-bar">
         <h1 class="visually-hidden">Board</h1>
-        <FilterBar filter={filter} people={technicians} onFilter={setFilter} />
+        <FilterBar filter={filter} people={technicians} timezone={organization.timezone} onFilter={setFilter} />
         <div class="board-actions">
           <button type="button" class="button quiet icon-only" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick={() => setDialog("help")}>
             <Icon name="help" />

@@ -50,7 +50,13 @@ export function DayList({ user, belonging, day }: Props) {
           <ul class="day-orders">
             {group.orders.map((order) => (
               <li key={order.id}>
-                <OrderTile order={order} timezone={timezone} now={now} href={href(["o", slug, "day", order.id])} />
+                <OrderTile
+                  order={order}
+                  timezone={timezone}
+                  now={now}
+                  dated={!group.key.startsWith("2-")}
+                  href={href(["o", slug, "day", order.id])}
+                />
               </li>
             ))}
           </ul>
@@ -60,13 +66,22 @@ export function DayList({ user, belonging, day }: Props) {
   );
 }
 
-function OrderTile({ order, timezone, now, href: to }: { order: WorkOrder; timezone: string; now: Date; href: string }) {
+interface TileProps {
+  order: WorkOrder;
+  timezone: string;
+  now: Date;
+  /** Whether the day is shown; below a day's heading it need not be. */
+  dated: boolean;
+  href: string;
+}
+
+function OrderTile({ order, timezone, now, dated, href: to }: TileProps) {
   const start = parseTime(order.scheduledStart);
   const end = parseTime(order.scheduledEnd);
   const due = dueState(order, now);
   const { done, total } = progress(order.checklist ?? []);
   const site = order.expand?.site;
-  const other = start && dayOf(start, timezone) !== dayOf(now, timezone);
+  const other = dated && start && dayOf(start, timezone) !== dayOf(now, timezone);
   return (
     <a class="tile" href={to} data-order={order.id} data-status={order.status}>
       <span class="tile-time">
@@ -87,7 +102,7 @@ function OrderTile({ order, timezone, now, href: to }: { order: WorkOrder; timez
           {site?.address && <small>{site.address}</small>}
         </span>
         <span class="tile-foot">
-          <StatusBadge status={order.status} />
+          {order.status !== "scheduled" && <StatusBadge status={order.status} />}
           {(order.priority === "urgent" || order.priority === "high") && <PriorityMark priority={order.priority} text />}
           {due && due.level !== "calm" && <span class={`due due-${due.level}`}>{due.text}</span>}
           {total > 0 && <ProgressMark done={done} total={total} />}

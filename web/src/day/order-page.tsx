@@ -141,6 +141,7 @@ function Place({ site, span }: { site: Site | undefined; span: string }) {
         </p>
       )}
       {site && (
+        <>
         <div class="place-actions">
           <a class="button" href={mapLink(site)}>
             <Icon name="pin" />
@@ -152,10 +153,11 @@ function Place({ site, span }: { site: Site | undefined; span: string }) {
               Call
             </a>
           )}
-          <a class="web-map" href={webMapLink(site)} target="_blank" rel="noopener noreferrer">
-            Map in the browser
-          </a>
         </div>
+        <a class="web-map" href={webMapLink(site)} target="_blank" rel="noopener noreferrer">
+          Map in the browser
+        </a>
+        </>
       )}
     </section>
   );

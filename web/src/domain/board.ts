@@ -22,14 +22,14 @@ export const NO_FILTER: BoardFilter = { q: "", assignee: "", priority: "", from:
 /** Stands for "nobody" where a filter or a drop names a person. */
 export const UNASSIGNED = "none";
 
-export function stateOf(board: Board, filter: BoardFilter, timezone: string): BoardState {
+export function stateOf(board: Board, filter: BoardFilter): BoardState {
   const cards = new Map<string, Card>();
   const totals = emptyTotals();
   for (const { status, total, items } of board.columns) {
-    // The server's answer is the filter's, except for orders without an
-    // assignee, which the route cannot be asked for.
-    const kept = items.filter((card) => matches(card, filter, timezone));
-    totals[status] = filter.assignee === UNASSIGNED ? kept.length : total;
+    // The route cannot be asked for orders without an assignee.
+    const unassigned = filter.assignee === UNASSIGNED;
+    const kept = unassigned ? items.filter((card) => card.assignee === "") : items;
+    totals[status] = unassigned ? kept.length : total;
     for (const card of kept) cards.set(card.id, card);
   }
   return { cards, totals, stale: false };

@@ -1,17 +1,22 @@
 import type { BoardFilter, Priority } from "../data/types.ts";
 import { PRIORITIES } from "./status.ts";
 
+/** The longest text that the server searches for. */
+export const MAX_SEARCH = 100;
+
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** The filter that an address names; whatever does not belong there is ignored. */
 export function filterOf(query: URLSearchParams): BoardFilter {
   const priority = query.get("priority") ?? "";
+  const from = dayIn(query.get("from"));
+  const to = dayIn(query.get("to"));
   return {
-    q: (query.get("q") ?? "").slice(0, 200),
+    q: (query.get("q") ?? "").slice(0, MAX_SEARCH),
     assignee: query.get("assignee") ?? "",
     priority: (PRIORITIES as readonly string[]).includes(priority) ? (priority as Priority) : "",
-    from: dayIn(query.get("from")),
-    to: dayIn(query.get("to")),
+    from,
+    to: to < from ? "" : to,
   };
 }
 

@@ -78,7 +78,8 @@ export function toLocalInput(text: string, timezone: string): string {
  * happens twice it is the first.
  */
 export function fromLocalInput(value: string, timezone: string): string {
-  if (!value) return "";
+  // Date.parse makes a date of almost anything, so the form is checked first.
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/.test(value)) return "";
   const wall = Date.parse(value + ":00Z");
   if (Number.isNaN(wall)) return "";
   // The offset is that of the instant itself, which is not known yet, so the

@@ -27,7 +27,9 @@ export function Export({ organization }: { organization: string }) {
   };
 
   return (
-    <div class="button-row">
+    <section class="panel" aria-labelledby="export-title">
+      <h2 id="export-title">Take your data with you</h2>
+      <div class="button-row">
       <button type="button" class="button" disabled={busy !== undefined} onClick={() => void save("csv")}>
         <Icon name="download" />
         {busy === "csv" ? "Preparing…" : "Orders as CSV"}
@@ -36,6 +38,7 @@ export function Export({ organization }: { organization: string }) {
         <Icon name="download" />
         {busy === "json" ? "Preparing…" : "Everything as JSON"}
       </button>
-    </div>
+      </div>
+    </section>
   );
 }

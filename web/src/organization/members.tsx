@@ -4,6 +4,7 @@ import { useData } from "../data/context.ts";
 import { failureOf } from "../data/errors.ts";
 import type { Belonging, Membership, Role, User } from "../data/types.ts";
 import { ROLE_LABEL } from "../domain/status.ts";
+import { parseTime } from "../domain/time.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { ErrorText, Field, TextField } from "../ui/field.tsx";
@@ -56,7 +57,6 @@ export function Members({ user, belonging, onLeft }: Props) {
     <div class="page">
       <header class="page-head">
         <h1>Members</h1>
-        <Export organization={organization} />
       </header>
       <Invite organization={organization} />
       <section class="panel" aria-labelledby="members-title">
@@ -65,7 +65,7 @@ export function Members({ user, belonging, onLeft }: Props) {
         </h2>
         {!members.rows && (members.failure ? <Failed failure={members.failure} onRetry={members.reload} /> : <Skeleton lines={6} />)}
         <ul class="member-list">
-          {members.rows?.map((member) => (
+          {members.rows?.toSorted(byRole).map((member) => (
             <li key={member.id}>
               <Avatar person={member.expand?.user ?? { id: member.user, name: "", avatar: "" }} size={36} />
               <p class="member-name">
@@ -73,7 +73,7 @@ export function Members({ user, belonging, onLeft }: Props) {
                   {nameOf(member)}
                   {member.user === user.id && " (you)"}
                 </strong>
-                <span>{member.expand?.user?.email || ROLE_HINT[member.role]}</span>
+                <span>{member.expand?.user?.email || joined(member, belonging.organization.timezone)}</span>
               </p>
               <select
                 // A refused change must show the old role again, so the element is made anew with each answer.
@@ -101,6 +101,7 @@ export function Members({ user, belonging, onLeft }: Props) {
           ))}
         </ul>
       </section>
+      <Export organization={organization} />
       {removing && (
         <Confirm
           title={`Remove ${nameOf(removing)}?`}
@@ -117,6 +118,15 @@ export function Members({ user, belonging, onLeft }: Props) {
       )}
     </div>
   );
+}
+
+function joined(member: Membership, timezone: string): string {
+  const at = parseTime(member.created);
+  return at ? `Member since ${new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: timezone }).format(at)}` : "";
+}
+
+function byRole(a: Membership, b: Membership): number {
+  return ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || nameOf(a).localeCompare(nameOf(b));
 }
 
 function nameOf(member: Membership): string {

@@ -2,8 +2,8 @@ import type { Priority, Status } from "../data/types.ts";
 import { PRIORITY_LABEL, STATUS_LABEL } from "../domain/status.ts";
 
 /** How much of the ring is filled, by status: the order's way at a glance, without relying on colour. */
-const FILL: Partial<Record<Status, number>> = { scheduled: 0.01, enRoute: 0.5, onSite: 0.75 };
-const CIRCUMFERENCE = 2 * Math.PI * 3;
+const FILL: Partial<Record<Status, number>> = { enRoute: 0.4, onSite: 0.75 };
+const CIRCUMFERENCE = 2 * Math.PI * 2;
 
 export function StatusMark({ status, size = 16 }: { status: Status; size?: number }) {
   return (
@@ -21,12 +21,12 @@ export function StatusMark({ status, size = 16 }: { status: Status; size?: numbe
         <circle
           cx="8"
           cy="8"
-          r="3"
+          r="2"
           fill="none"
           stroke="currentColor"
-          stroke-width="6"
-          stroke-dasharray={`${(FILL[status] ?? 0) * CIRCUMFERENCE} ${CIRCUMFERENCE}`}
-          transform="rotate(-90 8 8) translate(4.800 4.800) scale(.4)"
+          stroke-width="4"
+          stroke-dasharray={`${FILL[status] * CIRCUMFERENCE} ${CIRCUMFERENCE}`}
+          transform="rotate(-90 8 8)"
         />
       )}
       {status === "completed" && <path d="m5 8.200 2.200 2.200L11.200 6" class="status-sign" />}

@@ -6,11 +6,15 @@ interface Props {
   /** What the button shows. */
   button: ComponentChildren;
   buttonClass?: string;
+  /** For panels of inputs: a click inside does not close it. */
+  keepOpen?: boolean;
+  /** Marks the button as holding a choice. */
+  set?: boolean;
   children: ComponentChildren;
 }
 
 /** A button that shows a small panel below itself; it goes by Escape, a click elsewhere or a choice. */
-export function Menu({ label, button, buttonClass = "button quiet", children }: Props) {
+export function Menu({ label, button, buttonClass = "button quiet", keepOpen = false, set = false, children }: Props) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const toggle = useRef<HTMLButtonElement>(null);
@@ -47,11 +51,12 @@ export function Menu({ label, button, buttonClass = "button quiet", children }: 
         aria-expanded={open}
         aria-controls={id}
         aria-label={label}
+        data-set={set ? "" : undefined}
         onClick={() => setOpen(!open)}
       >
         {button}
       </button>
-      <div id={id} class="menu-panel" hidden={!open} onClick={() => setOpen(false)}>
+      <div id={id} class="menu-panel" hidden={!open} onClick={() => setOpen(keepOpen)}>
         {children}
       </div>
     </div>
