@@ -11,6 +11,7 @@ PKG ?= ./...
 # NAME names what `make schema` writes.
 NAME ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
 
 BIN := dist/holdall
 
@@ -32,7 +33,11 @@ run: ## run the app with demo data on http://127.0.0.1:8090
 
 .PHONY: build
 build: ## build the static binary dist/holdall
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN) .
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
+
+.PHONY: build-stock
+build-stock: # a bare PocketBase to compare with
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/stock ./e2e/stock
 
 .PHONY: generate
 generate: ## write the generated Go code
@@ -93,7 +98,7 @@ check-web: ## type-check and build the web app, fail when pb_public is not curre
 	@scripts/check-web.sh
 
 .PHONY: e2e
-e2e: build ## run the official SDK against the real binary, in Node
+e2e: build build-stock ## run the official SDK against this program and a bare PocketBase
 	@scripts/e2e.sh node
 
 .PHONY: e2e-browser
