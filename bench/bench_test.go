@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBootstrap(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		values []float64
+		want   estimate
+	}{
+		"one value":         {[]float64{1.5}, estimate{1.5, 1.5, 1.5}},
+		"equal values":      {[]float64{2, 2, 2, 2}, estimate{2, 2, 2}},
+		"an outlier":        {[]float64{1, 1, 1, 1, 1, 1, 1, 1, 1, 9}, estimate{1, 1, 1}},
+		"an even number":    {[]float64{1, 3}, estimate{2, 1, 3}},
+		"no order required": {[]float64{3, 1, 2}, estimate{2, 1, 3}},
+	} {
+		if got := bootstrap(c.values); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+	if got := bootstrap(nil); !math.IsNaN(got.Median) {
+		t.Errorf("no values: got %v, want no number", got)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		ratio estimate
+		want  string
+	}{
+		"cheaper":               {estimate{0.9, 0.8, 1.0}, verdictWithin},
+		"just within":           {estimate{1.02, 1.01, 1.03}, verdictWithin},
+		"probably within":       {estimate{1.02, 0.99, 1.05}, "within, not surely"},
+		"probably over":         {estimate{1.04, 1.02, 1.06}, "over, not surely"},
+		"the whole interval is": {estimate{1.06, 1.04, 1.09}, verdictOver},
+	} {
+		if got := verdict(c.ratio, 0.03); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// counted is a load that only counts.
+type counted struct{ ops int }
+
+func (c *counted) run(ctx context.Context, n int) ([]time.Duration, error) {
+	if n > 1<<20 { // the warm-up, which time ends
+		<-ctx.Done()
+		n = 100
+	} else {
+		c.ops += n
+	}
+	return make([]time.Duration, n), nil
+}
+
+func (c *counted) close() error { return nil }
+
+func TestBothServersDoTheSameWork(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Log("the processor time of a process is read on Linux only")
+		return
+	}
+
+	loads := map[string]*counted{"a": {}, "b": {}}
+	w := workload{name: "counted", open: func(_ context.Context, address string, _ *fixture) (load, error) { return loads[address], nil }}
+	servers := [2]*server{{address: "a", pid: os.Getpid()}, {address: "b", pid: os.Getpid()}}
+	p := plan{rounds: 3, cycles: 2, slice: time.Millisecond}
+	o, err := measure(t.Context(), p, w, servers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loads["a"].ops == 0 || loads["a"].ops != loads["b"].ops {
+		t.Errorf("got %d and %d operations, want the same", loads["a"].ops, loads["b"].ops)
+	}
+	if len(o.samples[0]) != p.rounds || len(o.cpuRatios()) != p.rounds {
+		t.Errorf("got %d samples and %d ratios, want %d", len(o.samples[0]), len(o.cpuRatios()), p.rounds)
+	}
+	if o.rss[0] == 0 || o.samples[0][0].cpu < 0 {
+		t.Errorf("got %d KB and %v of processor time, want what this test uses", o.rss[0], o.samples[0][0].cpu)
+	}
+}
+
+func TestRequestsReportRefusals(t *testing.T) {
+	t.Parallel()
+
+	calls := make(chan string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization")
+		if r.URL.Path == "/no" {
+			http.Error(w, "not you", http.StatusForbidden)
+		}
+	}))
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+
+	l, err := connect(t.Context(), address, 2, func(uint64) []byte { return encode("POST", "/yes", "token", []byte("{}")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close() //nolint:errcheck // the test is over
+	taken, err := l.run(t.Context(), 7)
+	if err != nil || len(taken) != 7 || len(calls) != 7 {
+		t.Errorf("got %d durations, %d calls, error %v, want 7 of each and none", len(taken), len(calls), err)
+	}
+	if got, want := <-calls, "POST /yes token"; got != want {
+		t.Errorf("got request %q, want %q", got, want)
+	}
+
+	l.next = func(uint64) []byte { return encode("GET", "/no", "", nil) }
+	if _, err := l.run(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), "not you") {
+		t.Errorf("got error %v, want the status and the answer", err)
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+
+	second := func(ops int, cpu time.Duration) sample { return sample{ops: ops, wall: time.Second, cpu: cpu} }
+	o := &outcome{
+		workload:  workload{name: "view", what: "one order"},
+		samples:   [2][]sample{{second(1000, 500*time.Millisecond)}, {second(1000, 550*time.Millisecond)}},
+		latencies: [2][]time.Duration{{3 * time.Millisecond, time.Millisecond}, {time.Millisecond}},
+		rss:       [2]int{1024, 2048},
+	}
+	business := *o
+	business.workload.business = true
+	r := newReport(plan{rounds: 1, cycles: 1, slice: time.Second}, 10, nil, 0.03)
+	row := r.add(o)
+	r.add(&business)
+
+	if row.Stock.CPUMicros != 500 || row.Ours.CPUMicros != 550 || math.Abs(row.CPU.Median-1.1) > 1e-9 || row.Stock.P99MS != 3 || row.Ours.RSSMB != 2 {
+		t.Errorf("got %+v", row)
+	}
+	if got := r.over(); len(got) != 1 || got[0] != "view" {
+		t.Errorf("got %v over the tolerance, want only the workload without business rules", got)
+	}
+
+	dir := t.TempDir()
+	if err := r.write(dir, "machine"); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := os.ReadFile(filepath.Join(dir, "machine.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored report
+	if err := json.Unmarshal(encoded, &stored); err != nil || len(stored.Rows) != 2 {
+		t.Errorf("got %d stored rows and error %v, want 2", len(stored.Rows), err)
+	}
+	if text := r.markdown(); !strings.Contains(text, "| view | stock | 1000 |") {
+		t.Errorf("the figures are missing in\n%s", text)
+	}
+}
+
+func TestFixtureIsWhatTheRequestsReferTo(t *testing.T) {
+	t.Parallel()
+
+	f, err := prepare(t.TempDir(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.orders) != 10 || len(f.sites) != sitesPerTenant || f.token == "" || f.superuser == "" || f.dispatcher == "" {
+		t.Errorf("got %d orders, %d sites, tokens %t and %t", len(f.orders), len(f.sites), f.token != "", f.superuser != "")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+
+	for _, args := range [][]string{{"-rounds", "0"}, {"-cycles", "0"}, {"-slice", "0s"}, {"-orders", "1"}, {"-only", "("}, {"-set", "x"}, {"more"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%v: got no error, want one", args)
+		}
+	}
+}

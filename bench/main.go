@@ -1,0 +1,164 @@
+// Command bench measures what the app costs on top of a bare PocketBase.
+//
+//	go run ./bench                    # everything, about five minutes
+//	go run ./bench -only 'view|list'  # some workloads
+//	go run ./bench -check             # exit 1 when something surely exceeds the tolerance
+//	go run ./bench -write             # store the result in bench/results
+//
+// It builds this app and bench/stock, the same collections without hooks and
+// plugins, starts each as a process of its own on a copy of the same data, and
+// gives them the same requests in turn, so that what else the machine does hits
+// both alike. It listens and connects on the loopback interface only.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	plan      plan
+	orders    int
+	only      *regexp.Regexp
+	tolerance float64
+	check     bool
+	write     bool
+	settings  []string // environment of ours
+	ours      string   // package
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // nothing else is deferred
+	}
+}
+
+func parse(args []string) (options, error) {
+	o := options{settings: []string{"HOLDALL_RATE_LIMITS=false"}}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.plan.rounds, "rounds", 12, "rounds of each workload")
+	flags.IntVar(&o.plan.cycles, "cycles", 5, "how often a round goes through stock, ours, ours, stock")
+	flags.DurationVar(&o.plan.slice, "slice", 100*time.Millisecond, "about how long a server has its turn")
+	flags.IntVar(&o.orders, "orders", 20000, "work orders in the database")
+	only := flags.String("only", "", "run the workloads whose name matches this expression")
+	flags.Float64Var(&o.tolerance, "tolerance", 0.03, "how much more CPU time an operation may take, as a share")
+	flags.BoolVar(&o.check, "check", false, "fail when a workload surely exceeds the tolerance")
+	flags.BoolVar(&o.write, "write", false, "store the result in bench/results")
+	flags.StringVar(&o.ours, "ours", ".", "the package to compare with bench/stock")
+	flags.Func("set", "a variable `NAME=VALUE` for the app, as often as needed", func(value string) error {
+		if !strings.Contains(value, "=") {
+			return errors.New("want NAME=VALUE")
+		}
+		o.settings = append(o.settings, value)
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return o, fmt.Errorf("-only: %w", err)
+	}
+	if flags.NArg() > 0 || o.plan.rounds < 1 || o.plan.cycles < 1 || o.plan.slice < time.Millisecond || o.orders < tenants {
+		return o, fmt.Errorf("want no arguments, -rounds and -cycles of at least 1, -slice of at least 1ms, -orders of at least %d", tenants)
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "holdall-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	fmt.Fprintf(out, "Filling a database with %d work orders\n", o.orders)
+	fixtureDir := filepath.Join(dir, "fixture")
+	f, err := prepare(fixtureDir, o.orders)
+	if err != nil {
+		return err
+	}
+	servers, stop, err := startAll(ctx, o, root, dir, fixtureDir, out)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return err
+	}
+
+	r := newReport(o.plan, o.orders, o.settings, o.tolerance)
+	for _, w := range workloads() {
+		if !o.only.MatchString(w.name) {
+			continue
+		}
+		measured, err := measure(ctx, o.plan, w, servers, f)
+		if err != nil {
+			return fmt.Errorf("measure %w", err)
+		}
+		fmt.Fprintln(out, r.add(measured))
+	}
+	fmt.Fprintf(out, "\n%s", r.markdown())
+	if o.write {
+		base := fmt.Sprintf("%s-%s-%dcores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+		if err := r.write(filepath.Join(root, "bench", "results"), base); err != nil {
+			return fmt.Errorf("store the result: %w", err)
+		}
+	}
+	if over := r.over(); o.check && len(over) > 0 {
+		return fmt.Errorf("more than %.0f %% over a bare PocketBase: %s", 100*o.tolerance, strings.Join(over, ", "))
+	}
+	return nil
+}
+
+// startAll builds and starts stock and ours. stop must be called in any case.
+func startAll(ctx context.Context, o options, root, dir, fixtureDir string, out io.Writer) (servers [2]*server, stop func() error, err error) {
+	stop = func() error {
+		var problems []error
+		for _, s := range servers {
+			if s != nil {
+				problems = append(problems, s.stop())
+			}
+		}
+		return errors.Join(problems...)
+	}
+	targets := [2]target{{name: "stock", pkg: "./bench/stock"}, {name: "ours", pkg: o.ours, environ: o.settings}}
+	for i, t := range targets {
+		fmt.Fprintf(out, "Building %s\n", t.name)
+		binary, data := filepath.Join(dir, t.name), filepath.Join(dir, t.name+"-data")
+		if err := t.build(ctx, root, binary); err != nil {
+			return servers, stop, err
+		}
+		if err := copyTo(data, fixtureDir); err != nil {
+			return servers, stop, err
+		}
+		if servers[i], err = t.start(ctx, binary, data); err != nil {
+			return servers, stop, err
+		}
+	}
+	return servers, stop, nil
+}

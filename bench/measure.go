@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// plan is how long and how often to measure.
+type plan struct {
+	rounds int
+	cycles int           // of order within a round
+	slice  time.Duration // about how long a server is under load at a time
+}
+
+// sample is what one server did in one round.
+type sample struct {
+	ops  int
+	wall time.Duration // under load
+	cpu  time.Duration // including what it did after the last answer
+}
+
+// outcome is all that was measured of one workload.
+type outcome struct {
+	workload  workload
+	samples   [2][]sample // of stock and ours, by round
+	latencies [2][]time.Duration
+	rss       [2]int // KB at the end
+}
+
+// order is which server runs when within a cycle, so that what drifts evenly
+// hits both alike. The slices are short against the machine's other business,
+// the rounds long against what a server does at times, such as collecting
+// garbage and storing its log.
+var order = [4]int{0, 1, 1, 0}
+
+// measure runs a workload against both servers in turn. Both do the same
+// number of operations, so that their data grows alike.
+func measure(ctx context.Context, p plan, w workload, servers [2]*server, f *fixture) (*outcome, error) {
+	o := &outcome{workload: w}
+	var loads [2]load
+	for i, s := range servers {
+		l, err := w.open(ctx, s.address, f)
+		if err != nil {
+			return nil, fmt.Errorf("%s on %s: %w", w.name, s.name, err)
+		}
+		loads[i] = l
+		defer l.close() //nolint:errcheck // the connections are only read from
+	}
+	ops, err := calibrate(ctx, p, loads)
+	if err != nil {
+		return nil, fmt.Errorf("warm up %s: %w", w.name, err)
+	}
+	for range p.rounds {
+		if err := o.round(ctx, p.cycles, ops, loads, servers); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	for i, s := range servers {
+		if o.rss[i], err = residentKB(s.pid); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// calibrate warms both servers up and returns how many operations the faster
+// one does in a slice.
+func calibrate(ctx context.Context, p plan, loads [2]load) (int, error) {
+	best := 0.0
+	for range 3 {
+		for _, l := range loads {
+			warm, cancel := context.WithTimeout(ctx, max(p.slice, 200*time.Millisecond))
+			began := time.Now()
+			taken, err := l.run(warm, math.MaxInt32)
+			cancel()
+			if err != nil {
+				return 0, err
+			}
+			best = math.Max(best, float64(len(taken))/time.Since(began).Seconds())
+		}
+	}
+	return max(4, int(best*p.slice.Seconds())), ctx.Err()
+}
+
+func (o *outcome) round(ctx context.Context, cycles, ops int, loads [2]load, servers [2]*server) error {
+	var before, after [2]time.Duration
+	var got [2]sample
+	if err := readCPU(servers, &before); err != nil {
+		return err
+	}
+	for _, i := range slices.Repeat(order[:], cycles) {
+		began := time.Now()
+		taken, err := loads[i].run(ctx, ops)
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return fmt.Errorf("on %s: %w", servers[i].name, err)
+		}
+		got[i].wall += time.Since(began)
+		got[i].ops += len(taken)
+		o.latencies[i] = append(o.latencies[i], taken...)
+	}
+	if err := readCPU(servers, &after); err != nil {
+		return err
+	}
+	for i := range got {
+		got[i].cpu = after[i] - before[i]
+		o.samples[i] = append(o.samples[i], got[i])
+	}
+	return nil
+}
+
+func readCPU(servers [2]*server, into *[2]time.Duration) (err error) {
+	for i, s := range servers {
+		if into[i], err = cpuTime(s.pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cpuPerOp is the processor time of an operation over all rounds.
+func (o *outcome) cpuPerOp(i int) time.Duration {
+	var cpu time.Duration
+	ops := 0
+	for _, s := range o.samples[i] {
+		cpu += s.cpu
+		ops += s.ops
+	}
+	return cpu / time.Duration(max(1, ops))
+}
+
+// throughput is the operations per second under load.
+func (o *outcome) throughput(i int) float64 {
+	var wall time.Duration
+	ops := 0
+	for _, s := range o.samples[i] {
+		wall += s.wall
+		ops += s.ops
+	}
+	return float64(ops) / wall.Seconds()
+}
+
+// quantile of the latencies, q in 0..1. It sorts them.
+func (o *outcome) quantile(i int, q float64) time.Duration {
+	l := o.latencies[i]
+	if len(l) == 0 {
+		return 0
+	}
+	slices.Sort(l)
+	return l[min(len(l)-1, int(q*float64(len(l))))]
+}
+
+// cpuRatios is ours to stock of the processor time per operation, by round.
+func (o *outcome) cpuRatios() []float64 {
+	return o.ratios(func(s sample) float64 { return s.cpu.Seconds() / float64(s.ops) })
+}
+
+// throughputRatios is ours to stock of the operations per second, by round.
+func (o *outcome) throughputRatios() []float64 {
+	return o.ratios(func(s sample) float64 { return float64(s.ops) / s.wall.Seconds() })
+}
+
+func (o *outcome) ratios(of func(sample) float64) []float64 {
+	result := make([]float64, len(o.samples[0]))
+	for round := range result {
+		result[round] = of(o.samples[1][round]) / of(o.samples[0][round])
+	}
+	return result
+}

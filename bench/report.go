@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// report is the result of a run, as it is stored.
+type report struct {
+	Date      string  `json:"date"`
+	Cores     int     `json:"cores"`
+	CPU       string  `json:"cpu"`
+	System    string  `json:"system"`
+	Go        string  `json:"go"`
+	Rounds    int     `json:"rounds"`
+	Cycles    int     `json:"cycles"`
+	SliceMS   int64   `json:"sliceMs"`
+	Orders    int     `json:"workOrders"`
+	Settings  string  `json:"settings"` // environment of ours
+	Tolerance float64 `json:"tolerance"`
+	Rows      []row   `json:"workloads"`
+}
+
+// row is one workload of a report.
+type row struct {
+	Name       string    `json:"name"`
+	What       string    `json:"what"`
+	Business   bool      `json:"business"`
+	Stock      figures   `json:"stock"`
+	Ours       figures   `json:"ours"`
+	CPU        estimate  `json:"cpuRatio"`
+	Throughput estimate  `json:"throughputRatio"`
+	Verdict    string    `json:"verdict"`
+	CPUByRound []float64 `json:"cpuRatioByRound"`
+}
+
+// figures are what one server reached.
+type figures struct {
+	OpsPerSecond float64 `json:"opsPerSecond"`
+	P50MS        float64 `json:"p50Ms"`
+	P99MS        float64 `json:"p99Ms"`
+	CPUMicros    float64 `json:"cpuMicrosPerOp"`
+	RSSMB        float64 `json:"rssMb"`
+}
+
+func newReport(p plan, orders int, settings []string, tolerance float64) *report {
+	cpu, system := machine()
+	return &report{
+		Date: time.Now().UTC().Format("2006-01-02"), Cores: runtime.NumCPU(), CPU: cpu, System: system,
+		Go: runtime.Version(), Rounds: p.rounds, Cycles: p.cycles, SliceMS: p.slice.Milliseconds(), Orders: orders,
+		Settings: strings.Join(settings, " "), Tolerance: tolerance,
+	}
+}
+
+func (r *report) add(o *outcome) row {
+	of := func(i int) figures {
+		return figures{
+			OpsPerSecond: rounded(o.throughput(i)), P50MS: milliseconds(o.quantile(i, 0.5)), P99MS: milliseconds(o.quantile(i, 0.99)),
+			CPUMicros: rounded(float64(o.cpuPerOp(i)) / 1e3), RSSMB: rounded(float64(o.rss[i]) / 1024),
+		}
+	}
+	added := row{
+		Name: o.workload.name, What: o.workload.what, Business: o.workload.business, Stock: of(0), Ours: of(1),
+		CPU: bootstrap(o.cpuRatios()), Throughput: bootstrap(o.throughputRatios()), CPUByRound: o.cpuRatios(),
+	}
+	added.Verdict = verdict(added.CPU, r.Tolerance)
+	if added.Business {
+		added.Verdict = "business rules"
+	}
+	r.Rows = append(r.Rows, added)
+	return added
+}
+
+// over lists the workloads whose overhead surely exceeds the tolerance.
+func (r *report) over() []string {
+	var names []string
+	for _, row := range r.Rows {
+		if row.Verdict == verdictOver {
+			names = append(names, row.Name)
+		}
+	}
+	return names
+}
+
+func rounded(value float64) float64            { return float64(int64(value*10+0.5)) / 10 }
+func milliseconds(value time.Duration) float64 { return float64(value.Microseconds()) / 1e3 }
+
+// String is the row as a line of progress.
+func (r row) String() string {
+	return fmt.Sprintf("%-18s stock %8.1f  ours %8.1f CPU µs/op   x%.3f [%.3f, %.3f]  %s",
+		r.Name, r.Stock.CPUMicros, r.Ours.CPUMicros, r.CPU.Median, r.CPU.Low, r.CPU.High, r.Verdict)
+}
+
+// markdown is the report for people.
+func (r *report) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# This app beside a bare PocketBase\n\n"+
+		"%s, %s, %d cores (%s), %s. %d work orders in %d organizations; %d connections, %d subscribers; %d rounds of %d times stock, ours, ours, stock with about %d ms each.\n\n",
+		r.Date, r.System, r.Cores, r.CPU, r.Go, r.Orders, tenants, connections, subscribers, r.Rounds, r.Cycles, r.SliceMS)
+	fmt.Fprintf(&b, "`stock` is `bench/stock`: the same collections and rules by the same migrations, nothing else. `ours` is the app with %s.\n\n", r.Settings)
+	b.WriteString("| workload | | ops/s | p50 ms | p99 ms | server CPU µs/op | RSS MiB |\n|---|---|--:|--:|--:|--:|--:|\n")
+	for _, row := range r.Rows {
+		for i, f := range []figures{row.Stock, row.Ours} {
+			name := row.Name
+			if i == 1 {
+				name = ""
+			}
+			fmt.Fprintf(&b, "| %s | %s | %.0f | %.3f | %.3f | %.1f | %.1f |\n", name, [2]string{"stock", "ours"}[i], f.OpsPerSecond, f.P50MS, f.P99MS, f.CPUMicros, f.RSSMB)
+		}
+	}
+	fmt.Fprintf(&b, "\nOurs to stock, the median of the rounds with its 95 %% interval. The tolerance is %.0f %% of the CPU time per operation.\n\n", 100*r.Tolerance)
+	b.WriteString("| workload | what | CPU/op | ops/s | |\n|---|---|---|---|---|\n")
+	for _, row := range r.Rows {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", row.Name, row.What, row.CPU, row.Throughput, row.Verdict)
+	}
+	b.WriteString("\nThe CPU time is the steadier figure: the load generator shares the cores with the server, and its own time is not counted.\n" +
+		"Workloads marked \"business rules\" run hooks of the reference app that a bare PocketBase has not.\n")
+	return b.String()
+}
+
+// String shows the estimate with its interval.
+func (e estimate) String() string {
+	return fmt.Sprintf("%.3f (%.3f–%.3f)", e.Median, e.Low, e.High)
+}
+
+// write stores the report as base.md and base.json.
+func (r *report) write(dir, base string) error {
+	encoded, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the report: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for everybody
+		return err
+	}
+	for name, content := range map[string][]byte{base + ".md": []byte(r.markdown()), base + ".json": append(encoded, '\n')} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // likewise
+			return err
+		}
+	}
+	return nil
+}
