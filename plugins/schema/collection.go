@@ -1,10 +1,13 @@
-// Package schema keeps a database's collections equal to their definitions in Go.
 package schema
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/dbutils"
 	"github.com/pocketbase/pocketbase/tools/types"
 )
 
@@ -50,7 +53,21 @@ type Collection struct {
 	// authentication methods, token durations and mail templates of an auth
 	// collection. It runs last. It must not add fields.
 	Configure func(c *core.Collection)
+
+	// dropped marks the declaration that the collection is to go. See [Dropped].
+	dropped bool
 }
+
+// Dropped declares that the collection name is to be dropped with everything
+// that it holds. Without it a collection that no definition names is left
+// alone. The declaration may stay after the collection has gone.
+func Dropped(name string) Collection {
+	return Collection{Name: name, dropped: true}
+}
+
+// IsDropped reports whether c is a declaration made by [Dropped], and so
+// defines nothing.
+func (c Collection) IsDropped() bool { return c.dropped }
 
 // Rules are the access rules of a collection. See [Rule].
 type Rules struct {
@@ -113,14 +130,22 @@ func (c Collection) typ() string {
 	return c.Type
 }
 
-// build returns the definition as a new PocketBase collection. resolve maps
-// the name of a collection to its id, for relations.
+// build returns the definition as a new PocketBase collection with its default
+// id. resolve maps the name of a collection to its id, for relations.
 //
 // Field ids are PocketBase's defaults; whoever compares with a live database
 // matches by name first.
 func (c Collection) build(resolve func(name string) (id string, err error)) (*core.Collection, error) {
+	return c.buildAs("", resolve)
+}
+
+// buildAs is build with a given collection id, "" for the default.
+func (c Collection) buildAs(id string, resolve func(name string) (string, error)) (*core.Collection, error) {
 	typ := c.typ()
 	result := core.NewCollection(typ, c.Name)
+	if id != "" {
+		result = core.NewCollection(typ, c.Name, id)
+	}
 	result.ListRule = c.Rules.List.pointer()
 	result.ViewRule = c.Rules.View.pointer()
 	result.CreateRule = c.Rules.Create.pointer()
@@ -133,26 +158,80 @@ func (c Collection) build(resolve func(name string) (id string, err error)) (*co
 	}
 
 	for _, f := range c.Fields {
+		// the definition itself stays as written
 		plain, _ := unwrap(f)
+		plain = cloneField(plain)
 		if relation, ok := plain.(*core.RelationField); ok {
-			id, err := resolve(relation.CollectionId)
+			target, err := resolve(relation.CollectionId)
 			if err != nil {
 				return nil, fmt.Errorf("collection %s, field %s: %w", c.Name, relation.Name, err)
 			}
-			// the definition itself stays as written
-			resolved := *relation
-			resolved.CollectionId = id
-			plain = &resolved
+			relation.CollectionId = target
 		}
 		result.Fields.Add(plain)
 	}
+	enforceSystemFields(result)
 
-	for _, index := range c.Indexes {
-		result.Indexes = append(result.Indexes, index)
-	}
+	result.Indexes = append(unreplacedIndexes(result.Indexes, c.Indexes), c.Indexes...)
 
 	if c.Configure != nil {
+		before := strings.Join(result.Fields.FieldNames(), ",")
 		c.Configure(result)
+		if after := strings.Join(result.Fields.FieldNames(), ","); after != before {
+			return nil, fmt.Errorf("collection %s: Configure must leave the fields alone, list them in Fields", c.Name)
+		}
 	}
 	return result, nil
+}
+
+// enforceSystemFields sets what PocketBase insists on when it saves a
+// collection whose system fields were overridden.
+func enforceSystemFields(c *core.Collection) {
+	for _, f := range c.Fields {
+		name := f.GetName()
+		if name != core.FieldNameId && (!c.IsAuth() || !slices.Contains(authFieldNames, name)) {
+			continue
+		}
+		f.SetSystem(true)
+		switch own := f.(type) {
+		case *core.TextField: // id, tokenKey
+			own.Required = true
+			own.Hidden = name == core.FieldNameTokenKey
+			own.PrimaryKey = name == core.FieldNameId
+			if own.PrimaryKey && own.Pattern == "" {
+				own.Pattern = "^[a-z0-9]+$"
+			}
+		case *core.PasswordField:
+			own.Hidden = true
+			own.Required = true
+		case *core.EmailField:
+			own.Hidden = false
+		}
+	}
+}
+
+// unreplacedIndexes are those of the indexes that every auth collection has for
+// which own has no other unique index of the same column.
+func unreplacedIndexes(system, own []string) []string {
+	return slices.DeleteFunc(system, func(index string) bool {
+		_, replaced := dbutils.FindSingleColumnUniqueIndex(own, dbutils.ParseIndex(index).Columns[0].Name)
+		return replaced
+	})
+}
+
+// authFieldNames are the system fields of auth collections, besides the id.
+var authFieldNames = []string{
+	core.FieldNamePassword,
+	core.FieldNameTokenKey,
+	core.FieldNameEmail,
+	core.FieldNameEmailVisibility,
+	core.FieldNameVerified,
+}
+
+// cloneField returns a copy of field that can be changed without changing field.
+func cloneField(field core.Field) core.Field {
+	original := reflect.ValueOf(field).Elem()
+	clone := reflect.New(original.Type())
+	clone.Elem().Set(original)
+	return clone.Interface().(core.Field)
 }
