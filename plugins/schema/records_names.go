@@ -61,6 +61,9 @@ func recordTypes(definitions []Collection, declared map[string]string) ([]*recor
 	var types []*recordType
 	typeNames := map[string]string{}
 	for _, d := range definitions {
+		if d.IsDropped() {
+			continue
+		}
 		collection, err := d.build(func(name string) (string, error) { return name, nil })
 		if err != nil {
 			return nil, err

@@ -1,19 +1,15 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/pocketbase/pocketbase/core"
-	_ "github.com/pocketbase/pocketbase/migrations" // the system collections of a new database
 )
 
 // deriveViewFields gives the view collections among types the fields that
 // PocketBase derives from their queries. Only a database can tell these, so it
-// applies the definitions to an empty one in a temporary folder; without a view
-// it does nothing.
-func deriveViewFields(types []*recordType, definitions []Collection) (err error) {
+// applies the definitions to an empty one; without a view it does nothing.
+func deriveViewFields(types []*recordType, definitions []Collection) error {
 	views := false
 	for _, t := range types {
 		views = views || t.collection.IsView()
@@ -21,42 +17,30 @@ func deriveViewFields(types []*recordType, definitions []Collection) (err error)
 	if !views {
 		return nil
 	}
-
-	dir, err := os.MkdirTemp("", "holdall-schema-")
-	if err != nil {
-		return fmt.Errorf("create a folder for the temporary database: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
-	if err := app.Bootstrap(); err != nil {
-		return fmt.Errorf("create a temporary database: %w", err)
-	}
-	defer func() { err = errors.Join(err, app.ResetBootstrapState()) }()
-	if err := Apply(app, definitions); err != nil {
-		return fmt.Errorf("apply the definitions to a temporary database: %w", err)
-	}
-
-	for _, t := range types {
-		if !t.collection.IsView() {
-			continue
+	return withScratch(func(app core.App) error {
+		if err := Apply(app, definitions); err != nil {
+			return err
 		}
-		derived, err := app.FindCollectionByNameOrId(t.collection.Name)
+		live, err := loadWorld(app)
 		if err != nil {
-			return fmt.Errorf("find the derived collection %s: %w", t.collection.Name, err)
+			return err
 		}
-		for _, f := range derived.Fields {
-			relation, ok := f.(*core.RelationField)
-			if !ok {
+		for _, t := range types {
+			if !t.collection.IsView() {
 				continue
 			}
-			// definitions name the targets of relations
-			target, err := app.FindCollectionByNameOrId(relation.CollectionId)
-			if err != nil {
-				return fmt.Errorf("find the target of %s.%s: %w", t.collection.Name, relation.Name, err)
+			derived := live.byName(t.collection.Name)
+			if derived == nil {
+				return fmt.Errorf("the view %s is missing in the temporary database", t.collection.Name)
 			}
-			relation.CollectionId = target.Name
+			for _, f := range derived.Fields {
+				if relation, ok := f.(*core.RelationField); ok {
+					// definitions name the targets of relations
+					relation.CollectionId = live.nameOf(relation.CollectionId)
+				}
+			}
+			t.collection.Fields = derived.Fields
 		}
-		t.collection.Fields = derived.Fields
-	}
-	return nil
+		return nil
+	})
 }

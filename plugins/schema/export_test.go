@@ -1,0 +1,4 @@
+package schema
+
+// DiffLines is diffLines for the tests.
+var DiffLines = diffLines
