@@ -14,9 +14,11 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/plugins/migratecmd"
 
+	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/demo"
 	"github.com/holdall-go/holdall/hooks"
 	_ "github.com/holdall-go/holdall/pb_migrations"
+	"github.com/holdall-go/holdall/plugins/schema"
 )
 
 // version is what --version prints. Release builds set it with -ldflags.
@@ -56,6 +58,9 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	}
 	app.RootCmd.AddCommand(serveCommand(app, cfg), cmd.NewSuperuserCommand(app), demo.Command(app))
 	migratecmd.MustRegister(app, app.RootCmd, migratecmd.Config{Dir: "pb_migrations"})
+	if _, err := schema.Register(app, schema.Config{Collections: collections.All(), RootCmd: app.RootCmd}); err != nil {
+		return err
+	}
 	return execute(app, signals)
 }
 
