@@ -7,10 +7,15 @@ cd "$(dirname "$0")/.."
 needs=(
 	"chromium chromium fonts-liberation"
 	"buildah buildah"
+	"runc runc"
 	"shellcheck shellcheck"
 )
 
 packages=()
+# busybox-static shares its command with the package that is not static.
+if ! dpkg -s busybox-static >/dev/null 2>&1; then
+	packages+=(busybox-static)
+fi
 for need in "${needs[@]}"; do
 	read -r command list <<<"$need"
 	if ! command -v "$command" >/dev/null; then
