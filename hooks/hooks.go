@@ -24,8 +24,8 @@ import (
 
 // Config adjusts the business logic. The zero value is what the program uses.
 type Config struct {
-	// Clock tells when orders are due, started and completed, and until when
-	// invitations hold. Defaults to the clock of the machine.
+	// Clock tells when orders are due, started and completed. Defaults to the
+	// clock of the machine, by which invitations end in any case.
 	Clock clock.Clock
 }
 

@@ -44,18 +44,16 @@ const (
 	claimOrganization = "organization"
 	claimEmail        = "email"
 	claimRole         = "role"
-	claimExpires      = "exp"
 	typeInvitation    = "invitation"
 )
 
 // sign returns the token that whoever gets the mail shows.
-func (i invitation) sign(key string, now time.Time) (string, error) {
+func (i invitation) sign(key string) (string, error) {
 	return security.NewJWT(map[string]any{
 		claimType:         typeInvitation,
 		claimOrganization: i.organization,
 		claimEmail:        i.email,
 		claimRole:         i.role,
-		claimExpires:      now.Add(invitationLifetime).Unix(),
 	}, key, invitationLifetime)
 }
 
@@ -79,7 +77,7 @@ func (h *hooks) invite(e *core.RequestEvent) error {
 			return answerOf(err, messageNoInvitation)
 		}
 	}
-	token, err := in.sign(key, h.clock.Now())
+	token, err := in.sign(key)
 	if err != nil {
 		return answerOf(fmt.Errorf("sign an invitation: %w", err), messageNoInvitation)
 	}
