@@ -33,6 +33,8 @@ export function useLocation(): Location {
   const [hash, setHash] = useState(window.location.hash);
   useEffect(() => {
     const listener = () => setHash(window.location.hash);
+    // It may have changed before there was anybody to hear it.
+    listener();
     window.addEventListener("hashchange", listener);
     return () => window.removeEventListener("hashchange", listener);
   }, []);

@@ -75,6 +75,9 @@ export function FilterBar({ filter, people, timezone, onFilter }: Props) {
 function SearchInput({ value, onValue }: { value: string; onValue: (value: string) => void }) {
   const [text, setText] = useState(value);
   const told = useRef(value);
+  // By the time of the pause, the screen may be another one than when the typing began.
+  const tell = useRef(onValue);
+  tell.current = onValue;
   useEffect(() => {
     // The filter changed elsewhere: cleared, or by going back.
     if (value !== told.current) {
@@ -86,7 +89,7 @@ function SearchInput({ value, onValue }: { value: string; onValue: (value: strin
     if (text.trim() === told.current) return;
     const timer = setTimeout(() => {
       told.current = text.trim();
-      onValue(told.current);
+      tell.current(told.current);
     }, PAUSE);
     return () => clearTimeout(timer);
   }, [text]);

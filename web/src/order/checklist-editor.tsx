@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import type { ChecklistItem } from "../data/types.ts";
 import { MAX_ITEMS, MAX_LABEL, newItem } from "../domain/checklist.ts";
@@ -8,7 +8,8 @@ import { Icon } from "../ui/icon.tsx";
 export function ChecklistEditor({ items, onItems }: { items: ChecklistItem[]; onItems: (items: ChecklistItem[]) => void }) {
   const list = useRef<HTMLUListElement>(null);
   const added = useRef(false);
-  useEffect(() => {
+  // Before the next key arrives, which belongs to the new line.
+  useLayoutEffect(() => {
     if (!added.current) return;
     added.current = false;
     list.current?.querySelector<HTMLInputElement>("li:last-child input[type=text]")?.focus();

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 
 import { useData } from "../data/context.ts";
-import { failureOf } from "../data/errors.ts";
+import { Failure, failureOf } from "../data/errors.ts";
 import type { Belonging, ChecklistItem, OrderPlan, Person, Priority, Site, WorkOrder } from "../data/types.ts";
 import { cleaned } from "../domain/checklist.ts";
 import { PRIORITIES, PRIORITY_LABEL } from "../domain/status.ts";
@@ -51,6 +51,8 @@ export function OrderForm({ belonging, people, order, onSaved, onClose }: Props)
     const plan = planOf(draft, timezone);
     let saved: WorkOrder | undefined;
     await form.submit(async () => {
+      // Without a site the server's rule refuses the order as a whole, and cannot say why.
+      if (!draft.site) throw new Failure("", 400, { site: "Choose the site where the work is done." });
       saved = order
         ? await orders.plan(order.id, changesOf(planOf(initial, timezone), plan, order))
         : await orders.create(organization.id, plan);
@@ -100,7 +102,7 @@ export function OrderForm({ belonging, people, order, onSaved, onClose }: Props)
           organization={organization.id}
           value={draft.site}
           onValue={(site) => set({ site })}
-          error={form.fields.site && (draft.site ? form.fields.site : "Choose the site where the work is done.")}
+          error={form.fields.site}
         />
         <Field label="Description" optional error={form.fields.description}>
           {(control) => (

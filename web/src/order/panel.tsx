@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon.tsx";
 import { PriorityMark, StatusBadge } from "../ui/marks.tsx";
 import { useNow } from "../ui/now.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
+import { AssigneeSelect } from "./assignee-select.tsx";
 import { Checklist } from "./checklist.tsx";
 import { OrderForm } from "./form.tsx";
 import { History } from "./history.tsx";
@@ -127,14 +128,9 @@ function Actions({ user, belonging, people, part, live, order, onRemoved }: Part
 }
 
 function Facts({ belonging, people, part, live, order, now }: PartProps & { now: Date }) {
-  const assign = useRef<HTMLSelectElement>(null);
-  useEffect(() => {
-    if (part === "assign") assign.current?.focus();
-  }, []);
   const site = order.expand?.site;
   const due = dueState(order, now);
   const span = spanLabel(order.scheduledStart, order.scheduledEnd, belonging.organization.timezone, now);
-  const technicians = people.filter((person) => person.role === "technician" || person.id === order.assignee);
   const assignee = people.find((person) => person.id === order.assignee);
   const assignable = isOffice(belonging.role) && !isFinal(order.status);
 
@@ -147,21 +143,13 @@ function Facts({ belonging, people, part, live, order, now }: PartProps & { now:
         </dt>
         <dd>
           {assignable ? (
-            <select
-              ref={assign}
+            <AssigneeSelect
               id="panel-assignee"
-              class="input compact"
               value={order.assignee}
-              onChange={(event) => live.assign(event.currentTarget.value)}
-            >
-              <option value="">Unassigned</option>
-              {order.assignee && !assignee && <option value={order.assignee}>Former member</option>}
-              {technicians.map((person) => (
-                <option key={person.id} value={person.id}>
-                  {person.name}
-                </option>
-              ))}
-            </select>
+              people={people}
+              focused={part === "assign"}
+              onAssign={live.assign}
+            />
           ) : (
             (assignee?.name ?? (order.assignee ? "Former member" : "Unassigned"))
           )}
