@@ -13,6 +13,7 @@ import (
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/pocketbase/pocketbase/tools/router"
 )
 
@@ -28,6 +29,30 @@ var (
 	errNotText        = validation.NewError(codeInvalidType, "Must be text.")
 	errCharacters     = validation.NewError(codeInvalidCharacters, "Must not contain the null character.")
 )
+
+// maxDrainBytes is how much of a body that is too large is read off. It is
+// PocketBase's own limit.
+const maxDrainBytes = apis.DefaultMaxBodySize
+
+// limitBody refuses bodies of more than maxBodyBytes as PocketBase does, but
+// reads off what the client still sends. Otherwise the server resets the
+// connection under it, and most clients then report that instead of the answer.
+func limitBody() *hook.Handler[*core.RequestEvent] {
+	limit := apis.BodyLimit(maxBodyBytes)
+	refuse := limit.Func
+	limit.Func = func(e *core.RequestEvent) error {
+		body := e.Request.Body
+		if rereadable, ok := body.(*router.RereadableReadCloser); ok {
+			body = rereadable.ReadCloser // without the copy that it keeps
+		}
+		err := refuse(e)
+		if errors.Is(err, apis.ErrRequestEntityTooLarge) {
+			_, _ = io.CopyN(io.Discard, body, maxDrainBytes) // whatever comes of it, the answer is the same
+		}
+		return err
+	}
+	return limit
+}
 
 // readBody reads a JSON object whose values are all text into the fields, and
 // nothing else: no other name, no name twice, no other type and no null, nothing

@@ -90,7 +90,7 @@ func (h *hooks) routes(e *core.ServeEvent) error {
 	people := apis.RequireAuth(collections.Users, core.CollectionNameSuperusers)
 
 	api := e.Router.Group("/api/v1")
-	api.Bind(apis.BodyLimit(maxBodyBytes))
+	api.Bind(limitBody())
 	api.POST("/work-orders/{id}/transition", h.transition).Bind(people)
 	api.GET("/organizations/{id}/board", h.board).Bind(people)
 	api.GET("/organizations/{id}/export", h.export).Bind(people)
