@@ -20,7 +20,7 @@ func (p *Plugin) command() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	command.AddCommand(p.planCommand(), p.migrateCommand(), p.checkCommand())
+	command.AddCommand(p.planCommand(), p.migrateCommand(), p.checkCommand(), p.pullCommand())
 	return command
 }
 
@@ -53,10 +53,7 @@ or not; see "collections check" for a deploy.`,
 					Pending []string `json:"pending"`
 				}{plan, append([]Risk{}, plan.Risks()...), append([]string{}, pending...)})
 			}
-			if len(pending) > 0 {
-				fmt.Fprintf(out, "%s %s to be applied: %s. This is the database without.\n\n",
-					count(int64(len(pending)), "migration"), verb(int64(len(pending)), "waits", "wait"), strings.Join(pending, ", "))
-			}
+			writePending(out, pending)
 			return plan.Write(out, onTerminal(out))
 		},
 	}
@@ -101,7 +98,11 @@ declared, by Was of a collection or schema.Was of a field.`,
 				fmt.Fprintln(out, "There is nothing to migrate.")
 				return nil
 			}
-			fmt.Fprintf(out, "\nWrote %s. Read it and commit it; the next start applies it.\n", migration.Path)
+			next := "the next start applies it"
+			if migration.Applied {
+				next = "this database had it all before, so it counts as applied here"
+			}
+			fmt.Fprintf(out, "\nWrote %s. Read it and commit it; %s.\n", migration.Path, next)
 			return nil
 		},
 	}
@@ -140,6 +141,14 @@ The exit code is 0 if all of that holds, and 1 otherwise.`,
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return command
+}
+
+// writePending warns that the database is not up to date.
+func writePending(out io.Writer, pending []string) {
+	if n := int64(len(pending)); n > 0 {
+		fmt.Fprintf(out, "%s %s to be applied: %s. This is the database without.\n\n",
+			count(n, "migration"), verb(n, "waits", "wait"), strings.Join(pending, ", "))
+	}
 }
 
 // onTerminal reports whether out is a terminal that wants colours.

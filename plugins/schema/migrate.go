@@ -23,6 +23,10 @@ type Migration struct {
 
 	// Plan is what the migration does.
 	Plan *Plan `json:"plan"`
+
+	// Applied tells that the database had the changes before, from the dashboard,
+	// so that the migration is marked as applied there.
+	Applied bool `json:"applied,omitempty"`
 }
 
 // DataLossError is returned for a migration that puts rows at stake without
@@ -49,7 +53,10 @@ func (e *PendingError) Error() string {
 }
 
 // WriteMigration writes the migration that takes the database of app to the
-// definitions into config.Dir. It writes nothing when there is no difference.
+// definitions into config.Dir. When the database is there already but the
+// migrations are not, because it was changed in the dashboard, it writes what
+// the migrations lack and marks that as applied. It writes nothing when there is
+// no difference.
 //
 // Before it writes, it tries the migration up and down on a copy of the schema.
 // It returns a [*PendingError] while there are unapplied migrations, and a
@@ -71,8 +78,13 @@ func WriteMigration(app core.App, config Config, name string, allowDataLoss bool
 		return Migration{}, err
 	}
 	if plan.Empty() {
-		return Migration{Plan: plan}, nil
+		return catchUp(app, config, name, allowDataLoss)
 	}
+	return writePlan(plan, config, name, allowDataLoss)
+}
+
+// writePlan writes the migration for a plan.
+func writePlan(plan *Plan, config Config, name string, allowDataLoss bool) (Migration, error) {
 	if risks := plan.Risks(); len(risks) > 0 && !allowDataLoss {
 		return Migration{Plan: plan}, &DataLossError{risks}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 )
 
+const defaultDefinitionsDir = "collections"
+
 // PullOptions say what [Pull] compares and whether it writes.
 type PullOptions struct {
 	// Definitions are the definitions so far.
@@ -50,28 +52,28 @@ const (
 // Pulled is one collection as [Pull] found it.
 type Pulled struct {
 	// Name is the collection's name.
-	Name string
+	Name string `json:"name"`
 
-	Status PullStatus
+	Status PullStatus `json:"status"`
 
 	// File is the source file with the definition, or the one to be made for a
 	// new collection. It is empty when the definition was not found in the
 	// package.
-	File string
+	File string `json:"file,omitempty"`
 
 	// Source is the Go source of the collection: a whole file for a new one, the
 	// function for one that changed.
-	Source string
+	Source string `json:"source,omitempty"`
 
 	// Diff is what changed, line by line: "-" is in the definition only, "+" in
 	// the database only.
-	Diff string
+	Diff string `json:"diff,omitempty"`
 
 	// Written tells whether File was written.
-	Written bool
+	Written bool `json:"written"`
 
 	// Note is what is left for a person to do, as a sentence.
-	Note string
+	Note string `json:"note,omitempty"`
 }
 
 // Pull compares the collections of app's database with their definitions in Go,
@@ -82,7 +84,7 @@ type Pulled struct {
 // has an entry for each collection, new ones after those that they relate to.
 func Pull(app core.App, options PullOptions) ([]Pulled, error) {
 	if options.Dir == "" {
-		options.Dir = "collections"
+		options.Dir = defaultDefinitionsDir
 	}
 	live, err := loadWorld(app)
 	if err != nil {

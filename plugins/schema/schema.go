@@ -34,6 +34,11 @@ type Config struct {
 	// the working directory. Defaults to "pb_migrations".
 	Dir string
 
+	// DefinitionsDir is the folder of the Go package that holds the definitions,
+	// relative to the working directory. Pulling writes there. Defaults to
+	// "collections".
+	DefinitionsDir string
+
 	// Migrations are the migrations in this binary. Defaults to
 	// core.AppMigrations, where migration files register themselves.
 	Migrations *core.MigrationsList
@@ -60,6 +65,9 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Dir == "" {
 		c.Dir = DefaultDir
+	}
+	if c.DefinitionsDir == "" {
+		c.DefinitionsDir = defaultDefinitionsDir
 	}
 	if c.Migrations == nil {
 		c.Migrations = &core.AppMigrations

@@ -5,13 +5,14 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/dbutils"
 )
 
-// store is all SQL of this package. It only reads.
+// store is all SQL of this package. Nothing but markApplied writes.
 type store struct{ app core.App }
 
 // scalar runs a query that gives one number.
@@ -204,4 +205,17 @@ func (s store) appliedMigrations() (map[string]bool, error) {
 		applied[f] = true
 	}
 	return applied, nil
+}
+
+// markApplied says that the database has had the migration file, as PocketBase
+// itself notes it down.
+func (s store) markApplied(file string) error {
+	_, err := s.app.NonconcurrentDB().Insert(core.DefaultMigrationsTable, dbx.Params{
+		"file":    file,
+		"applied": time.Now().UnixMicro(),
+	}).Execute()
+	if err != nil {
+		return fmt.Errorf("mark the migration %s as applied: %w", file, err)
+	}
+	return nil
 }
