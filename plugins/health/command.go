@@ -31,9 +31,6 @@ func (p *Plugin) command() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			base := strings.TrimRight(url, "/")
-			if base == "" {
-				base = "http://" + localAddress(p.config.Address)
-			}
 			path := ReadyPath
 			if onlyLive {
 				path = LivePath
@@ -55,21 +52,24 @@ func (p *Plugin) command() *cobra.Command {
 	}
 	command.Flags().BoolVar(&onlyLive, "live", false, "ask whether it is alive instead of ready")
 	command.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
-	command.Flags().StringVar(&url, "url", "", "the server's address, such as https://app.example.com (default http://"+localAddress(p.config.Address)+")")
+	command.Flags().StringVar(&url, "url", localURL(p.config.Address), "the server's address, such as https://app.example.com")
 	return command
 }
 
-// localAddress is where a server that listens on address is reached from the
-// same machine.
-func localAddress(address string) string {
+// localURL is where a server that listens on address is reached from the same
+// machine. A URL is returned as it is.
+func localURL(address string) string {
+	if strings.Contains(address, "://") {
+		return address
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return address
+		return "http://" + address
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return net.JoinHostPort(host, port)
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 func ask(ctx context.Context, url string) (Report, error) {

@@ -85,7 +85,8 @@ type Config struct {
 	RootCmd *cobra.Command
 
 	// Address is where the health command finds the server unless it is told: as
-	// it is given to serve, such as "0.0.0.0:8090". Defaults to "127.0.0.1:8090".
+	// it is given to serve, such as "0.0.0.0:8090", or a whole URL. Defaults to
+	// "127.0.0.1:8090".
 	Address string
 }
 

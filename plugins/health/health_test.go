@@ -500,6 +500,7 @@ func TestCommand(t *testing.T) {
 	}{
 		{"ready", strings.TrimPrefix(goodURL, "http://"), nil, "migrations          ok  ", ""},
 		{"on every interface", strings.Replace(goodURL, "http://127.0.0.1", "0.0.0.0", 1), nil, "\nok\n", ""},
+		{"by URL", goodURL, nil, "\nok\n", ""},
 		{"another address", "127.0.0.1:1", []string{"--url", goodURL + "/"}, "\nok\n", ""},
 		{"as JSON", "", []string{"--url", goodURL, "--json"}, `{"status":"ok","checks":[{"name":"database"`, ""},
 		{"not ready", "", []string{"--url", badURL}, "It is off.", "the server is not ready"},
