@@ -283,13 +283,18 @@ func (w *world) send(request *http.Request) answer {
 	return answer{status: recorder.Code, header: recorder.Header(), body: recorder.Body.String()}
 }
 
-// dump is the content of all tables, for comparing what a refused request left.
-func (w *world) dump() string {
+func (w *world) tables() []string {
 	w.tb.Helper()
 	var names []string
 	w.must(w.DB().NewQuery(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`).Column(&names))
+	return names
+}
+
+// dump is the content of all tables, for comparing what a refused request left.
+func (w *world) dump() string {
+	w.tb.Helper()
 	var out strings.Builder
-	for _, name := range names {
+	for _, name := range w.tables() {
 		rows, err := w.DB().NewQuery("SELECT * FROM {{" + name + "}} ORDER BY rowid").Rows()
 		w.must(err)
 		fmt.Fprintf(&out, "== %s\n", name)
