@@ -176,7 +176,7 @@ func readPacked(from string) (entries []advisory, date time.Time, err error) {
 	if err != nil {
 		return nil, date, fmt.Errorf("open the copy (run it from the project's root): %w", err)
 	}
-	defer file.Close() //nolint:errcheck // only read from
+	defer file.Close()
 	unzipped, err := gzip.NewReader(file)
 	if err != nil {
 		return nil, date, fmt.Errorf("open %s: %w", from, err)
