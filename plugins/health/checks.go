@@ -84,9 +84,13 @@ func tryWrite(ctx context.Context, db dbx.Builder) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("write: %w", err)
+	return busyIfLate(ctx, fmt.Errorf("write: %w", err)) // another write may have the one connection for them
+}
+
+// busyIfLate tells a database that has no time from one that does not work.
+func busyIfLate(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errBusy{err} // there is one connection for writes, and another write has it
+		return errBusy{err}
 	}
 	return err
 }
@@ -97,7 +101,7 @@ func (p *Plugin) checkMigrations(ctx context.Context) (string, error) {
 	var applied []string
 	err := p.app.ConcurrentDB().Select("file").From(core.DefaultMigrationsTable).WithContext(ctx).Column(&applied)
 	if err != nil {
-		return "", fmt.Errorf("list the applied migrations: %w", err)
+		return "", busyIfLate(ctx, fmt.Errorf("list the applied migrations: %w", err))
 	}
 	has := make(map[string]bool, len(applied))
 	for _, file := range applied {

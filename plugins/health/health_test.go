@@ -281,7 +281,7 @@ func TestBusyDatabase(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, app := register(t, health.Config{CheckTimeout: 50 * time.Millisecond, BusyTolerance: c.tolerance})
+			p, app := register(t, health.Config{CheckTimeout: time.Second, BusyTolerance: c.tolerance})
 			err := app.RunInTransaction(func(txApp core.App) error {
 				execute(t, txApp.DB(), "DELETE FROM _health") // takes the write lock
 				report := p.Ready(t.Context())
