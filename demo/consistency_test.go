@@ -147,8 +147,11 @@ func (w *world) slaProblems(o *collections.WorkOrder) []string {
 	case collections.WorkOrderStatusCancelled:
 		over = o.Updated().Time()
 	}
-	if got, want := !o.SLABreachedAt().IsZero(), over.After(due); got != want {
-		problems = append(problems, fmt.Sprintf("breached is %v, want %v: over at %v, due %v", got, want, over, due))
+	switch breached := o.SLABreachedAt().Time(); {
+	case breached.IsZero() && over.Sub(due) >= time.Minute:
+		problems = append(problems, fmt.Sprintf("not breached, but due %v and over %v", due, over))
+	case !breached.IsZero() && (breached.Before(due) || breached.Sub(due) >= time.Minute || breached.After(over)):
+		problems = append(problems, fmt.Sprintf("breached %v, but due %v and over %v", breached, due, over))
 	}
 	return problems
 }

@@ -105,8 +105,8 @@ func (b *builder) receive(o *order) {
 	o.created = o.scheduledStart.Add(-lead)
 }
 
-// promise sets when the order is due, and when that passed unkept. An order
-// that is over keeps the promise by the time it ended.
+// promise sets when the order is due, and when the app noticed that this had
+// passed: at the next full minute, if the order was still open then.
 func (b *builder) promise(o *order) {
 	o.slaDueAt = o.created.Add(b.sla(o.priority))
 	ended := b.now
@@ -116,8 +116,9 @@ func (b *builder) promise(o *order) {
 	case collections.WorkOrderStatusCancelled:
 		ended = o.updated
 	}
-	if ended.After(o.slaDueAt) {
-		o.slaBreachedAt = o.slaDueAt
+	noticed := o.slaDueAt.Add(time.Minute - 1).Truncate(time.Minute)
+	if !ended.Before(noticed) {
+		o.slaBreachedAt = noticed
 	}
 }
 

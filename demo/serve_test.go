@@ -130,53 +130,49 @@ func TestWithoutRegisterThereIsNoRoute(t *testing.T) {
 	}
 }
 
-func TestRegisterRefusesToServeToOthers(t *testing.T) {
+func TestRegisterAsksWhoCanReachTheServer(t *testing.T) {
 	t.Parallel()
 
-	app := empty.New(t)
-	demo.Register(app, quiet(demo.Config{}))
-	err := apis.Serve(app, apis.ServeConfig{HttpAddr: "0.0.0.0:0"})
-	if err == nil || !strings.Contains(err.Error(), "listen on 127.0.0.1") {
-		t.Errorf("got error %v, want one that says where to listen", err)
-	}
-	if n := len(find(t, app, collections.Organizations)); n != 0 {
-		t.Errorf("got %d organizations, want nothing written", n)
-	}
-}
-
-func TestRegisterServesToOthersWhenTold(t *testing.T) {
-	t.Parallel()
-
-	app := empty.New(t)
-	demo.Register(app, quiet(demo.WithoutImages(demo.Config{AllowPublic: true})))
-	event := &core.ServeEvent{App: app, Server: &http.Server{Addr: "0.0.0.0:8090"}}
-	router, err := apis.NewRouter(app)
+	loopback, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	event.Router = router
-	if err := app.OnServe().Trigger(event, func(*core.ServeEvent) error { return nil }); err != nil {
-		t.Errorf("got error %v, want none", err)
-	}
-}
+	defer loopback.Close()
+	const everywhere = "0.0.0.0:8090"
 
-func TestRegisterLooksAtTheListener(t *testing.T) {
-	t.Parallel()
-
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	app := empty.New(t)
-	demo.Register(app, quiet(demo.WithoutImages(demo.Config{})))
-	router, err := apis.NewRouter(app)
-	if err != nil {
-		t.Fatal(err)
-	}
-	event := &core.ServeEvent{App: app, Router: router, Listener: listener, Server: &http.Server{Addr: "0.0.0.0:8090"}}
-	if err := app.OnServe().Trigger(event, func(*core.ServeEvent) error { return nil }); err != nil {
-		t.Errorf("got error %v for a loopback listener, want none", err)
+	for name, c := range map[string]struct {
+		config   demo.Config
+		address  string
+		listener net.Listener
+		served   bool
+	}{
+		"all interfaces":               {address: everywhere},
+		"net/http's default":           {address: ""},
+		"all interfaces, when told so": {config: demo.Config{AllowPublic: true}, address: everywhere, served: true},
+		"this machine":                 {address: "127.0.0.1:8090", served: true},
+		"the listener says otherwise":  {address: everywhere, listener: loopback, served: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := empty.New(t)
+			demo.Register(app, quiet(demo.WithoutImages(c.config)))
+			router, err := apis.NewRouter(app)
+			if err != nil {
+				t.Fatal(err)
+			}
+			event := &core.ServeEvent{App: app, Router: router, Listener: c.listener, Server: &http.Server{Addr: c.address}}
+			served := false
+			err = app.OnServe().Trigger(event, func(*core.ServeEvent) error {
+				served = true
+				return nil
+			})
+			if served != c.served || (err == nil) != c.served {
+				t.Errorf("got served %v and error %v, want served %v", served, err, c.served)
+			}
+			if n := len(find(t, app, collections.Organizations)); (n > 0) != c.served {
+				t.Errorf("got %d organizations, want some only where it is served", n)
+			}
+		})
 	}
 }
 
