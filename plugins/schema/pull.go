@@ -205,11 +205,11 @@ func (p *puller) compare(c *core.Collection) (Pulled, error) {
 	if err != nil {
 		return Pulled{}, err
 	}
-	before, err := definitionSource(function, defined, d, p.live.nameOf)
+	before, err := definitionSource(function, defined, d, p.live.nameOf, false)
 	if err != nil {
 		return Pulled{}, fmt.Errorf("write down the definition: %w", err)
 	}
-	after, err := definitionSource(function, c, d, p.live.nameOf)
+	after, err := definitionSource(function, c, d, p.live.nameOf, false)
 	if err != nil {
 		return Pulled{}, err
 	}
@@ -219,8 +219,11 @@ func (p *puller) compare(c *core.Collection) (Pulled, error) {
 	}
 
 	pulled.Status = PullChanged
-	pulled.Source = after.String()
 	pulled.Diff = diffLines(before.String(), after.String())
+	if after, err = definitionSource(function, c, d, p.live.nameOf, true); err != nil {
+		return Pulled{}, err
+	}
+	pulled.Source = after.String()
 	switch {
 	case !found:
 		pulled.Note = fmt.Sprintf("The definition of %s is not a function of its own in %s, so change it by hand.", c.Name, p.pkg.dir)
@@ -267,7 +270,7 @@ func (p *puller) pullNew(c *core.Collection) (Pulled, error) {
 	}
 
 	function := functionName(c.Name, p.pkg.declares)
-	source, err := definitionSource(function, c, Collection{}, p.live.nameOf)
+	source, err := definitionSource(function, c, Collection{}, p.live.nameOf, true)
 	if err != nil {
 		return Pulled{}, err
 	}
@@ -336,24 +339,36 @@ func diffLines(before, after string) string {
 	return withContext(lines)
 }
 
-// withContext drops the unchanged lines that are far from a change.
+// withContext drops the unchanged lines that are far from a change. Of a value
+// of many lines it keeps the first, which names it.
 func withContext(lines []string) string {
 	const around = 2
 
-	var b strings.Builder
-	skipped := false
+	keep := make([]bool, len(lines))
 	for i, line := range lines {
-		near := slices.ContainsFunc(lines[max(0, i-around):min(len(lines), i+around+1)],
-			func(s string) bool { return s[0] != ' ' })
-		if !near {
-			skipped = true
+		if line[0] == ' ' {
 			continue
 		}
-		if skipped && b.Len() > 0 {
+		for j := max(0, i-around); j < min(len(lines), i+around+1); j++ {
+			keep[j] = true
+		}
+		for j := i; j > 0 && isContinued(lines[j-1]); j-- {
+			if j == 1 || !isContinued(lines[j-2]) {
+				keep[j-1] = true
+			}
+		}
+	}
+	var b strings.Builder
+	for i, line := range lines {
+		switch {
+		case keep[i]:
+			b.WriteString(line)
+		case b.Len() > 0 && i > 0 && keep[i-1] && slices.Contains(keep[i:], true):
 			b.WriteString(" ...\n")
 		}
-		skipped = false
-		b.WriteString(line)
 	}
 	return b.String()
 }
+
+// isContinued reports whether the value in a line goes on in the next.
+func isContinued(line string) bool { return strings.HasSuffix(line, " +\n") }

@@ -33,13 +33,17 @@ const (
 //
 // What a database does not know comes from previous, the definition so far: the
 // earlier names and the singular. targetName maps the id of a collection to its
-// name.
+// name. With share, rules that repeat become constants, which reads well but
+// makes a difference larger than it is.
 func definitionSource(
-	function string, c *core.Collection, previous Collection, targetName func(id string) string,
+	function string, c *core.Collection, previous Collection, targetName func(id string) string, share bool,
 ) (*source, error) {
 	s := &source{imports: map[string]bool{importSchema: true}}
 	rules := rulesOf(c)
-	shared := sharedRules(rules)
+	var shared []namedRule
+	if share {
+		shared = sharedRules(rules)
+	}
 
 	s.printf("func %s() schema.Collection {\n", function)
 	for _, r := range shared {

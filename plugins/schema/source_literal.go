@@ -48,24 +48,24 @@ func raw(s string) string {
 // ruleLiteral is the Go literal of a rule. A long one is put together from its
 // conditions, one a line.
 func ruleLiteral(rule string) string {
-	pieces := conditions(rule, 0)
+	pieces := conditions(rule, 0, len(rule), joints(rule))
 	for i, piece := range pieces {
 		pieces[i] = raw(piece)
 	}
 	return strings.Join(pieces, " +\n")
 }
 
-// conditions cuts a long rule before the operators that join its conditions:
-// the outermost ones first, and inside of parentheses what is still too long.
-func conditions(rule string, depth int) []string {
-	const bearable = 100 // characters
+// joint is an operator that joins two conditions.
+type joint struct {
+	at    int // the blank before it
+	depth int // of the parentheses around it
+}
 
-	if len(rule) <= bearable || depth > strings.Count(rule, "(") {
-		return []string{rule}
-	}
-	var pieces []string
-	start, open := 0, 0
+// joints finds the operators of a rule.
+func joints(rule string) []joint {
+	var found []joint
 	var quote byte
+	depth := 0
 	for i := range len(rule) {
 		switch c := rule[i]; {
 		case quote != 0:
@@ -75,15 +75,38 @@ func conditions(rule string, depth int) []string {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '(':
-			open++
+			depth++
 		case c == ')':
-			open--
-		case open == depth && i > start && (strings.HasPrefix(rule[i:], " && ") || strings.HasPrefix(rule[i:], " || ")):
-			pieces = append(pieces, conditions(rule[start:i], depth+1)...)
-			start = i
+			depth--
+		case strings.HasPrefix(rule[i:], " && ") || strings.HasPrefix(rule[i:], " || "):
+			found = append(found, joint{i, depth})
 		}
 	}
-	return append(pieces, conditions(rule[start:], depth+1)...)
+	return found
+}
+
+// conditions cuts rule[from:to] at its outermost joints, and what is still too
+// long at those inside.
+func conditions(rule string, from, to int, all []joint) []string {
+	const bearable = 100 // characters
+
+	outermost := -1
+	for _, j := range all {
+		if j.at > from && j.at < to && (outermost < 0 || j.depth < outermost) {
+			outermost = j.depth
+		}
+	}
+	if to-from <= bearable || outermost < 0 {
+		return []string{rule[from:to]}
+	}
+	var pieces []string
+	for _, j := range all {
+		if j.at > from && j.at < to && j.depth == outermost {
+			pieces = append(pieces, conditions(rule, from, j.at, all)...)
+			from = j.at
+		}
+	}
+	return append(pieces, conditions(rule, from, to, all)...)
 }
 
 // canBackquote reports whether s, lines included, can be a raw literal.
