@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # T is how long each fuzz target runs, PKG which packages a Go test run covers.
 T ?= 30s
 PKG ?= ./...
-# NAME names what `make schema` writes.
+# NAME names what `make migration` writes.
 NAME ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -42,6 +42,19 @@ build-stock: # a bare PocketBase to compare with
 .PHONY: generate
 generate: ## write the generated Go code
 	go generate ./...
+
+.PHONY: migration
+migration: ## write the migration for what changed in collections (NAME=add_priority)
+	go generate ./collections
+	go run . collections migrate $(NAME)
+
+.PHONY: docs
+docs: ## write docs/config.md
+	go run . config --docs > docs/config.md
+
+.PHONY: image
+image: ## build the container image with docker
+	docker build --build-arg VERSION=$(VERSION) -t holdall:$(VERSION) .
 
 .PHONY: fmt
 fmt: ## format the Go code and order its imports
@@ -125,5 +138,9 @@ fuzz: ## run every fuzz target for T=30s each (PKG=./hooks for some)
 	@T=$(T) scripts/fuzz.sh $(PKG)
 
 .PHONY: bench
-bench: ## compare this app with a bare PocketBase under load
+bench: ## compare this app with a bare PocketBase under load (about five minutes)
 	go run ./bench
+
+.PHONY: bench-check
+bench-check: ## the same, and fail when something surely costs over 3 % more
+	go run ./bench -check
