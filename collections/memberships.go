@@ -9,13 +9,14 @@ import (
 // memberships give a user a role in an organization. The rules of all other
 // collections go through them.
 func memberships() schema.Collection {
-	ofOwner := member("organization", owner)
+	visible := all(signedIn, member("organization"))
+	ofOwner := allOf(member("organization"), role("organization", owner))
 
 	return schema.Collection{
 		Name: "memberships",
 		Rules: schema.Rules{
-			List:   all(signedIn, member("organization")),
-			View:   all(signedIn, member("organization")),
+			List:   visible,
+			View:   visible,
 			Create: schema.Locked, // people join by invitation
 			Update: all(signedIn, ofOwner, unchanged("organization", "user")),
 			Delete: all(signedIn, anyOf(ofOwner, `user = @request.auth.id`)),

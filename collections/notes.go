@@ -28,19 +28,19 @@ func notes() schema.Collection {
 // sees the order reads it; the office and the assigned technician add to it in
 // their own name; the author changes and removes their own, an owner removes any.
 func contributionRules() schema.Rules {
+	const organization = "work_order.organization"
 	var (
-		reader      = member("work_order.organization", owner, dispatcher, viewer)
-		office      = member("work_order.organization", owner, dispatcher)
-		contributor = anyOf(office, assigned("work_order"))
+		contributor = anyOf(role(organization, owner, dispatcher), assigned("work_order"))
 		own         = `author = @request.auth.id`
 	)
-	visible := all(signedIn, anyOf(reader, assigned("work_order")))
+	visible := all(signedIn, member(organization), anyOf(role(organization, owner, dispatcher, viewer), `work_order.assignee = @request.auth.id`))
 
 	return schema.Rules{
 		List:   visible,
 		View:   visible,
-		Create: all(signedIn, own, contributor),
-		Update: all(signedIn, own, contributor, unchanged("work_order", "author")),
-		Delete: all(signedIn, anyOf(own+" && ("+contributor+")", member("work_order.organization", owner))),
+		Create: all(signedIn, member(organization), own, contributor),
+		Update: all(signedIn, member(organization), own, contributor, unchanged("work_order", "author")),
+		Delete: all(signedIn, member(organization), anyOf(role(organization, owner),
+			allOf(own, anyOf(role(organization, dispatcher), assigned("work_order"))))),
 	}
 }

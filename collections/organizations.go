@@ -15,8 +15,8 @@ func organizations() schema.Collection {
 			List:   all(signedIn, member("")),
 			View:   all(signedIn, member("")),
 			Create: signedIn,
-			Update: all(signedIn, member("", owner)),
-			Delete: all(signedIn, member("", owner)),
+			Update: all(signedIn, member(""), role("", owner)),
+			Delete: all(signedIn, member(""), role("", owner)),
 		},
 		Fields: []core.Field{
 			&core.TextField{Name: "name", Required: true, Presentable: true, Max: 120},

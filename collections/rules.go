@@ -7,27 +7,46 @@ import (
 	"github.com/holdall-go/holdall/plugins/schema"
 )
 
-// signedIn admits every signed-in user.
-const signedIn = `@request.auth.id != "" && @request.auth.collectionName = "users"`
+// signedIn admits every signed-in user. A rule that compares with the user's id
+// needs it: a guest's id is null, which equals the null that a join without a
+// match yields, so without it guests would see an organization without members.
+const signedIn = `@request.auth.collectionName = "users"`
 
 // member admits the members of the organization that path leads to, "" for the
-// record itself. With roles, only members of one of these.
+// record itself.
 //
-// Both conditions look through the same back-relation, so they hold for one and
-// the same membership.
-func member(path string, roles ...string) string {
+// Its last conditions are always true, because the fields that they name are
+// required. They tell SQLite that each join on the way finds a record, so that
+// it may begin at the caller's memberships instead of reading every record of
+// every organization (100 times slower with 100000 work orders).
+func member(path string) string {
+	conditions := []string{membership(path) + `user ?= @request.auth.id`}
+	if path != "" {
+		conditions = append(conditions, path+`.name > ""`)
+		if order, _, ok := strings.Cut(path, "."); ok {
+			conditions = append(conditions, order+`.organization > ""`)
+		}
+	}
+	return allOf(conditions...)
+}
+
+// role admits those members who have one of the roles. It must stand beside
+// [member] with the same path: both look through the same back-relation, so
+// they speak of one and the same membership.
+func role(path string, roles ...string) string {
+	alternatives := make([]string, len(roles))
+	for i, r := range roles {
+		alternatives[i] = fmt.Sprintf(`%srole ?= %q`, membership(path), r)
+	}
+	return anyOf(alternatives...)
+}
+
+// membership is the path to the fields of an organization's memberships.
+func membership(path string) string {
 	if path != "" {
 		path += "."
 	}
-	rule := path + `memberships_via_organization.user ?= @request.auth.id`
-	if len(roles) == 0 {
-		return rule
-	}
-	alternatives := make([]string, len(roles))
-	for i, role := range roles {
-		alternatives[i] = fmt.Sprintf(`%smemberships_via_organization.role ?= %q`, path, role)
-	}
-	return rule + " && (" + strings.Join(alternatives, " || ") + ")"
+	return path + "memberships_via_organization."
 }
 
 // unchanged refuses a request that changes one of the fields.
@@ -36,7 +55,7 @@ func unchanged(fields ...string) string {
 	for i, f := range fields {
 		conditions[i] = "@request.body." + f + ":changed = false"
 	}
-	return strings.Join(conditions, " && ")
+	return allOf(conditions...)
 }
 
 // unset refuses a request that names one of the fields.
@@ -45,17 +64,35 @@ func unset(fields ...string) string {
 	for i, f := range fields {
 		conditions[i] = "@request.body." + f + ":isset = false"
 	}
-	return strings.Join(conditions, " && ")
+	return allOf(conditions...)
 }
 
 // all joins conditions that must all hold.
 func all(conditions ...string) schema.Rule {
-	return schema.Rule("(" + strings.Join(conditions, ") && (") + ")")
+	return schema.Rule(allOf(conditions...))
 }
 
-// any admits when one of the conditions holds.
+// allOf joins conditions that must all hold, as part of a rule.
+func allOf(conditions ...string) string {
+	return join(" && ", conditions)
+}
+
+// anyOf admits when one of the conditions holds, as part of a rule.
 func anyOf(conditions ...string) string {
-	return "(" + strings.Join(conditions, ") || (") + ")"
+	return join(" || ", conditions)
+}
+
+// join puts what is itself joined in parentheses, so that it stays together
+// wherever the result goes.
+func join(operator string, conditions []string) string {
+	enclosed := make([]string, len(conditions))
+	for i, c := range conditions {
+		if len(conditions) > 1 && (strings.Contains(c, "&&") || strings.Contains(c, "||")) {
+			c = "(" + c + ")"
+		}
+		enclosed[i] = c
+	}
+	return strings.Join(enclosed, operator)
 }
 
 const (

@@ -8,13 +8,14 @@ import (
 
 // sites are the places where the work is done.
 func sites() schema.Collection {
-	office := member("organization", owner, dispatcher)
+	visible := all(signedIn, member("organization"))
+	office := allOf(member("organization"), role("organization", owner, dispatcher))
 
 	return schema.Collection{
 		Name: "sites",
 		Rules: schema.Rules{
-			List:   all(signedIn, member("organization")),
-			View:   all(signedIn, member("organization")),
+			List:   visible,
+			View:   visible,
 			Create: all(signedIn, office),
 			Update: all(signedIn, office, unchanged("organization")),
 			Delete: all(signedIn, office),

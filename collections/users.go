@@ -8,18 +8,22 @@ import (
 
 // users are the people who sign in, whatever organizations they belong to.
 func users() schema.Collection {
-	const colleague = `memberships_via_user.organization.memberships_via_organization.user ?= @request.auth.id`
-	visible := all(signedIn, anyOf(`id = @request.auth.id`, colleague))
+	const self = `id = @request.auth.id`
+	// the last two conditions are always true, see [member]
+	const colleague = `memberships_via_user.organization.memberships_via_organization.user ?= @request.auth.id && ` +
+		`memberships_via_user.organization.name ?> "" && memberships_via_user.organization ?> ""`
 
 	return schema.Collection{
 		Name: "users",
 		Type: core.CollectionTypeAuth,
 		Rules: schema.Rules{
-			List:   visible,
-			View:   visible,
+			// Without oneself: the alternative would keep SQLite from using an
+			// index. So somebody without an organization lists nobody.
+			List:   all(signedIn, colleague),
+			View:   all(signedIn, anyOf(self, colleague)),
 			Create: schema.Public, // sign-up
-			Update: `id = @request.auth.id`,
-			Delete: `id = @request.auth.id`,
+			Update: all(signedIn, self),
+			Delete: all(signedIn, self),
 			Auth:   schema.Public,
 		},
 		Fields: []core.Field{

@@ -11,11 +11,12 @@ import (
 // number, slaDueAt and the times are given by hooks.
 //
 // The office and viewers see all orders of their organization, technicians only
-// those assigned to them.
+// those assigned to them. That the assignee is a member is for a hook to check,
+// which can say so at the field.
 func workOrders() schema.Collection {
-	office := member("organization", owner, dispatcher)
-	reader := member("organization", owner, dispatcher, viewer)
-	visible := all(signedIn, anyOf(reader, assigned("")))
+	const organization = "organization"
+	office := role(organization, owner, dispatcher)
+	visible := all(signedIn, member(organization), anyOf(role(organization, owner, dispatcher, viewer), `assignee = @request.auth.id`))
 
 	// What a hook or the transition route decides.
 	decided := []string{"number", "status", "startedAt", "completedAt", "slaDueAt", "slaBreachedAt", "report"}
@@ -26,10 +27,11 @@ func workOrders() schema.Collection {
 		Rules: schema.Rules{
 			List:   visible,
 			View:   visible,
-			Create: all(signedIn, office, unset(decided...), `site.organization = organization`),
-			Update: all(signedIn, unchanged("organization"), unchanged(decided...),
-				anyOf(office, assigned("")+" && "+unchanged(planned...))),
-			Delete: all(signedIn, member("organization", owner), `status = "draft" || status = "cancelled"`),
+			Create: all(signedIn, member(organization), office, unset(decided...), `site.organization = organization`),
+			Update: all(signedIn, member(organization), unchanged("organization"), unchanged(decided...), anyOf(
+				allOf(office, anyOf(unchanged("site"), `@request.body.site.organization = organization`)),
+				allOf(assigned(""), unchanged(planned...)))),
+			Delete: all(signedIn, member(organization), role(organization, owner), `status = "draft" || status = "cancelled"`),
 		},
 		Fields: []core.Field{
 			&core.RelationField{Name: "organization", CollectionId: "organizations", Required: true, MaxSelect: 1, CascadeDelete: true},
@@ -64,11 +66,12 @@ func workOrders() schema.Collection {
 	}
 }
 
-// assigned admits the technician to whom the work order that path leads to is
-// assigned, as long as they are still a member.
+// assigned admits to changes the technician to whom the work order that path leads to is
+// assigned, as long as they are still one. It must stand beside [member] with
+// the path to the order's organization.
 func assigned(path string) string {
 	if path != "" {
 		path += "."
 	}
-	return path + `assignee = @request.auth.id && ` + member(path+"organization", technician)
+	return allOf(role(path+"organization", technician), path+`assignee = @request.auth.id`)
 }

@@ -135,16 +135,38 @@ func (s snapshot) app() (*tests.TestApp, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) // the app works on a copy
+	defer os.RemoveAll(dir) // the app works on a copy of its own
 
+	if err := s.write(dir, isDatabase); err != nil {
+		return nil, err
+	}
+	app, err := tests.NewTestApp(dir)
+	if err != nil {
+		return nil, err
+	}
+	// stored files go where they belong at once, as copying them twice shows
+	if err := s.write(app.DataDir(), func(name string) bool { return !isDatabase(name) }); err != nil {
+		app.Cleanup()
+		return nil, err
+	}
+	return app, nil
+}
+
+// write writes the chosen files to the directory.
+func (s snapshot) write(dir string, choose func(name string) bool) error {
 	for name, content := range s {
+		if !choose(name) {
+			continue
+		}
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, err
+			return err
 		}
 		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return tests.NewTestApp(dir)
+	return nil
 }
+
+func isDatabase(name string) bool { return filepath.Ext(name) == ".db" }
