@@ -31,7 +31,8 @@ func newWriter(app core.App, config Config, set *dataset) *writer {
 func (w *writer) write() (Result, error) {
 	defer w.progress.stop()
 
-	hash, err := passwordHash(w.app, collections.Users)
+	hashes := hasher{app: w.app, byCost: map[int]string{}}
+	hash, err := hashes.of(collections.Users)
 	if err != nil {
 		return Result{}, err
 	}
@@ -39,7 +40,7 @@ func (w *writer) write() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	superuser, err := w.superuser()
+	superuser, err := w.superuser(hashes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -65,11 +66,24 @@ func (w *writer) write() (Result, error) {
 	return result, nil
 }
 
-// passwordHash hashes the demo's password once, at the cost of the collection.
-func passwordHash(app core.App, collection string) (string, error) {
-	target, err := app.FindCachedCollectionByNameOrId(collection)
+// hasher hashes the demo's password as the collections want it, but not twice
+// at the same cost: it is slow on purpose.
+type hasher struct {
+	app    core.App
+	byCost map[int]string
+}
+
+func (h hasher) of(collection string) (string, error) {
+	target, err := h.app.FindCachedCollectionByNameOrId(collection)
 	if err != nil {
 		return "", fmt.Errorf("find collection %s: %w", collection, err)
+	}
+	field, ok := target.Fields.GetByName(core.FieldNamePassword).(*core.PasswordField)
+	if !ok {
+		return "", fmt.Errorf("%s has no password", collection)
+	}
+	if known, ok := h.byCost[field.Cost]; ok {
+		return known, nil
 	}
 	scratch := core.NewRecord(target)
 	scratch.SetPassword(Password)
@@ -77,11 +91,12 @@ func passwordHash(app core.App, collection string) (string, error) {
 	if hash == "" {
 		return "", fmt.Errorf("hash the password of %s", collection)
 	}
+	h.byCost[field.Cost] = hash
 	return hash, nil
 }
 
 // superuser returns nil when the app has one whose password somebody knows.
-func (w *writer) superuser() (*core.Record, error) {
+func (w *writer) superuser(hashes hasher) (*core.Record, error) {
 	exists, err := hasSuperuser(w.app)
 	if err != nil {
 		return nil, fmt.Errorf("count the superusers: %w", err)
@@ -89,7 +104,7 @@ func (w *writer) superuser() (*core.Record, error) {
 	if exists {
 		return nil, nil
 	}
-	hash, err := passwordHash(w.app, core.CollectionNameSuperusers)
+	hash, err := hashes.of(core.CollectionNameSuperusers)
 	if err != nil {
 		return nil, err
 	}

@@ -9,24 +9,31 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// point is a position in pixels, y growing downwards.
+// point is a position, y growing downwards.
 type point struct{ x, y float64 }
 
-// canvas is an opaque image with smooth-edged shapes.
+// canvas is an opaque image with smooth-edged shapes. What draws on it measures
+// in units, of which w by h fit in.
 type canvas struct {
 	img    *image.RGBA
 	w, h   float64
+	scale  float64 // pixels per unit
 	raster *vector.Rasterizer
 	mask   *image.Alpha
+	tints  []color.RGBA // of the columns of what is being filled
 }
 
-func newCanvas(w, h int) *canvas {
+// newCanvas has width by height pixels and units across.
+func newCanvas(width, height int, units float64) *canvas {
+	scale := float64(width) / units
 	c := &canvas{
-		img:    image.NewRGBA(image.Rect(0, 0, w, h)),
-		w:      float64(w),
-		h:      float64(h),
-		raster: vector.NewRasterizer(w, h),
-		mask:   image.NewAlpha(image.Rect(0, 0, w, h)),
+		img:    image.NewRGBA(image.Rect(0, 0, width, height)),
+		w:      units,
+		h:      float64(height) / scale,
+		scale:  scale,
+		raster: vector.NewRasterizer(width, height),
+		mask:   image.NewAlpha(image.Rect(0, 0, width, height)),
+		tints:  make([]color.RGBA, width),
 	}
 	draw.Draw(c.img, c.img.Bounds(), image.White, image.Point{}, draw.Src)
 	return c
@@ -131,6 +138,7 @@ func (c *canvas) polygon(p paint, path ...point) {
 		low = point{math.Min(low.x, q.x), math.Min(low.y, q.y)}
 		high = point{math.Max(high.x, q.x), math.Max(high.y, q.y)}
 	}
+	low, high = point{low.x * c.scale, low.y * c.scale}, point{high.x * c.scale, high.y * c.scale}
 	bounds := image.Rect(int(math.Floor(low.x)), int(math.Floor(low.y)), int(math.Ceil(high.x)), int(math.Ceil(high.y))).Intersect(c.img.Bounds())
 	if bounds.Empty() {
 		return
@@ -138,9 +146,9 @@ func (c *canvas) polygon(p paint, path ...point) {
 
 	c.raster.Reset(bounds.Dx(), bounds.Dy())
 	left, top := float64(bounds.Min.X), float64(bounds.Min.Y)
-	c.raster.MoveTo(float32(path[0].x-left), float32(path[0].y-top))
+	c.raster.MoveTo(float32(path[0].x*c.scale-left), float32(path[0].y*c.scale-top))
 	for _, q := range path[1:] {
-		c.raster.LineTo(float32(q.x-left), float32(q.y-top))
+		c.raster.LineTo(float32(q.x*c.scale-left), float32(q.y*c.scale-top))
 	}
 	c.raster.ClosePath()
 
@@ -152,31 +160,40 @@ func (c *canvas) polygon(p paint, path ...point) {
 // blend puts paint where the mask says, over the extent of the whole shape
 // even when part of it lies outside.
 func (c *canvas) blend(bounds image.Rectangle, p paint, low, high point) {
-	origin, extent := low.y, high.y-low.y
+	tints := c.tints[:bounds.Dx()]
 	if p.across {
-		origin, extent = low.x, high.x-low.x
+		for i := range tints {
+			tints[i] = p.at((float64(bounds.Min.X+i) + 0.5 - low.x) / (high.x - low.x))
+		}
 	}
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		maskRow := c.mask.Pix[(y-bounds.Min.Y)*c.mask.Stride:]
-		row := c.img.Pix[c.img.PixOffset(bounds.Min.X, y):]
-		tint := p.from
 		if !p.across {
-			tint = p.at((float64(y) + 0.5 - origin) / extent)
+			tint := p.at((float64(y) + 0.5 - low.y) / (high.y - low.y))
+			for i := range tints {
+				tints[i] = tint
+			}
 		}
-		for i := range bounds.Dx() {
-			if maskRow[i] == 0 {
-				continue
+		mask := c.mask.Pix[(y-bounds.Min.Y)*c.mask.Stride:][:len(tints)]
+		row := c.img.Pix[c.img.PixOffset(bounds.Min.X, y):][:4*len(tints)]
+		for i, tint := range tints {
+			a := uint32(mask[i]) * uint32(tint.A)
+			pixel := row[4*i : 4*i+4 : 4*i+4]
+			switch a {
+			case 0:
+			case 255 * 255:
+				pixel[0], pixel[1], pixel[2] = tint.R, tint.G, tint.B
+			default:
+				pixel[0] = over(pixel[0], tint.R, a)
+				pixel[1] = over(pixel[1], tint.G, a)
+				pixel[2] = over(pixel[2], tint.B, a)
 			}
-			if p.across {
-				tint = p.at((float64(bounds.Min.X+i) + 0.5 - origin) / extent)
-			}
-			a := uint32(maskRow[i]) * uint32(tint.A) / 255
-			pixel := row[4*i : 4*i+3 : 4*i+3]
-			pixel[0] = uint8((uint32(pixel[0])*(255-a) + uint32(tint.R)*a) / 255)
-			pixel[1] = uint8((uint32(pixel[1])*(255-a) + uint32(tint.G)*a) / 255)
-			pixel[2] = uint8((uint32(pixel[2])*(255-a) + uint32(tint.B)*a) / 255)
 		}
 	}
+}
+
+// over blends one channel; a is the opacity in 0..255*255.
+func over(below, above uint8, a uint32) uint8 {
+	return uint8((uint32(below)*(255*255-a) + uint32(above)*a) / (255 * 255))
 }
 
 func (p paint) at(t float64) color.RGBA {
@@ -188,12 +205,13 @@ func (p paint) at(t float64) color.RGBA {
 
 // vignette darkens the corners by up to strength, as a small lens does.
 func (c *canvas) vignette(strength float64) {
-	cx, cy := c.w/2, c.h/2
+	size := c.img.Bounds().Size()
+	cx, cy := float64(size.X)/2, float64(size.Y)/2
 	reach := cx*cx + cy*cy
-	for y := range int(c.h) {
+	for y := range size.Y {
 		row := c.img.Pix[y*c.img.Stride:]
 		dy := (float64(y) - cy) * (float64(y) - cy)
-		for x := range int(c.w) {
+		for x := range size.X {
 			d := ((float64(x)-cx)*(float64(x)-cx) + dy) / reach
 			keep := uint32(256 * (1 - strength*d*d))
 			pixel := row[4*x : 4*x+3 : 4*x+3]

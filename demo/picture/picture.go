@@ -17,7 +17,7 @@ import (
 
 // Sizes of the images in pixels.
 const (
-	PhotoWidth, PhotoHeight         = 480, 360
+	PhotoWidth, PhotoHeight         = 400, 300
 	PortraitSize                    = 192
 	SignatureWidth, SignatureHeight = 420, 140
 )
@@ -46,7 +46,7 @@ func Photo(scene Scene, seed uint64) ([]byte, error) {
 		return nil, fmt.Errorf("picture: scene must be in 0..%d, got %d", Scenes-1, scene)
 	}
 
-	c := newCanvas(PhotoWidth, PhotoHeight)
+	c := newCanvas(PhotoWidth, PhotoHeight, 480)
 	painters[scene](c, rand.New(rand.NewPCG(seed, uint64(scene)))) //nolint:gosec // drawings need no secrecy
 	c.vignette(0.34)
 
@@ -55,7 +55,7 @@ func Photo(scene Scene, seed uint64) ([]byte, error) {
 
 // Portrait draws a person and returns it as a square JPEG.
 func Portrait(seed uint64) ([]byte, error) {
-	c := newCanvas(PortraitSize, PortraitSize)
+	c := newCanvas(PortraitSize, PortraitSize, 192)
 	portrait(c, rand.New(rand.NewPCG(seed, 0x9071))) //nolint:gosec // drawings need no secrecy
 
 	return encodeJPEG(c.img, 82)
@@ -63,7 +63,7 @@ func Portrait(seed uint64) ([]byte, error) {
 
 // Signature draws a handwritten signature, dark on white, and returns it as a PNG.
 func Signature(seed uint64) ([]byte, error) {
-	c := newCanvas(SignatureWidth, SignatureHeight)
+	c := newCanvas(SignatureWidth, SignatureHeight, 420)
 	signature(c, rand.New(rand.NewPCG(seed, 0x516e))) //nolint:gosec // drawings need no secrecy
 
 	// sixteen shades keep the smooth edges and a third of the size
