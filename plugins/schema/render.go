@@ -162,7 +162,9 @@ func (w *goWriter) step(s step) {
 		w.line("if err := app.Validate(%s); err != nil {", variable)
 		w.wrap("check", s.collection)
 	case s.unchecked:
-		w.comment("not validated yet: the rest of what it needs comes below")
+		if s.note == "" {
+			w.comment("not validated yet: what its rules need is complete below")
+		}
 		w.line("if err := app.SaveNoValidate(%s); err != nil {", variable)
 		w.wrap("save", w.current)
 	default:

@@ -176,15 +176,23 @@ func pair(live world, definitions []Collection) (pairings []pairing, gone map[st
 	claimed := map[string]bool{}
 	matches := make([]*core.Collection, len(definitions))
 
-	// A rename comes first: while the new name does not exist, the old one is what
-	// has to be renamed, even when a new collection takes the old name.
-	for i, d := range definitions {
-		if d.dropped || d.Was == "" || live.byName(d.Name) != nil {
-			continue
-		}
-		if c := live.byName(d.Was); c != nil {
-			matches[i] = c
-			claimed[c.Id] = true
+	// A rename comes first: while the new name is free, the old one is what has to
+	// be renamed, even when a new collection takes the old name. Each rename may
+	// free the name of another.
+	for again := true; again; {
+		again = false
+		for i, d := range definitions {
+			if d.dropped || d.Was == "" || matches[i] != nil {
+				continue
+			}
+			if holder := live.byName(d.Name); holder != nil && !claimed[holder.Id] {
+				continue
+			}
+			if c := live.byName(d.Was); c != nil && !claimed[c.Id] {
+				matches[i] = c
+				claimed[c.Id] = true
+				again = true
+			}
 		}
 	}
 	for i, d := range definitions {
@@ -260,6 +268,7 @@ func adopt(c *core.Collection, p pairing) error {
 	if err := adoptFields(c, live, was); err != nil {
 		return err
 	}
+	adoptFieldOrder(c, live)
 	adoptIndexes(c, live, p.Indexes)
 	adoptOptions(c, live)
 	return nil
@@ -270,15 +279,21 @@ func adopt(c *core.Collection, p pairing) error {
 func adoptFields(c, live *core.Collection, was map[string]string) error {
 	matches := map[string]core.Field{} // by name in c
 	claimed := map[string]bool{}
-	for _, f := range c.Fields {
-		name := f.GetName()
-		previous := was[name]
-		if previous == "" || live.Fields.GetByName(name) != nil {
-			continue
-		}
-		if old := live.Fields.GetByName(previous); old != nil {
-			matches[name] = old
-			claimed[old.GetId()] = true
+	for again := true; again; { // as in pair
+		again = false
+		for _, f := range c.Fields {
+			name := f.GetName()
+			if was[name] == "" || matches[name] != nil {
+				continue
+			}
+			if holder := fieldByName(live, name); holder != nil && !claimed[holder.GetId()] {
+				continue
+			}
+			if old := fieldByName(live, was[name]); old != nil && !claimed[old.GetId()] {
+				matches[name] = old
+				claimed[old.GetId()] = true
+				again = true
+			}
 		}
 	}
 	for _, f := range c.Fields {

@@ -90,7 +90,7 @@ var notNames = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|@request\
 func (t *transition) parkViews() {
 	reshaped := map[string]bool{} // lower case names of tables and views
 	for _, c := range t.from {
-		if goal := t.to.byID(c.Id); goal == nil || (!c.IsView() && reshapes(c, goal)) {
+		if goal := t.to.byID(c.Id); goal == nil || reshapes(c, goal) {
 			reshaped[strings.ToLower(c.Name)] = true
 		}
 	}
@@ -150,10 +150,14 @@ func (t *transition) viewToDrop() *core.Collection {
 	return nil
 }
 
-// reshapes reports whether a change drops, renames or rebuilds columns or the table.
+// reshapes reports whether a change drops, renames or rebuilds columns, or the
+// table or view itself.
 func reshapes(from, to *core.Collection) bool {
 	if from.Name != to.Name {
 		return true
+	}
+	if from.IsView() {
+		return from.ViewQuery != to.ViewQuery
 	}
 	for _, f := range from.Fields {
 		goal := to.Fields.GetById(f.GetId())

@@ -150,7 +150,7 @@ func indexKey(raw, table string) string {
 	parsed.TableName = table
 	parsed.SchemaName = ""
 	parsed.Optional = false
-	parsed.Where = strings.Join(strings.Fields(strings.TrimRight(parsed.Where, "; \t\r\n")), " ")
+	parsed.Where = strings.TrimRight(parsed.Where, "; \t\r\n")
 	if built := parsed.Build(); built != "" {
 		return built
 	}
