@@ -23,10 +23,7 @@ ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -tags timetzdata \
 	-ldflags "-s -w -X main.version=${VERSION}" -o /rootfs/holdall .
 
-# A volume takes over the owner of the folder that it is first mounted on.
-RUN mkdir -p /rootfs/data /rootfs/tmp /rootfs/etc/ssl/certs \
-	&& chown 65532:65532 /rootfs/data \
-	&& chmod 0750 /rootfs/data \
+RUN mkdir -p /empty /rootfs/tmp /rootfs/etc/ssl/certs \
 	&& chmod 1777 /rootfs/tmp \
 	&& cp /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/ \
 	&& echo 'holdall:x:65532:65532::/data:/sbin/nologin' > /rootfs/etc/passwd
@@ -39,6 +36,8 @@ LABEL org.opencontainers.image.title="Holdall" \
 	org.opencontainers.image.version="${VERSION}"
 
 COPY --from=build /rootfs/ /
+# A volume takes over the owner of the folder that it is first mounted on.
+COPY --from=build --chown=65532:65532 /empty /data
 
 ENV HOLDALL_DIR=/data \
 	HOLDALL_HTTP_ADDR=0.0.0.0:8090

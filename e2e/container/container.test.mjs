@@ -24,7 +24,8 @@ describe('the container image', { skip: reason }, () => {
 		shop = await Workshop.open();
 		config = await shop.build('holdall:test', '1.2.3-test');
 		rootfs = await shop.unpack('holdall:test');
-		volume = await shop.volume('data', 65532, 65532);
+		const owner = await stat(join(rootfs, 'data'));
+		volume = await shop.volume('data', owner.uid, owner.gid);
 		port = await freePort();
 		await writeFile(join(shop.dir, 'password'), `${admin.password}\n`, { mode: 0o444 });
 	});
@@ -75,6 +76,9 @@ describe('the container image', { skip: reason }, () => {
 		assert.deepEqual(files, ['/etc/passwd', '/etc/ssl/certs/ca-certificates.crt', '/holdall']);
 		const { size } = await stat(join(rootfs, 'holdall'));
 		assert.ok(size < 64 << 20, `the binary has ${size >> 20} MB`);
+		const [data, tmp] = await Promise.all(['data', 'tmp'].map((name) => stat(join(rootfs, name))));
+		assert.deepEqual([data.uid, data.gid], [65532, 65532]);
+		assert.equal(tmp.mode & 0o7777, 0o1777);
 	});
 
 	it('becomes healthy', start);
