@@ -222,6 +222,26 @@ world.test("an order's details follow other clients, notes included", { as: peop
 	await panel.getByRole('button', { name: 'Arrive on site' }).waitFor();
 });
 
+world.test('a refusal inside an open order can be read and closed', { as: people.dispatcher, at: board, allow: [/status of 400/] }, async (page) => {
+	const { create } = await office();
+	await create({ title: 'Nobody has me either' });
+	await cardIn(page, 'draft', 'Nobody has me either').click();
+	const panel = page.getByRole('dialog');
+	await panel.getByRole('button', { name: 'Schedule' }).click();
+	const message = panel.getByRole('alert').filter({ hasText: /assign/i });
+	await message.waitFor();
+	await message.getByRole('button', { name: 'Dismiss' }).click();
+	await message.waitFor({ state: 'detached' });
+	await panel.getByRole('button', { name: 'Schedule' }).waitFor();
+});
+
+world.test('an expired sign-in leads back to the sign-in screen', { as: people.dispatcher, at: board, allow: [/status of 401/] }, async (page) => {
+	await column(page, 'draft').locator('.card').first().waitFor();
+	await page.route('**/board*', (route) => route.fulfill({ status: 401, json: { status: 401, message: 'Sign in first.', data: {} } }));
+	await page.getByLabel('Priority').selectOption('low');
+	await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+});
+
 world.test('a viewer sees the board and can change nothing', { as: people.viewer, at: board }, async (page) => {
 	const card = column(page, 'scheduled').locator('.card').first();
 	await card.waitFor();

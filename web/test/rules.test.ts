@@ -6,6 +6,7 @@ import { contactName, mapLink, phoneIn } from "../src/domain/contact.ts";
 import { filterOf, isFiltered, queryOf } from "../src/domain/filter.ts";
 import { fitWithin } from "../src/domain/image.ts";
 import { initialsOf, slugOf } from "../src/domain/names.ts";
+import { LiveRows } from "../src/domain/live-rows.ts";
 import { mergeRow } from "../src/domain/rows.ts";
 import { dueState } from "../src/domain/sla.ts";
 import { canMove, movesFrom } from "../src/domain/status.ts";
@@ -60,6 +61,26 @@ test("a live list merges by time and order of creation", () => {
   assert.equal(mergeRow(rows, { action: "update", record: row("c", "3", "4") })[1]?.updated, "5");
   assert.equal(mergeRow(rows, { action: "update", record: row("c", "3", "6") })[1]?.updated, "6");
   assert.deepEqual(ids(mergeRow(rows, { action: "delete", record: row("a", "1") })), ["c"]);
+});
+
+test("a live list keeps what it heard while an answer was on its way", async () => {
+  const answers: ((rows: { id: string; created: string; updated: string }[]) => void)[] = [];
+  const list = new LiveRows(() => new Promise((resolve) => answers.push(resolve)), () => {});
+  const row = (id: string) => ({ id, created: id, updated: id });
+  const ids = () => list.rows?.map(({ id }) => id);
+
+  const first = list.load();
+  list.hear({ action: "create", record: row("2") });
+  answers[0]!([row("1")]);
+  await first;
+  assert.deepEqual(ids(), ["1", "2"]);
+
+  const second = list.load();
+  list.hear({ action: "delete", record: row("1") });
+  list.hear({ action: "create", record: row("3") });
+  answers[1]!([row("1"), row("2")]);
+  await second;
+  assert.deepEqual(ids(), ["2", "3"]);
 });
 
 test("names become short names and initials", () => {

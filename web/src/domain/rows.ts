@@ -1,6 +1,6 @@
 import type { Change } from "../data/types.ts";
 
-interface Row {
+export interface Row {
   id: string;
   created: string;
   updated: string;

@@ -1,6 +1,7 @@
 import type { ChecklistItem } from "../data/types.ts";
 import { progress } from "../domain/checklist.ts";
 import { ProgressMark } from "../ui/marks.tsx";
+import { Part } from "./part.tsx";
 
 interface Props {
   items: readonly ChecklistItem[];
@@ -12,11 +13,7 @@ export function Checklist({ items, onCheck }: Props) {
   if (items.length === 0) return null;
   const { done, total } = progress(items);
   return (
-    <section class="part" aria-labelledby="checklist-title">
-      <h3 id="checklist-title">
-        Checklist
-        <ProgressMark done={done} total={total} />
-      </h3>
+    <Part title="Checklist" beside={<ProgressMark done={done} total={total} />}>
       <ul class="checklist">
         {items.map((item) => (
           <li key={item.id}>
@@ -35,6 +32,6 @@ export function Checklist({ items, onCheck }: Props) {
           </li>
         ))}
       </ul>
-    </section>
+    </Part>
   );
 }

@@ -1,5 +1,6 @@
 import type { WorkOrder } from "../data/types.ts";
 import { momentLabel, parseTime } from "../domain/time.ts";
+import { Part } from "./part.tsx";
 
 /** The order's times, as far as they have come. */
 export function History({ order, timezone, now }: { order: WorkOrder; timezone: string; now: Date }) {
@@ -12,8 +13,7 @@ export function History({ order, timezone, now }: { order: WorkOrder; timezone: 
     ["Last change", parseTime(order.updated)],
   ];
   return (
-    <section class="part" aria-labelledby="history-title">
-      <h3 id="history-title">History</h3>
+    <Part title="History">
       <dl class="history">
         {times.map(
           ([label, at]) =>
@@ -27,6 +27,6 @@ export function History({ order, timezone, now }: { order: WorkOrder; timezone: 
             ),
         )}
       </dl>
-    </section>
+    </Part>
   );
 }

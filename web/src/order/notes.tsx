@@ -12,6 +12,7 @@ import { useLiveList } from "../ui/list.ts";
 import { useNow } from "../ui/now.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { showToast } from "../ui/toast.tsx";
+import { Part } from "./part.tsx";
 
 interface Props {
   order: string;
@@ -34,15 +35,14 @@ export function Notes({ order, user, timezone, writable }: Props) {
   const remove = async (note: Note) => {
     try {
       await orders.removeNote(note.id);
-      notes.drop(note.id);
+      notes.drop(note);
     } catch (error) {
       showToast({ kind: "bad", text: failureOf(error).sentence });
     }
   };
 
   return (
-    <section class="part" aria-labelledby="notes-title">
-      <h3 id="notes-title">Notes</h3>
+    <Part title="Notes">
       {!notes.rows && (notes.failure ? <Failed failure={notes.failure} onRetry={notes.reload} /> : <Skeleton lines={2} />)}
       {notes.rows?.length === 0 && <p class="hint">Nothing written yet.</p>}
       <ol class="notes" aria-live="polite">
@@ -65,7 +65,7 @@ export function Notes({ order, user, timezone, writable }: Props) {
         ))}
       </ol>
       {writable && <NoteForm order={order} onAdded={notes.put} />}
-    </section>
+    </Part>
   );
 }
 

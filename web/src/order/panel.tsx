@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useData } from "../data/context.ts";
 import type { Belonging, Person, Status, User, WorkOrder } from "../data/types.ts";
 import { dueState } from "../domain/sla.ts";
-import { STATUS_LABEL, isFinal, isOffice, moveLabel, movesFrom } from "../domain/status.ts";
+import { isFinal, isOffice, moveLabel, movesFrom } from "../domain/status.ts";
 import { spanLabel } from "../domain/time.ts";
 import { Confirm } from "../ui/confirm.tsx";
 import { Dialog } from "../ui/dialog.tsx";
@@ -16,6 +16,7 @@ import { Checklist } from "./checklist.tsx";
 import { OrderForm } from "./form.tsx";
 import { History } from "./history.tsx";
 import { Notes } from "./notes.tsx";
+import { Part, PartLevel } from "./part.tsx";
 import { Photos } from "./photos.tsx";
 import { Signature } from "./signature.tsx";
 import { useOrder, type LiveOrder } from "./use-order.ts";
@@ -48,21 +49,20 @@ export function OrderPanel(props: Props) {
       {failure && <Failed failure={failure} onRetry={failure.status === 404 ? undefined : reload} />}
       {!order && !failure && <Skeleton lines={8} label="Loading the order" />}
       {order && failure?.status !== 404 && (
-        <>
+        <PartLevel value="h3">
           <Actions {...props} live={live} order={order} />
           <Facts {...props} live={live} order={order} now={now} />
           {order.description && (
-            <section class="part" aria-labelledby="description-title">
-              <h3 id="description-title">Description</h3>
+            <Part title="Description">
               <p class="prose">{order.description}</p>
-            </section>
+            </Part>
           )}
           <Checklist items={order.checklist ?? []} onCheck={writable && !isFinal(order.status) ? live.check : undefined} />
           <Photos order={id} user={user} timezone={timezone} writable={writable} />
           <Signature order={order} writable={writable && order.status === "onSite"} onSigned={live.put} />
           <Notes order={id} user={user} timezone={timezone} writable={writable} />
           <History order={order} timezone={timezone} now={now} />
-        </>
+        </PartLevel>
       )}
     </Dialog>
   );
@@ -84,7 +84,9 @@ function Actions({ user, belonging, people, part, live, order, onRemoved }: Part
 
   return (
     <div class="panel-actions">
-      <StatusBadge status={order.status} />
+      <span aria-live="polite">
+        <StatusBadge status={order.status} />
+      </span>
       {first && (
         <button ref={button} type="button" class="button primary" onClick={() => live.move(first)}>
           {label(first)}
@@ -183,9 +185,6 @@ function Facts({ belonging, people, part, live, order, now }: PartProps & { now:
           {due && <span class={`due due-${due.level}`}>{due.text}</span>}
         </dd>
       </div>
-      <span class="visually-hidden" aria-live="polite">
-        {STATUS_LABEL[order.status]}
-      </span>
     </dl>
   );
 }

@@ -9,6 +9,7 @@ import { Icon } from "../ui/icon.tsx";
 import { useLiveList } from "../ui/list.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { announce, showToast } from "../ui/toast.tsx";
+import { Part } from "./part.tsx";
 import { useUploads, type Upload } from "./uploads.ts";
 
 interface Props {
@@ -39,8 +40,7 @@ export function Photos({ order, user, timezone, writable }: Props) {
 
   if (!writable && photos.rows?.length === 0) return null;
   return (
-    <section class="part" aria-labelledby="photos-title">
-      <h3 id="photos-title">Photos {photos.rows && photos.rows.length > 0 && <span class="count">{photos.rows.length}</span>}</h3>
+    <Part title="Photos" beside={photos.rows && photos.rows.length > 0 && <span class="count">{photos.rows.length}</span>}>
       {!photos.rows && (photos.failure ? <Failed failure={photos.failure} onRetry={photos.reload} /> : <Skeleton lines={1} />)}
       <ul class="photos">
         {photos.rows?.map((photo) => (
@@ -66,11 +66,11 @@ export function Photos({ order, user, timezone, writable }: Props) {
           photo={open}
           text={describe(open)}
           removable={writable && open.author === user.id}
-          onRemoved={() => photos.drop(open.id)}
+          onRemoved={() => photos.drop(open)}
           onClose={() => setOpen(undefined)}
         />
       )}
-    </section>
+    </Part>
   );
 }
 

@@ -6,6 +6,7 @@ import { ErrorText } from "../ui/field.tsx";
 import { useForm } from "../ui/form.ts";
 import { Icon } from "../ui/icon.tsx";
 import { announce } from "../ui/toast.tsx";
+import { Part } from "./part.tsx";
 import { SignaturePad } from "./signature-pad.tsx";
 
 interface Props {
@@ -29,8 +30,7 @@ export function Signature({ order, writable, onSigned }: Props) {
   };
 
   return (
-    <section class="part" aria-labelledby="signature-title">
-      <h3 id="signature-title">Signature</h3>
+    <Part title="Signature">
       {order.signature && !signing && <SignaturePicture order={order} />}
       {!order.signature && !signing && <p class="hint">The customer has not signed yet.</p>}
       {writable && !signing && (
@@ -41,7 +41,7 @@ export function Signature({ order, writable, onSigned }: Props) {
       )}
       {signing && <SignaturePad busy={form.busy} onSave={(picture) => void save(picture)} onCancel={() => setSigning(false)} />}
       <ErrorText>{form.error && `${form.error} The signature is still here; save it again.`}</ErrorText>
-    </section>
+    </Part>
   );
 }
 

@@ -110,7 +110,7 @@ export function Members({ user, belonging, onLeft }: Props) {
           onClose={() => setRemoving(undefined)}
           onConfirm={async () => {
             await team.remove(removing.id);
-            members.drop(removing.id);
+            members.drop(removing);
             showToast({ kind: "good", text: `${nameOf(removing)} was removed.` });
             if (removing.user === user.id) onLeft();
           }}

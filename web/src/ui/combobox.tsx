@@ -48,6 +48,10 @@ export function Combobox({ control, value, placeholder, search, onChoose, footer
     };
   }, [open, text]);
 
+  useEffect(() => {
+    if (open) document.getElementById(`${listId}-${active}`)?.scrollIntoView({ block: "nearest" });
+  }, [open, active]);
+
   const close = () => {
     setOpen(false);
     setText(undefined);

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 import { Icon } from "./icon.tsx";
+import { Toasts } from "./toast.tsx";
 
 interface Props {
   title: ComponentChildren;
@@ -59,6 +60,7 @@ export function Dialog({ title, kind = "dialog", width, onClose, mayClose = () =
         <div class="dialog-body">{children}</div>
         {footer && <footer class="dialog-foot">{footer}</footer>}
       </div>
+      <Toasts />
     </dialog>
   );
 }

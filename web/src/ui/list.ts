@@ -1,8 +1,9 @@
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useReducer } from "preact/hooks";
 
 import type { Stop, Watcher } from "../data/contract.ts";
-import { failureOf, type Failure } from "../data/errors.ts";
-import { mergeRow } from "../domain/rows.ts";
+import type { Failure } from "../data/errors.ts";
+import { LiveRows } from "../domain/live-rows.ts";
+import type { Row } from "../domain/rows.ts";
 
 export interface LiveList<T> {
   rows: T[] | undefined;
@@ -10,43 +11,34 @@ export interface LiveList<T> {
   reload: () => void;
   /** Puts a row there that the server has just answered with. */
   put: (row: T) => void;
-  drop: (id: string) => void;
+  drop: (row: T) => void;
 }
 
 /** A list of records that follows the server's changes. */
-export function useLiveList<T extends { id: string; created: string; updated: string }>(
+export function useLiveList<T extends Row>(
   read: () => Promise<T[]>,
   watch: (watcher: Watcher<T>) => Stop,
   keys: readonly unknown[],
 ): LiveList<T> {
-  const [rows, setRows] = useState<T[]>();
-  const [failure, setFailure] = useState<Failure>();
-
-  const put = useCallback((row: T) => setRows((old) => mergeRow(old ?? [], { action: "update", record: row })), []);
-  const drop = useCallback((id: string) => setRows((old) => old?.filter((row) => row.id !== id)), []);
-
-  const reload = useCallback(() => {
-    read().then(
-      (answer) => {
-        setFailure(undefined);
-        // What was heard while the answer travelled is newer than the answer.
-        setRows((old) => answer.map((row) => newer(old?.find((other) => other.id === row.id), row)));
-      },
-      (error) => setFailure(failureOf(error)),
-    );
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  const list = useMemo(() => {
+    const live = new LiveRows(read, () => redraw(undefined));
+    return {
+      live,
+      reload: () => void live.load(),
+      put: (record: T) => live.hear({ action: "update", record }),
+      drop: (record: T) => live.hear({ action: "delete", record }),
+    };
   }, keys);
 
   useEffect(() => {
-    setRows(undefined);
-    return watch({
-      sync: reload,
-      changed: (change) => setRows((old) => (old ? mergeRow(old, change) : old)),
-    });
-  }, [reload]);
+    const stop = watch({ sync: list.reload, changed: (change) => list.live.hear(change) });
+    return () => {
+      stop();
+      list.live.stop();
+    };
+  }, [list]);
 
-  return { rows, failure, reload, put, drop };
-}
-
-function newer<T extends { updated: string }>(old: T | undefined, row: T): T {
-  return old && old.updated > row.updated ? old : row;
+  const { live, reload, put, drop } = list;
+  return { rows: live.rows, failure: live.failure, reload, put, drop };
 }

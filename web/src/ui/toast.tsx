@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
 
 import { Icon } from "./icon.tsx";
 
@@ -44,28 +44,45 @@ function dismiss(id: number): void {
   changed();
 }
 
-/** The place where messages appear, above everything, dialogs included. */
+/** The places that could show messages, the one on top last. */
+const places: object[] = [];
+
+/**
+ * The place where messages appear, above everything. The app has one and so has
+ * each dialog, since what lies outside of a modal dialog can be neither read out
+ * nor pressed; the topmost shows them.
+ */
 export function Toasts() {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const listener = () => redraw((n) => n + 1);
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  const me = useRef({}).current;
+  const element = useRef<HTMLDivElement>(null);
+
+  useLayoutEffect(() => {
+    const listener = () => redraw(undefined);
     listeners.add(listener);
-    return () => void listeners.delete(listener);
+    places.push(me);
+    changed();
+    return () => {
+      listeners.delete(listener);
+      places.splice(places.indexOf(me), 1);
+      changed();
+    };
   }, []);
+
+  const onTop = places[places.length - 1] === me;
+  const mine = onTop ? shown : [];
+  useLayoutEffect(() => {
+    if (mine.length > 0) element.current?.showPopover();
+    else element.current?.hidePopover();
+  }, [mine.length > 0]);
 
   return (
     <>
       <div class="visually-hidden" aria-live="polite" data-announcer>
-        {spoken}
+        {onTop && spoken}
       </div>
-      <div
-        class="toasts"
-        popover="manual"
-        role="region"
-        aria-label="Messages"
-        ref={(element) => raise(element, shown.length)}
-      >
-        {shown.map((toast) => (
+      <div ref={element} class="toasts" popover="manual" role="region" aria-label="Messages">
+        {mine.map((toast) => (
           <div key={toast.id} class={`toast ${toast.kind}`} role={toast.kind === "bad" ? "alert" : "status"}>
             <Icon name={toast.kind === "bad" ? "alert" : "check"} />
             <span>{toast.text}</span>
@@ -89,15 +106,4 @@ export function Toasts() {
       </div>
     </>
   );
-}
-
-let raisedFor = 0;
-
-/** A popover that is shown anew comes to lie above a dialog that was opened meanwhile. */
-function raise(element: HTMLElement | null, count: number): void {
-  if (!element || count === raisedFor) return;
-  const grew = count > raisedFor;
-  raisedFor = count;
-  if (element.matches(":popover-open") && (grew || count === 0)) element.hidePopover();
-  if (count > 0 && !element.matches(":popover-open")) element.showPopover();
 }

@@ -24,7 +24,12 @@ export function connect(): Remote {
   });
   pb.beforeSend = (url, options) => {
     const send = options.fetch ?? fetch;
-    options.fetch = (input, init) => watched(connection, () => send(input, init));
+    options.fetch = async (input, init) => {
+      const response = await watched(connection, () => send(input, init));
+      // The sign-in has expired or was revoked: back to the sign-in screen.
+      if (response.status === 401 && pb.authStore.token) pb.authStore.clear();
+      return response;
+    };
     return { url, options };
   };
   return { pb, connection };
