@@ -226,33 +226,40 @@ func TestExportMemoryIsBounded(t *testing.T) { //nolint:paralleltest // see abov
 // What is written while an export runs is in it as a whole or not at all.
 func TestExportShowsOneState(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.bulkOrders(2_000)
-	router := w.router()
-	var body strings.Builder
-	changed := false
-	out := &onWrite{header: http.Header{}}
-	out.f = func(int) {
-		if !changed { // the first rows are out, and writers are not held up
-			changed = true
-			w.order(titled("Late"))
-			_, err := w.DB().NewQuery("UPDATE work_orders SET title = 'Changed'").Execute()
-			w.must(err)
-			_, err = w.DB().NewQuery("UPDATE sites SET name = 'Changed'").Execute()
-			w.must(err)
-		}
-	}
-	recording := &recordingWriter{onWrite: out, to: &body}
-	router.ServeHTTP(recording, w.request("owner", "GET", w.exportPath("?format=csv"), nil))
-	rows, err := csv.NewReader(strings.NewReader(body.String())).ReadAll()
-	w.must(err)
-	if !changed || len(rows) != 2_001 {
-		t.Fatalf("got %d rows, want 2001; changed meanwhile: %v", len(rows), changed)
-	}
-	for _, row := range rows[1:] {
-		if !strings.HasPrefix(row[1], "Order ") || row[5] != "Harbour Tower" {
-			t.Fatalf("got %q at %q, want the state of the start", row[1], row[5])
-		}
+	for _, format := range []string{"json", "csv"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.bulkOrders(2_000)
+			router := w.router()
+			out := &onWrite{header: http.Header{}}
+			changed := false
+			out.f = func(int) {
+				if changed {
+					return
+				}
+				changed = true // the first rows are out, and writers are not held up
+				late := w.order(titled("Late"))
+				note, err := collections.NewNote(w)
+				w.must(err)
+				note.SetWorkOrder(late.Id)
+				note.SetAuthor(w.people["owner"].Id)
+				note.SetBody("Late")
+				w.must(w.Save(note))
+				_, err = w.DB().NewQuery("UPDATE work_orders SET title = 'Late'").Execute()
+				w.must(err)
+				_, err = w.DB().NewQuery("UPDATE sites SET name = 'Late'").Execute()
+				w.must(err)
+			}
+			var body strings.Builder
+			router.ServeHTTP(&recordingWriter{onWrite: out, to: &body}, w.request("owner", "GET", w.exportPath("?format="+format), nil))
+			if n := strings.Count(body.String(), "Order "); !changed || n != 2_000 {
+				t.Errorf("got %d orders, want 2000; changed meanwhile: %v", n, changed)
+			}
+			if strings.Contains(body.String(), "Late") {
+				t.Error("got what was written after the export began")
+			}
+		})
 	}
 }
 

@@ -369,22 +369,18 @@ func TestAcceptingManyTimesAtOnce(t *testing.T) {
 			body = newcomer(invitationLink.FindStringSubmatch(w.TestMailer.LastMessage().Text)[1])
 
 			var (
-				all     sync.WaitGroup
 				mu      sync.Mutex
 				answers = map[int]int{}
 			)
-			for range 16 {
-				all.Go(func() {
-					status, content := post(t, url+acceptPath, token, body)
-					mu.Lock()
-					defer mu.Unlock()
-					answers[status]++
-					if status == http.StatusForbidden && !strings.Contains(content, "invitation_sign_in_first") {
-						t.Errorf("got %s", content)
-					}
-				})
-			}
-			all.Wait()
+			w.allAtOnce(16, func(int) {
+				status, content := post(t, url+acceptPath, token, body)
+				mu.Lock()
+				defer mu.Unlock()
+				answers[status]++
+				if status == http.StatusForbidden && !strings.Contains(content, "invitation_sign_in_first") {
+					t.Errorf("got %s", content)
+				}
+			})
 			want := map[int]int{http.StatusOK: 16}
 			if !account { // for the others there is an account by then
 				want = map[int]int{http.StatusOK: 1, http.StatusForbidden: 15}

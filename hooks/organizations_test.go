@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/pocketbase/dbx"
@@ -186,15 +185,27 @@ func TestOrganizationKeepsAnOwnerWhenAllLeaveAtOnce(t *testing.T) {
 	for i := range 7 {
 		memberships = append(memberships, w.newMember(w.organization, fmt.Sprintf("owner%d", i), "owner"))
 	}
-	var all sync.WaitGroup
-	for _, membership := range memberships {
-		all.Go(func() {
-			_ = w.Delete(membership) // one of them is refused
-		})
-	}
-	all.Wait()
+	w.allAtOnce(len(memberships), func(i int) {
+		_ = w.Delete(memberships[i]) // one of them is refused
+	})
 	if got := len(w.owners(w.organization.Id)); got != 1 {
 		t.Errorf("got %d owners, want 1", got)
+	}
+}
+
+// A member whose invitations could not be revoked is still a member.
+func TestMembershipEndsAsAWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.DB().NewQuery("CREATE TRIGGER no_rotation BEFORE UPDATE ON organizations BEGIN SELECT RAISE(ABORT, 'secret reason'); END").Execute()
+	w.must(err)
+	before := w.dump()
+	got := w.ask("owner", "DELETE", membershipsPath+"/"+w.membershipOf(w.organization, "viewer").Id, nil)
+	if got.status != http.StatusBadRequest || strings.Contains(got.body, "secret") {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if w.dump() != before {
+		t.Error("a part of it was kept")
 	}
 }
 

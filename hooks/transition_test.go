@@ -173,29 +173,25 @@ func TestTransitionsThatRace(t *testing.T) {
 
 	for round := range 8 {
 		order := w.order(w.planned, in("scheduled"))
+		// Of these, only one can leave scheduled for good.
+		attempts := []struct{ caller, to string }{{"technician", "enRoute"}, {"dispatcher", "draft"}, {"owner", "cancelled"}}
 		var (
-			all   sync.WaitGroup
 			mu    sync.Mutex
 			moved = map[string]int{}
 		)
-		// Of these, only one can leave scheduled for good.
-		for caller, to := range map[string]string{"technician": "enRoute", "dispatcher": "draft", "owner": "cancelled"} {
-			for i := range 3 {
-				all.Go(func() {
-					status, body := post(t, url+transitionPath(order.Id), tokens[caller], map[string]any{"to": to, "note": fmt.Sprintf("%s %d", to, i)})
-					mu.Lock()
-					defer mu.Unlock()
-					switch status {
-					case http.StatusOK:
-						moved[to]++
-					case http.StatusBadRequest, http.StatusForbidden:
-					default:
-						t.Errorf("round %d, %s to %s: got %d %s", round, caller, to, status, body)
-					}
-				})
+		w.allAtOnce(3*len(attempts), func(i int) {
+			a := attempts[i%len(attempts)]
+			status, body := post(t, url+transitionPath(order.Id), tokens[a.caller], map[string]any{"to": a.to, "note": fmt.Sprintf("%s %d", a.to, i)})
+			mu.Lock()
+			defer mu.Unlock()
+			switch status {
+			case http.StatusOK:
+				moved[a.to]++
+			case http.StatusBadRequest, http.StatusForbidden:
+			default:
+				t.Errorf("round %d, %s to %s: got %d %s", round, a.caller, a.to, status, body)
 			}
-		}
-		all.Wait()
+		})
 
 		final := w.reload(order).Status()
 		if moved[final] == 0 {

@@ -324,6 +324,29 @@ func (w *world) beforeUpdate(f func()) {
 	})
 }
 
+// allAtOnce runs n calls of f in parallel, and holds each at its first write
+// until all have come that far, so that what they had read before is old.
+func (w *world) allAtOnce(n int, f func(i int)) {
+	w.tb.Helper()
+	writers := w.NonconcurrentDB().(*dbx.DB).DB() // of one connection
+	only, err := writers.Conn(w.tb.Context())
+	w.must(err)
+	before := writers.Stats().WaitCount
+
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { f(i) })
+	}
+	pbtest.Eventually(w.tb, 10*time.Second, func() error {
+		if waiting := writers.Stats().WaitCount - before; waiting < int64(n) {
+			return fmt.Errorf("%d of %d calls have come to their first write", waiting, n)
+		}
+		return nil
+	})
+	w.must(only.Close())
+	all.Wait()
+}
+
 // at is the time as a field holds it.
 func at(t time.Time) types.DateTime {
 	result, err := types.ParseDateTime(t)
