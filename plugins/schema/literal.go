@@ -26,15 +26,15 @@ func fieldLiteral(f core.Field, relation string) (string, bool) {
 		if !option.IsExported() || isZero(value.Field(i)) {
 			continue
 		}
-		literal, ok := goLiteral(value.Field(i))
+		source, ok := goLiteral(value.Field(i))
 		if _, isRelation := f.(*core.RelationField); isRelation && option.Name == "CollectionId" {
-			literal, ok = relation, true
+			source, ok = relation, true
 		}
 		if !ok {
 			return "", false
 		}
-		if literal != "" {
-			parts = append(parts, option.Name+": "+literal)
+		if source != "" {
+			parts = append(parts, option.Name+": "+source)
 		}
 	}
 	return "&core." + typ.Name() + "{" + strings.Join(parts, ", ") + "}", true
@@ -53,7 +53,7 @@ func isZero(value reflect.Value) bool {
 func goLiteral(value reflect.Value) (string, bool) {
 	switch value.Kind() {
 	case reflect.String:
-		return quote(value.String()), true
+		return literal(value.String()), true
 	case reflect.Bool:
 		return strconv.FormatBool(value.Bool()), true
 	case reflect.Int, reflect.Int64, reflect.Int32:
@@ -64,8 +64,8 @@ func goLiteral(value reflect.Value) (string, bool) {
 		if value.IsNil() {
 			return "nil", true
 		}
-		literal, ok := goLiteral(value.Elem())
-		return "types.Pointer(" + literal + ")", ok && value.Elem().Kind() != reflect.Struct
+		source, ok := goLiteral(value.Elem())
+		return "types.Pointer(" + source + ")", ok && value.Elem().Kind() != reflect.Struct
 	case reflect.Slice:
 		if value.Type().Elem().Kind() != reflect.String {
 			return "", false
@@ -75,7 +75,7 @@ func goLiteral(value reflect.Value) (string, bool) {
 		}
 		items := make([]string, value.Len())
 		for i := range items {
-			items[i] = quote(value.Index(i).String())
+			items[i] = literal(value.Index(i).String())
 		}
 		return "[]string{" + strings.Join(items, ", ") + "}", true
 	}
@@ -91,21 +91,13 @@ func goFloat(f float64) string {
 	return s
 }
 
-// quote is a string literal, a raw one where that is easier to read.
-func quote(s string) string {
-	if strings.ContainsAny(s, "\"\\\n") && strconv.CanBackquote(strings.ReplaceAll(s, "\n", "")) {
-		return "`" + s + "`"
-	}
-	return strconv.Quote(s)
-}
-
 // jsonValueLiteral is a value that was decoded from JSON, as Go source.
 func jsonValueLiteral(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return "nil"
 	case string:
-		return quote(v)
+		return literal(v)
 	case map[string]any:
 		keys := make([]string, 0, len(v))
 		for key := range v {
@@ -114,7 +106,7 @@ func jsonValueLiteral(value any) string {
 		sort.Strings(keys)
 		items := make([]string, len(keys))
 		for i, key := range keys {
-			items[i] = quote(key) + ": " + jsonValueLiteral(v[key])
+			items[i] = literal(key) + ": " + jsonValueLiteral(v[key])
 		}
 		return "map[string]any{" + strings.Join(items, ", ") + "}"
 	case []any:
@@ -137,12 +129,12 @@ func providersLiteral(providers []core.OAuth2ProviderConfig) string {
 	b.WriteString("[]core.OAuth2ProviderConfig{\n")
 	for _, p := range providers {
 		fmt.Fprintf(&b, "{Name: %s, ClientId: %s, ClientSecret: cmp.Or(secrets[%s], %s)",
-			quote(p.Name), quote(p.ClientId), quote(p.Name), quote(placeholderSecret))
+			literal(p.Name), literal(p.ClientId), literal(p.Name), literal(placeholderSecret))
 		for _, option := range []struct{ name, value string }{
 			{"AuthURL", p.AuthURL}, {"TokenURL", p.TokenURL}, {"UserInfoURL", p.UserInfoURL}, {"DisplayName", p.DisplayName},
 		} {
 			if option.value != "" {
-				fmt.Fprintf(&b, ", %s: %s", option.name, quote(option.value))
+				fmt.Fprintf(&b, ", %s: %s", option.name, literal(option.value))
 			}
 		}
 		if p.PKCE != nil {

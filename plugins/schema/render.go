@@ -114,7 +114,7 @@ func plainDrops(steps []step) int {
 func (w *goWriter) dropAll(steps []step) {
 	names := make([]string, len(steps))
 	for i, s := range steps {
-		names[i] = quote(s.collection)
+		names[i] = literal(s.collection)
 		delete(w.variables, s.collection)
 	}
 	w.imports["fmt"] = true
@@ -140,9 +140,9 @@ func (w *goWriter) step(s step) {
 			core.CollectionTypeView: "NewViewCollection",
 			core.CollectionTypeBase: "NewBaseCollection",
 		}[s.typ]
-		args := quote(s.collection)
+		args := literal(s.collection)
 		if s.id != "" {
-			args += ", " + quote(s.id)
+			args += ", " + literal(s.id)
 		}
 		w.line("%s := core.%s(%s)", variable, constructor, args)
 	} else {
@@ -184,7 +184,7 @@ func (w *goWriter) find(collection string) string {
 		return variable
 	}
 	variable := w.declare(collection)
-	w.line("%s, err := app.FindCollectionByNameOrId(%s)", variable, quote(collection))
+	w.line("%s, err := app.FindCollectionByNameOrId(%s)", variable, literal(collection))
 	w.line("if err != nil {")
 	w.wrap("find", collection)
 	return variable
@@ -232,7 +232,7 @@ var takenNames = []string{
 }
 
 func (o setName) write(w *goWriter, v string) {
-	w.line("%s.Name = %s", v, quote(o.name))
+	w.line("%s.Name = %s", v, literal(o.name))
 	delete(w.variables, w.current)
 	w.variables[o.name] = v
 	w.current = o.name
@@ -244,13 +244,13 @@ func (detach) write(w *goWriter, v string) {
 
 func (o dropField) write(w *goWriter, v string) {
 	w.comment(o.note)
-	w.line("%s.Fields.RemoveByName(%s)", v, quote(o.name))
+	w.line("%s.Fields.RemoveByName(%s)", v, literal(o.name))
 }
 
 func (o renameField) write(w *goWriter, v string) {
 	w.imports["errors"] = true
-	w.line("if field := %s.Fields.GetByName(%s); field != nil {", v, quote(o.was))
-	w.line("field.SetName(%s)", quote(o.name))
+	w.line("if field := %s.Fields.GetByName(%s); field != nil {", v, literal(o.was))
+	w.line("field.SetName(%s)", literal(o.name))
 	w.line("} else {")
 	w.line("return errors.New(%q)", w.current+" has no field "+o.was)
 	w.line("}")
@@ -262,18 +262,18 @@ func (o putField) write(w *goWriter, v string) {
 	if o.relation != "" && o.relation != w.current {
 		relation = w.variables[o.relation]
 	}
-	literal, ok := fieldLiteral(o.field, relation+".Id")
+	source, ok := fieldLiteral(o.field, relation+".Id")
 	switch {
 	case ok && o.at < 0:
-		w.line("%s.Fields.Add(%s)", v, literal)
+		w.line("%s.Fields.Add(%s)", v, source)
 	case ok:
-		w.line("%s.Fields.AddAt(%d, %s)", v, o.at, literal)
+		w.line("%s.Fields.AddAt(%d, %s)", v, o.at, source)
 	default:
 		raw, err := fieldJSON(o.field)
 		if err != nil {
 			raw = fmt.Appendf(nil, "%q", err)
 		}
-		w.line("if err := %s.Fields.AddMarshaledJSONAt(%d, []byte(%s)); err != nil {", v, o.at, quote(string(raw)))
+		w.line("if err := %s.Fields.AddMarshaledJSONAt(%d, []byte(%s)); err != nil {", v, o.at, literal(string(raw)))
 		w.wrap("add field "+o.field.GetName()+" to", w.current)
 	}
 }
@@ -281,7 +281,7 @@ func (o putField) write(w *goWriter, v string) {
 func (o patchField) write(w *goWriter, v string) {
 	w.comment(o.note)
 	w.imports["encoding/json"] = true
-	w.line("if err := json.Unmarshal([]byte(%s), %s.Fields.GetByName(%s)); err != nil {", quote(string(o.json)), v, quote(o.name))
+	w.line("if err := json.Unmarshal([]byte(%s), %s.Fields.GetByName(%s)); err != nil {", literal(string(o.json)), v, literal(o.name))
 	w.wrap("change field "+o.name+" of", w.current)
 }
 
@@ -289,7 +289,7 @@ func (o orderFields) write(w *goWriter, v string) {
 	w.imports["slices"] = true
 	names := make([]string, len(o.names))
 	for i, name := range o.names {
-		names[i] = quote(name)
+		names[i] = literal(name)
 	}
 	w.line("slices.SortStableFunc(%s.Fields, func(a, b core.Field) int {", v)
 	w.line("order := []string{%s}", strings.Join(names, ", "))
@@ -298,11 +298,11 @@ func (o orderFields) write(w *goWriter, v string) {
 }
 
 func (o removeIndex) write(w *goWriter, v string) {
-	w.line("%s.RemoveIndex(%s)", v, quote(o.name))
+	w.line("%s.RemoveIndex(%s)", v, literal(o.name))
 }
 
 func (o addIndex) write(w *goWriter, v string) {
-	w.line("%s.Indexes = append(%s.Indexes, %s)", v, v, quote(o.sql))
+	w.line("%s.Indexes = append(%s.Indexes, %s)", v, v, literal(o.sql))
 }
 
 func (o setRule) write(w *goWriter, v string) {
@@ -311,7 +311,7 @@ func (o setRule) write(w *goWriter, v string) {
 		if o.rule != nil {
 			rule = *o.rule
 		}
-		w.line("%s.%s = %s", v, o.kind.path, quote(rule))
+		w.line("%s.%s = %s", v, o.kind.path, ruleLiteral(rule))
 		return
 	}
 	switch {
@@ -320,7 +320,7 @@ func (o setRule) write(w *goWriter, v string) {
 	case *o.rule == "":
 		w.line("%s.%s = types.Pointer(\"\") // public", v, o.kind.path)
 	default:
-		w.line("%s.%s = types.Pointer(%s)", v, o.kind.path, quote(*o.rule))
+		w.line("%s.%s = types.Pointer(%s)", v, o.kind.path, ruleLiteral(*o.rule))
 	}
 }
 
@@ -329,14 +329,14 @@ func (o setOption) write(w *goWriter, v string) {
 		w.writeProviders(providers, v)
 		return
 	}
-	literal, ok := goLiteral(o.option.value)
-	if literal == "" {
-		literal = "nil"
+	source, ok := goLiteral(o.option.value)
+	if source == "" {
+		source = "nil"
 	}
 	if !ok {
-		literal = fmt.Sprintf("%#v", o.option.value.Interface())
+		source = fmt.Sprintf("%#v", o.option.value.Interface())
 	}
-	w.line("%s.%s = %s", v, o.option.path, literal)
+	w.line("%s.%s = %s", v, o.option.path, source)
 }
 
 func (w *goWriter) writeProviders(providers []core.OAuth2ProviderConfig, v string) {

@@ -112,19 +112,23 @@ func (s store) misfits(table string, from, to core.Field) (int64, error) {
 	defer rows.Close()
 	var total int64
 	for rows.Next() {
-		var raw sql.NullString
+		var text sql.NullString
 		var n int64
-		if err := rows.Scan(&raw, &n); err != nil {
+		if err := rows.Scan(&text, &n); err != nil {
 			return 0, fmt.Errorf("read the values of %s.%s: %w", table, from.GetName(), err)
 		}
-		refused, err := refuses(to, raw.String)
+		var raw any // nil is a value of its own
+		if text.Valid {
+			raw = text.String
+		}
+		refused, err := refuses(to, raw)
 		if err != nil {
 			return 0, err
 		}
 		if !refused {
 			continue
 		}
-		before, err := refuses(from, raw.String)
+		before, err := refuses(from, raw)
 		if err != nil {
 			return 0, err
 		}
