@@ -113,7 +113,7 @@ func TestRequestsReportRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close() //nolint:errcheck // the test is over
+	defer l.close()
 	taken, err := l.run(t.Context(), 7)
 	if err != nil || len(taken) != 7 || len(calls) != 7 {
 		t.Errorf("got %d durations, %d calls, error %v, want 7 of each and none", len(taken), len(calls), err)

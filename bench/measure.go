@@ -48,7 +48,7 @@ func measure(ctx context.Context, p plan, w workload, servers [2]*server, f *fix
 			return nil, fmt.Errorf("%s on %s: %w", w.name, s.name, err)
 		}
 		loads[i] = l
-		defer l.close() //nolint:errcheck // the connections are only read from
+		defer l.close()
 	}
 	ops, err := calibrate(ctx, p, loads)
 	if err != nil {

@@ -89,7 +89,7 @@ func (t target) start(ctx context.Context, binary, dir string) (*server, error) 
 	})
 	if err := s.wait(ctx, exited); err != nil {
 		stopErr := s.stop()
-		return nil, errors.Join(fmt.Errorf("start %s: %w (%v)\n%s", t.name, err, waitErr, output), stopErr)
+		return nil, fmt.Errorf("start %s: %w\n%s", t.name, errors.Join(err, waitErr, stopErr), output)
 	}
 	return s, nil
 }

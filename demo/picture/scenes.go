@@ -227,8 +227,13 @@ func digits(c *canvas, x, y, w, h float64, ink color.RGBA, figures ...int) {
 	for i, figure := range figures {
 		left, on := x+float64(i)*(w+8), segments[figure]
 		bars := [7][4]float64{
-			{0, 0, w, 3}, {0, 0, 3, h / 2}, {w - 3, 0, 3, h / 2}, {0, h/2 - 1.5, w, 3},
-			{0, h / 2, 3, h / 2}, {w - 3, h / 2, 3, h / 2}, {0, h - 3, w, 3},
+			{0, 0, w, 3},
+			{0, 0, 3, h / 2},
+			{w - 3, 0, 3, h / 2},
+			{0, h/2 - 1.5, w, 3},
+			{0, h / 2, 3, h / 2},
+			{w - 3, h / 2, 3, h / 2},
+			{0, h - 3, w, 3},
 		}
 		for s, bar := range bars {
 			if on&(1<<s) != 0 {
