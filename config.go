@@ -1,36 +1,45 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/osutils"
 	"github.com/spf13/pflag"
 
 	"github.com/holdall-go/holdall/internal/env"
+	"github.com/holdall-go/holdall/plugins/health"
+	"github.com/holdall-go/holdall/plugins/httpguard"
+	"github.com/holdall-go/holdall/plugins/requestlog"
+	"github.com/holdall-go/holdall/plugins/settings"
+	"github.com/holdall-go/holdall/plugins/shutdown"
 )
 
 // envPrefix starts the name of every variable that the program reads.
 const envPrefix = "HOLDALL_"
 
-// config is everything that can be set from outside. README and docs/config.md
-// list the options.
+// config is everything that can be set from outside. docs/config.md lists it.
 type config struct {
-	dir           string
+	dir           string // "" is PocketBase's default
 	dev           bool
 	encryptionKey string
 	queryTimeout  time.Duration
 
 	httpAddr  string // "" is PocketBase's default, which depends on the domains
 	httpsAddr string
-	origins   []string
-	publicDir string // "" is what the binary holds
 
 	demo       bool
 	demoPublic bool
+
+	log      requestlog.Config
+	health   health.Config
+	shutdown shutdown.Config
+	guard    httpguard.Config
+	settings settings.Config
 
 	// options is how each value came to be, for the config command.
 	options []env.Option
@@ -39,14 +48,42 @@ type config struct {
 // loadConfig reads the flags and the environment. Its error holds every problem
 // there is.
 func loadConfig(args, environ []string) (config, error) {
+	r := env.New(envPrefix, environ, givenFlags(args))
+	var cfg config
+	problems := []error{
+		cfg.readServer(r),
+		cfg.readHTTP(r),
+		cfg.readLog(r),
+		cfg.readLife(r),
+		cfg.readApp(r),
+		cfg.readMail(r),
+		cfg.readStorage(r),
+		cfg.readLimits(r),
+		cfg.readSuperuser(r),
+	}
+	cfg.options = r.Options()
+	return cfg, errors.Join(r.Err(), errors.Join(problems...),
+		cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+}
+
+// givenFlags parses the command line as far as it concerns the configuration:
+// plugins want to know before cobra finds out which command it is.
+func givenFlags(args []string) func(name string) (value string, set bool) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.Usage = func() {} // cobra parses again, and reports what is wrong
 	flags.ParseErrorsAllowlist.UnknownFlags = true
-	baseFlags(flags)
-	serveFlags(flags)
+	flags.String("dir", "", "")
+	flags.Bool("dev", false, "")
+	flags.String("encryptionEnv", "", "")
+	flags.Int("queryTimeout", 0, "")
+	flags.String("http", "", "")
+	flags.String("https", "", "")
+	flags.StringSlice("origins", nil, "")
+	addPublicDirFlag(flags)
+	addDemoFlag(flags)
 	_ = flags.Parse(args)
 
-	r := env.New(envPrefix, environ, func(name string) (string, bool) {
+	return func(name string) (string, bool) {
 		flag := flags.Lookup(name)
 		if flag == nil || !flag.Changed {
 			return "", false
@@ -58,73 +95,129 @@ func loadConfig(args, environ []string) (config, error) {
 			return flag.Value.String() + "s", true // PocketBase's flag is a number
 		}
 		return flag.Value.String(), true
-	})
-
-	var cfg config
-	cfg.readServer(r)
-	err := r.Err()
-	cfg.options = r.Options()
-	return cfg, err
+	}
 }
 
-// baseFlags declares the flags of every command. All but publicDir are
-// PocketBase's own, which reads them by itself too.
-func baseFlags(flags *pflag.FlagSet) {
-	flags.String("dir", "", "")
-	flags.Bool("dev", false, "")
-	flags.String("encryptionEnv", "", "")
-	flags.Int("queryTimeout", 0, "")
-	publicDirFlag(flags)
-}
-
-// serveFlags declares the flags of the serve command.
-func serveFlags(flags *pflag.FlagSet) {
-	flags.String("http", "", "")
-	flags.String("https", "", "")
-	flags.StringSlice("origins", nil, "")
-	demoFlag(flags)
-}
-
-func publicDirFlag(flags *pflag.FlagSet) {
+func addPublicDirFlag(flags *pflag.FlagSet) {
 	flags.String("publicDir", "", "serve the web app from this directory instead of the one in the binary")
 }
 
-func demoFlag(flags *pflag.FlagSet) {
+func addDemoFlag(flags *pflag.FlagSet) {
 	flags.Bool("demo", false, "fill an empty database with demo data and print the sign-ins")
-}
-
-func (cfg *config) readServer(r *env.Reader) {
-	r.Group("Server")
-	cfg.dir = env.Get(r, env.Text, "DIR", defaultDir(),
-		"The data directory: databases, uploaded files, certificates.", env.Flag("dir"))
-	cfg.httpAddr = env.Get(r, env.Text, "HTTP_ADDR", "",
-		"Where to listen for HTTP. Unset means 127.0.0.1:8090, or 0.0.0.0:80 when `serve` is given domains.", env.Flag("http"))
-	cfg.httpsAddr = env.Get(r, env.Text, "HTTPS_ADDR", "",
-		"Where to listen for HTTPS, with a certificate from Let's Encrypt. Unset means off, or 0.0.0.0:443 when `serve` is given domains.", env.Flag("https"))
-	cfg.publicDir = env.Get(r, env.Text, "PUBLIC_DIR", "",
-		"Serves the web app from this directory instead of the one in the binary.", env.Flag("publicDir"))
-	cfg.demo = env.Get(r, env.Bool, "DEMO", false,
-		"Fills an empty database with demo data when the server starts, and prints the sign-ins.", env.Flag("demo"))
-	cfg.demoPublic = env.Get(r, env.Bool, "DEMO_PUBLIC", false,
-		"Serves the demo data on addresses that other machines reach, too. Everybody knows its passwords.")
-	cfg.dev = env.Get(r, env.Bool, "DEV", false,
-		"Prints SQL statements and PocketBase's own log to the terminal.", env.Flag("dev"))
-	cfg.queryTimeout = env.Get(r, env.Duration, "QUERY_TIMEOUT", core.DefaultQueryTimeout,
-		"How long a SELECT may take, in whole seconds.", env.Flag("queryTimeout"))
-	cfg.encryptionKey = env.Get(r, env.Text, encryptionKeyName, "",
-		"32 characters. Encrypts the settings in the database, which hold the SMTP and S3 secrets. Losing it loses the settings.", env.Secret())
 }
 
 // encryptionKeyName is the variable, without the prefix, that PocketBase is
 // told to take the key from.
 const encryptionKeyName = "ENCRYPTION_KEY"
 
-// defaultDir is where PocketBase puts its data by itself: in the working
-// directory for go run, beside the binary otherwise.
-func defaultDir() string {
-	base := filepath.Dir(os.Args[0])
-	if osutils.IsProbablyGoRun() {
-		base = "."
+func (cfg *config) readServer(r *env.Reader) error {
+	r.Group("Server")
+	cfg.dir = env.Get(r, env.Text, "DIR", "",
+		"The data directory: databases, uploaded files, certificates. Unset means `pb_data` beside the binary, or in the working directory with `go run`.", env.Flag("dir"))
+	cfg.httpAddr = env.Get(r, env.Text, "HTTP_ADDR", "",
+		"Where to listen for HTTP. Unset means 127.0.0.1:8090, or 0.0.0.0:80 when `serve` is given domains.", env.Flag("http"))
+	cfg.httpsAddr = env.Get(r, env.Text, "HTTPS_ADDR", "",
+		"Where to listen for HTTPS, with certificates from Let's Encrypt. Unset means not at all, or 0.0.0.0:443 when `serve` is given domains.", env.Flag("https"))
+	cfg.demo = env.Get(r, env.Bool, "DEMO", false,
+		"Fills an empty database with demo data when the server starts, and prints the sign-ins.", env.Flag("demo"))
+	cfg.demoPublic = env.Get(r, env.Bool, "DEMO_PUBLIC", false,
+		"Serves the demo data on addresses that other machines reach, too. Everybody knows its passwords.")
+	cfg.dev = env.Get(r, env.Bool, "DEV", false,
+		"Prints every SQL statement and PocketBase's own log to the terminal.", env.Flag("dev"))
+	cfg.queryTimeout = env.Get(r, env.Duration, "QUERY_TIMEOUT", core.DefaultQueryTimeout,
+		"How long a SELECT may take, in whole seconds.", env.Flag("queryTimeout"))
+	cfg.encryptionKey = env.Get(r, env.Text, encryptionKeyName, "",
+		"32 characters. Encrypts the settings in the database, which hold the secrets of SMTP and S3. Who loses it loses the settings.", env.Secret())
+	if n := len(cfg.encryptionKey); n != 0 && n != 32 {
+		return fmt.Errorf("%s%s: it must have 32 characters, got %d", envPrefix, encryptionKeyName, n)
 	}
-	return filepath.Join(base, "pb_data")
+	return nil
+}
+
+func (cfg *config) readHTTP(r *env.Reader) error {
+	r.Group("Browsers")
+	cfg.guard.Origins = env.Get(r, env.List, "CORS_ORIGINS", nil,
+		"The origins that browsers may call the API from, such as https://app.example.com or https://*.example.com. Unset means all of them.", env.Flag("origins"))
+	cfg.guard.ContentSecurityPolicy = env.Get(r, env.Text, "CSP", httpguard.DefaultPolicy,
+		"The content security policy of pages. `none` sends none. The API and the dashboard have their own.")
+	cfg.guard.PermissionsPolicy = env.Get(r, env.Text, "PERMISSIONS_POLICY", httpguard.DefaultPermissions,
+		"Which features of the browser pages may use. `none` says nothing.")
+	cfg.guard.HSTSMaxAge = orOff(env.Get(r, env.Duration, "HSTS_MAX_AGE", 180*24*time.Hour,
+		"How long browsers insist on HTTPS after a visit by HTTPS. 0 does not ask for it."))
+	dir := env.Get(r, env.Text, "PUBLIC_DIR", "",
+		"Serves the web app from this directory instead of the one in the binary.", env.Flag("publicDir"))
+	if dir == "" {
+		web, err := fs.Sub(publicFiles, "pb_public")
+		cfg.guard.Public = web
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%sPUBLIC_DIR: %s is not a directory", envPrefix, dir)
+	}
+	cfg.guard.Public = os.DirFS(dir)
+	return nil
+}
+
+// orOff maps 0, which people write for off, to what the plugins take for it.
+func orOff[T int64 | time.Duration](value T) T {
+	if value == 0 {
+		return -1
+	}
+	return value
+}
+
+func (cfg *config) readLog(r *env.Reader) error {
+	r.Group("Log")
+	cfg.log.Format = env.Get(r, env.OneOf("auto", requestlog.FormatJSON, requestlog.FormatText), "LOG_FORMAT", "auto",
+		"How lines look on standard output. `auto` is text on a terminal and JSON elsewhere.")
+	if cfg.log.Format == "auto" {
+		cfg.log.Format = requestlog.FormatJSON
+		if isTerminal(os.Stdout) {
+			cfg.log.Format = requestlog.FormatText
+		}
+	}
+	level := env.Get(r, env.OneOf("debug", "info", "warn", "error"), "LOG_LEVEL", "info",
+		"The lowest level on standard output. Requests are info, those that end in 500 or more are errors.")
+	cfg.log.SkipPaths = env.Get(r, env.List, "LOG_SKIP", []string{"/api/health", health.LivePath, health.ReadyPath},
+		"Paths without a line as long as they succeed. One that ends in a slash stands for all below it.")
+	r.Group("Log in the dashboard")
+	cfg.settings.LogDays = env.Find(r, env.Int, "LOG_DAYS", "How many days PocketBase keeps its own log, which the dashboard shows. 0 keeps none, and saves a write for each request.")
+	cfg.settings.LogIP = env.Find(r, env.Bool, "LOG_IP", "Whether lines hold the addresses of clients, in both logs.")
+	return cfg.log.Level.UnmarshalText([]byte(level))
+}
+
+// isTerminal reports whether a person looks at f.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (cfg *config) readLife(r *env.Reader) error {
+	r.Group("Health and shutdown")
+	cfg.health.MinFreeBytes = orOff(env.Get(r, env.Size, "HEALTH_MIN_FREE", 256<<20,
+		"The server is not ready with less space than this on the data directory's file system. 0 does not check."))
+	cfg.health.Address = env.Get(r, env.Text, "HEALTH_URL", "",
+		"Where `holdall health` asks, such as https://app.example.com. Unset means the address of HTTP_ADDR on this machine.")
+	if cfg.health.Address == "" {
+		cfg.health.Address = cfg.httpAddr
+	}
+	cfg.shutdown.Timeout = max(1, env.Get(r, env.Duration, "SHUTDOWN_TIMEOUT", 15*time.Second,
+		"How long requests may take to finish after the server is told to stop."))
+	cfg.shutdown.Delay = env.Get(r, env.Duration, "SHUTDOWN_DELAY", 0,
+		"How long the server goes on after it is told to stop, while it already reports not to be ready. For load balancers that are slow to notice.")
+	return nil
+}
+
+func (cfg *config) readApp(r *env.Reader) error {
+	r.Group("App")
+	s := &cfg.settings
+	s.AppName = env.Find(r, env.Text, "APP_NAME", "The name in mails and in the dashboard.")
+	s.AppURL = env.Find(r, env.Text, "APP_URL", "The address in mails, such as https://app.example.com.")
+	s.HideControls = env.Find(r, env.Bool, "HIDE_CONTROLS", "Hides what changes collections in the dashboard.")
+	s.SuperuserIPs = env.Get(r, env.List, "SUPERUSER_IPS", nil, "The addresses and subnets that superusers may come from.")
+	s.TrustedProxyHeaders = env.Get(r, env.List, "TRUSTED_PROXY_HEADERS", nil,
+		"The headers that your reverse proxy writes the client's address to, such as X-Forwarded-For. Without a proxy, leave it: clients could write them.")
+	s.TrustedProxyLeftmost = env.Find(r, env.Bool, "TRUSTED_PROXY_LEFTMOST",
+		"Takes the first address of such a header, not the last. Only for a proxy that replaces the header.")
+	return nil
 }

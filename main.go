@@ -5,6 +5,7 @@
 package main
 
 import (
+	"embed"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,13 +14,25 @@ import (
 	"github.com/pocketbase/pocketbase/cmd"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/plugins/migratecmd"
+	"github.com/spf13/cobra"
 
 	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/demo"
 	"github.com/holdall-go/holdall/hooks"
 	_ "github.com/holdall-go/holdall/pb_migrations"
+	"github.com/holdall-go/holdall/plugins/fielderrors"
+	"github.com/holdall-go/holdall/plugins/health"
+	"github.com/holdall-go/holdall/plugins/httpguard"
+	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
+	"github.com/holdall-go/holdall/plugins/settings"
+	"github.com/holdall-go/holdall/plugins/shutdown"
 )
+
+// publicFiles is the web app as it was built. The program is one file.
+//
+//go:embed all:pb_public
+var publicFiles embed.FS
 
 // version is what --version prints. Release builds set it with -ldflags.
 var version = "dev"
@@ -51,14 +64,19 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 		DefaultEncryptionEnv: encryptionEnv,
 		DefaultQueryTimeout:  cfg.queryTimeout,
 	})
-	app.RootCmd.Short = "A field-service backend on PocketBase"
-	app.RootCmd.Version = version
-	if err := build(app, cfg); err != nil {
-		return err
-	}
-	app.RootCmd.AddCommand(serveCommand(app, cfg), cmd.NewSuperuserCommand(app), demo.Command(app))
-	migratecmd.MustRegister(app, app.RootCmd, migratecmd.Config{Dir: "pb_migrations"})
-	if _, err := schema.Register(app, schema.Config{Collections: collections.All(), RootCmd: app.RootCmd}); err != nil {
+	root := app.RootCmd
+	root.Short = "A field-service backend on PocketBase"
+	root.Version = version
+	addPublicDirFlag(root.PersistentFlags())
+	root.AddCommand(serveCommand(app, cfg), cmd.NewSuperuserCommand(app), demo.Command(app), configCommand(app, cfg))
+	migratecmd.MustRegister(app, root, migratecmd.Config{Dir: "pb_migrations"})
+
+	// only a server writes its log to standard output: elsewhere that is the
+	// command's own
+	chosen, _, err := root.Find(args)
+	cfg.log.SkipAppLog = err != nil || chosen.Name() != "serve"
+	cfg.health.RootCmd = root
+	if err := build(app, root, cfg); err != nil {
 		return err
 	}
 	return execute(app, signals)
@@ -66,7 +84,32 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 
 // build wires every feature. It takes the interface so that tests can pass an
 // app of their own.
-func build(app core.App, cfg config) error {
+func build(app core.App, root *cobra.Command, cfg config) error {
+	if _, err := requestlog.Register(app, cfg.log); err != nil {
+		return err
+	}
+	stop, err := shutdown.Register(app, cfg.shutdown)
+	if err != nil {
+		return err
+	}
+	cfg.health.Draining = stop.Draining
+	if _, err := health.Register(app, cfg.health); err != nil {
+		return err
+	}
+	if _, err := httpguard.Register(app, cfg.guard); err != nil {
+		return err
+	}
+	if _, err := settings.Register(app, cfg.settings); err != nil {
+		return err
+	}
+	if _, err := fielderrors.Register(app, fielderrors.Config{}); err != nil {
+		return err
+	}
+	if _, err := schema.Register(app, schema.Config{Collections: collections.All(), RootCmd: root}); err != nil {
+		return err
+	}
+	bindGreeting(app, cfg)
+
 	if err := hooks.Register(app, hooks.Config{}); err != nil {
 		return err
 	}

@@ -2,24 +2,40 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/pocketbase/pocketbase/cmd"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/holdall-go/holdall/plugins/requestlog"
 )
 
 // serveCommand is PocketBase's serve with the defaults of cfg, so that the
 // environment counts as well as the flags.
 func serveCommand(app core.App, cfg config) *cobra.Command {
-	serve := cmd.NewServeCommand(app, true)
-	demoFlag(serve.Flags())
+	// PocketBase's greeting is no JSON
+	serve := cmd.NewServeCommand(app, cfg.log.Format == requestlog.FormatText)
+	addDemoFlag(serve.Flags())
 	setDefault(serve.PersistentFlags().Lookup("http"), cfg.httpAddr)
 	setDefault(serve.PersistentFlags().Lookup("https"), cfg.httpsAddr)
+	serve.PersistentFlags().Lookup("origins").Usage = "the origins that browsers may call the API from"
 	serve.Args = domains
 	return serve
+}
+
+// addServeFlags lets another command be asked about serve's flags.
+func addServeFlags(flags *pflag.FlagSet) {
+	addDemoFlag(flags)
+	flags.String("http", "", "as given to serve")
+	flags.String("https", "", "as given to serve")
+	flags.StringSlice("origins", nil, "as given to serve")
 }
 
 // setDefault gives a text flag another default; "" leaves it.
@@ -52,4 +68,40 @@ func exportEncryptionKey(key string) (name string, err error) {
 		return "", fmt.Errorf("pass the encryption key on: %w", err)
 	}
 	return name, nil
+}
+
+// bindGreeting says that the server is up where PocketBase does not, and how to
+// make the first superuser without opening a browser on a machine that nobody
+// sits at.
+func bindGreeting(app core.App, cfg config) {
+	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
+		Id: "holdallGreeting",
+		Func: func(e *core.ServeEvent) error {
+			if e.InstallerFunc != nil && !(isTerminal(os.Stdin) && isTerminal(os.Stdout)) {
+				e.InstallerFunc = func(_ core.App, superuser *core.Record, baseURL string) error {
+					return printInstaller(os.Stderr, superuser, baseURL)
+				}
+			}
+			if err := e.Next(); err != nil {
+				return err
+			}
+			if e.Listener != nil && cfg.log.Format == requestlog.FormatJSON {
+				e.App.Logger().Info("serving", slog.String("address", e.Listener.Addr().String()), slog.String("version", version))
+			}
+			return nil
+		},
+	})
+}
+
+// printInstaller prints the link by which whoever runs the server makes the
+// first superuser.
+func printInstaller(out io.Writer, superuser *core.Record, baseURL string) error {
+	const valid = 30 * time.Minute
+	token, err := superuser.NewStaticAuthToken(valid)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "There is no superuser yet. Create one with: holdall superuser upsert EMAIL PASSWORD\n"+
+		"or within %.0f minutes at %s/_/#/pbinstall/%s\n", valid.Minutes(), strings.TrimRight(baseURL, "/"), token)
+	return err
 }

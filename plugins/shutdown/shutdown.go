@@ -183,7 +183,7 @@ func (p *Plugin) drain(log *slog.Logger) {
 	}
 
 	started := time.Now()
-	log.Info("shutting down", slog.Duration("delay", p.config.Delay), slog.Duration("timeout", p.config.Timeout))
+	log.Info("shutting down", slog.String("delay", p.config.Delay.String()), slog.String("timeout", p.config.Timeout.String()))
 	if p.config.Delay > 0 {
 		<-time.After(p.config.Delay)
 	}
@@ -193,8 +193,8 @@ func (p *Plugin) drain(log *slog.Logger) {
 	defer cancel()
 	if left := p.flight.wait(ctx); left > 0 {
 		log.Warn("requests were still running when the time for shutting down was over",
-			slog.Int64("requests", left), slog.Duration("timeout", p.config.Timeout))
+			slog.Int64("requests", left), slog.String("timeout", p.config.Timeout.String()))
 		return
 	}
-	log.Info("all requests are finished", slog.Duration("took", time.Since(started)))
+	log.Info("all requests are finished", slog.String("took", time.Since(started).String()))
 }
