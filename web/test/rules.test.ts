@@ -64,9 +64,10 @@ test("a live list merges by time and order of creation", () => {
 });
 
 test("a live list keeps what it heard while an answer was on its way", async () => {
-  const answers: ((rows: { id: string; created: string; updated: string }[]) => void)[] = [];
-  const list = new LiveRows(() => new Promise((resolve) => answers.push(resolve)), () => {});
   const row = (id: string) => ({ id, created: id, updated: id });
+  type Row = ReturnType<typeof row>;
+  const answers: ((rows: Row[]) => void)[] = [];
+  const list = new LiveRows<Row>(() => new Promise((resolve) => answers.push(resolve)), () => {});
   const ids = () => list.rows?.map(({ id }) => id);
 
   const first = list.load();
