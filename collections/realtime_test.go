@@ -1,0 +1,188 @@
+package collections_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/subscriptions"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
+)
+
+// Subscriptions tell of changes to those who may view the record, and only them.
+func TestSubscriptionsFollowTheRules(t *testing.T) {
+	t.Parallel()
+	app := world.New(t)
+	url := pbtest.Serve(t, app)
+
+	topics := []string{"work_orders/*", "work_orders/" + pumpOrder, "notes/*", "notes/" + someNotes.pump, "organizations/*", "memberships/*", "sites/*"}
+	listeners := map[string]*listener{}
+	for _, who := range []string{guest, newcomer, robot, stranger, former, idle, technician, viewer, dispatcher} {
+		listeners[who] = listen(t, app, url, who, topics)
+	}
+
+	changes := []struct {
+		name  string
+		cause func(core.App) error
+		heard []string // everybody else hears nothing
+		topic string
+	}{
+		{
+			"an order changes", change("work_orders", pumpOrder, "title", "Replace both pumps"),
+			[]string{technician, viewer, dispatcher}, "work_orders/" + pumpOrder,
+		},
+		{
+			"an order of nobody changes", change("work_orders", draftOrder, "title", "Zinc offer"),
+			[]string{viewer, dispatcher}, "work_orders/*",
+		},
+		{
+			"a site changes", change("sites", mill, "contact", "The miller's son"),
+			[]string{idle, technician, viewer, dispatcher}, "sites/*",
+		},
+		{
+			"a note changes", change("notes", someNotes.pump, "body", "Bearing is gone"),
+			[]string{technician, viewer, dispatcher}, "notes/*",
+		},
+		{
+			"a note is deleted", remove("notes", someNotes.pump),
+			[]string{technician, viewer, dispatcher}, "notes/" + someNotes.pump,
+		},
+		{
+			"a member leaves", remove("memberships", technicianInAlpha),
+			[]string{technician, idle, viewer, dispatcher}, "memberships/*", // the last thing that they hear
+		},
+		{
+			"an order changes that the member who left worked on", change("work_orders", pumpOrder, "title", "Call for help"),
+			[]string{viewer, dispatcher}, "work_orders/" + pumpOrder,
+		},
+	}
+	for _, c := range changes {
+		if err := c.cause(app); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		// those who must hear of it first, so that what others hear is on its way
+		for _, who := range c.heard {
+			listeners[who].waitFor(t, c.topic)
+		}
+		for who, l := range listeners {
+			heard := l.untilSilence(t)
+			if len(heard) > 0 && !slices.Contains(c.heard, who) {
+				t.Errorf("%s: %s hears %q", c.name, who, heard)
+			}
+			for _, message := range heard {
+				if strings.Contains(message, "alphakey") || strings.Contains(message, "@example.com") {
+					t.Errorf("%s: %s hears a secret: %s", c.name, who, message)
+				}
+			}
+		}
+	}
+}
+
+// listener is a client of the realtime stream.
+type listener struct {
+	client subscriptions.Client
+	events *bufio.Scanner
+	heard  []string // messages that waitFor has passed
+}
+
+// listen connects the person to the stream and subscribes to the topics.
+func listen(t *testing.T, app core.App, url, who string, topics []string) *listener {
+	t.Helper()
+	impatient := http.Client{Timeout: time.Minute} // ends a stream on which a message is missing
+	stream, err := impatient.Get(url + "/api/realtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stream.Body.Close() })
+	l := &listener{events: bufio.NewScanner(stream.Body)}
+
+	var hello struct{ ClientID string }
+	if _, data := l.next(t); json.Unmarshal([]byte(data), &hello) != nil || hello.ClientID == "" {
+		t.Fatalf("first message: got %q, want the client's id", data)
+	}
+	if l.client, err = app.SubscriptionsBroker().ClientById(hello.ClientID); err != nil {
+		t.Fatal(err)
+	}
+
+	body, err := json.Marshal(map[string]any{"clientId": hello.ClientID, "subscriptions": topics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodPost, url+"/api/realtime", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if who != guest {
+		record, err := person(app, who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", pbtest.Token(t, record))
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusNoContent {
+		t.Fatalf("subscribe as %s: got %d, want 204", who, answer.StatusCode)
+	}
+	return l
+}
+
+// next reads one message.
+func (l *listener) next(t *testing.T) (topic, data string) {
+	t.Helper()
+	for l.events.Scan() {
+		line := l.events.Text()
+		if name, ok := strings.CutPrefix(line, "event:"); ok {
+			topic = name
+		}
+		if text, ok := strings.CutPrefix(line, "data:"); ok {
+			data = text
+		}
+		if line == "" && topic != "" {
+			return topic, data
+		}
+	}
+	t.Fatalf("the stream ended: %v", l.events.Err())
+	return "", ""
+}
+
+// waitFor reads until there is a message on the topic.
+func (l *listener) waitFor(t *testing.T, topic string) {
+	t.Helper()
+	for {
+		got, data := l.next(t)
+		l.heard = append(l.heard, fmt.Sprint(got, " ", data))
+		if got == topic {
+			return
+		}
+	}
+}
+
+// untilSilence returns what was heard since the last call. It sends a message of
+// its own and reads up to it.
+func (l *listener) untilSilence(t *testing.T) []string {
+	t.Helper()
+	const silence = "silence"
+	l.client.Send(subscriptions.Message{Name: silence, Data: []byte("{}")})
+	for {
+		got, data := l.next(t)
+		if got == silence {
+			heard := l.heard
+			l.heard = nil
+			return heard
+		}
+		l.heard = append(l.heard, fmt.Sprint(got, " ", data))
+	}
+}
