@@ -156,7 +156,7 @@ func TestSecretsAreNotDeterministic(t *testing.T) {
 	}
 }
 
-func TestPasswordsCostWhatTheCollectionSays(t *testing.T) {
+func TestAccountsAreVerifiedAndCostWhatTheCollectionSays(t *testing.T) {
 	t.Parallel()
 
 	app := pbtest.New(t, applySchema)
@@ -174,6 +174,9 @@ func TestPasswordsCostWhatTheCollectionSays(t *testing.T) {
 			got, err := bcrypt.Cost([]byte(record.GetString(core.FieldNamePassword + ":hash")))
 			if err != nil || got != want {
 				t.Errorf("%s: got cost %d (%v), want %d", name, got, err, want)
+			}
+			if !record.Verified() {
+				t.Errorf("%s %s: not verified", name, record.Email())
 			}
 			if !record.ValidatePassword(demo.Password) {
 				t.Errorf("%s %s: the password is not %s", name, record.Email(), demo.Password)
