@@ -80,8 +80,10 @@ func hiddenFields() []pbtest.Case {
 		{
 			Name: "an owner creates an organization without them",
 			As:   owner, Method: http.MethodPost, Path: records, HasNot: secret,
-			Body: map[string]any{"id": "gamma0000000000", "name": "Gamma", "slug": "gamma", "timezone": "Europe/Vienna",
-				"lastNumber": 7000, "invitationKey": "chosenchosenchosenchosenchosench"},
+			Body: map[string]any{
+				"id": "gamma0000000000", "name": "Gamma", "slug": "gamma", "timezone": "Europe/Vienna",
+				"lastNumber": 7000, "invitationKey": "chosenchosenchosenchosenchosench",
+			},
 			After: func(app core.App) error {
 				record, err := app.FindRecordById("organizations", "gamma0000000000")
 				if err != nil {
@@ -98,8 +100,12 @@ func hiddenFields() []pbtest.Case {
 		},
 	}
 	for _, body := range []map[string]any{
-		{"lastNumber": 1}, {"lastNumber+": 1}, {"lastNumber-": 1},
-		{"invitationKey": "chosenchosenchosenchosenchosench"}, {"invitationKey": ""}, {"invitationKey:autogenerate": ""},
+		{"lastNumber": 1},
+		{"lastNumber+": 1},
+		{"lastNumber-": 1},
+		{"invitationKey": "chosenchosenchosenchosenchosench"},
+		{"invitationKey": ""},
+		{"invitationKey:autogenerate": ""},
 	} {
 		cases = append(cases, pbtest.Case{
 			Name: fmt.Sprint("an owner changes nothing by sending ", body),

@@ -15,8 +15,10 @@ func photos() schema.Collection {
 		Fields: []core.Field{
 			&core.RelationField{Name: "work_order", CollectionId: "work_orders", Required: true, MaxSelect: 1, CascadeDelete: true},
 			&core.RelationField{Name: "author", CollectionId: "users", Required: true, MaxSelect: 1},
-			&core.FileField{Name: "image", Required: true, Protected: true, MaxSelect: 1, MaxSize: 10 << 20,
-				Thumbs: []string{"160x160", "800x0"}, MimeTypes: imageTypes},
+			&core.FileField{
+				Name: "image", Required: true, Protected: true, MaxSelect: 1, MaxSize: 10 << 20,
+				Thumbs: []string{"160x160", "800x0"}, MimeTypes: imageTypes,
+			},
 			&core.TextField{Name: "caption", Max: 300},
 			&core.DateField{Name: "takenAt"},
 			&core.GeoPointField{Name: "location"},

@@ -37,31 +37,38 @@ func TestSubscriptionsFollowTheRules(t *testing.T) {
 	}{
 		{
 			"an order changes", change("work_orders", pumpOrder, "title", "Replace both pumps"),
-			[]string{technician, viewer, dispatcher}, "work_orders/" + pumpOrder,
+			[]string{technician, viewer, dispatcher},
+			"work_orders/" + pumpOrder,
 		},
 		{
 			"an order of nobody changes", change("work_orders", draftOrder, "title", "Zinc offer"),
-			[]string{viewer, dispatcher}, "work_orders/*",
+			[]string{viewer, dispatcher},
+			"work_orders/*",
 		},
 		{
 			"a site changes", change("sites", mill, "contact", "The miller's son"),
-			[]string{idle, technician, viewer, dispatcher}, "sites/*",
+			[]string{idle, technician, viewer, dispatcher},
+			"sites/*",
 		},
 		{
 			"a note changes", change("notes", someNotes.pump, "body", "Bearing is gone"),
-			[]string{technician, viewer, dispatcher}, "notes/*",
+			[]string{technician, viewer, dispatcher},
+			"notes/*",
 		},
 		{
 			"a note is deleted", remove("notes", someNotes.pump),
-			[]string{technician, viewer, dispatcher}, "notes/" + someNotes.pump,
+			[]string{technician, viewer, dispatcher},
+			"notes/" + someNotes.pump,
 		},
 		{
 			"a member leaves", remove("memberships", technicianInAlpha),
-			[]string{technician, idle, viewer, dispatcher}, "memberships/*", // the last thing that they hear
+			[]string{technician, idle, viewer, dispatcher},
+			"memberships/*", // the last thing that they hear
 		},
 		{
 			"an order changes that the member who left worked on", change("work_orders", pumpOrder, "title", "Call for help"),
-			[]string{viewer, dispatcher}, "work_orders/" + pumpOrder,
+			[]string{viewer, dispatcher},
+			"work_orders/" + pumpOrder,
 		},
 	}
 	for _, c := range changes {

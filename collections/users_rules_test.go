@@ -156,7 +156,8 @@ func accounts() []pbtest.Case {
 		},
 		{Name: "one sees one's own address", As: viewer, Path: users + "/" + viewerID, Has: []string{viewerID + "@example.com"}},
 		{Name: "colleagues do not see one's address", As: owner, Path: users, HasNot: []string{
-			dispatcherID + "@example.com", technicianID + "@example.com", viewerID + "@example.com", doubleID + "@example.com"}},
+			dispatcherID + "@example.com", technicianID + "@example.com", viewerID + "@example.com", doubleID + "@example.com",
+		}},
 		{Name: "nobody sees a former member", As: owner, Path: users + "/" + formerID, Status: http.StatusNotFound},
 		{
 			Name: "an account that others' records name as author stays",

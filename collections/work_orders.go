@@ -39,8 +39,10 @@ func workOrders() schema.Collection {
 			&core.NumberField{Name: "number", OnlyInt: true, Min: types.Pointer(0.0)},
 			&core.TextField{Name: "title", Required: true, Presentable: true, Max: 200},
 			&core.TextField{Name: "description", Max: 5000},
-			&core.SelectField{Name: "status", Required: true, MaxSelect: 1,
-				Values: []string{"draft", "scheduled", "enRoute", "onSite", "completed", "cancelled"}},
+			&core.SelectField{
+				Name: "status", Required: true, MaxSelect: 1,
+				Values: []string{"draft", "scheduled", "enRoute", "onSite", "completed", "cancelled"},
+			},
 			&core.SelectField{Name: "priority", Required: true, MaxSelect: 1, Values: []string{"low", "normal", "high", "urgent"}},
 			&core.RelationField{Name: "assignee", CollectionId: "users", MaxSelect: 1},
 			&core.DateField{Name: "scheduledStart"},

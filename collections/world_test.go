@@ -210,10 +210,14 @@ func populace() []row {
 		user(strangerID, "Stan Stranger"), user(newcomerID, "Nora Newcomer"),
 		{"robots", "robot0000000000", map[string]any{"email": "robot@example.com"}},
 
-		{"organizations", alpha, map[string]any{"name": "Alpha Pumps", "slug": "alpha-pumps", "timezone": "Europe/Vienna",
-			"lastNumber": 4711, "invitationKey": "alphakeyalphakeyalphakeyalphakey"}},
-		{"organizations", beta, map[string]any{"name": "Beta Blasting", "slug": "beta-blasting", "timezone": "Europe/Vienna",
-			"lastNumber": 1, "invitationKey": "betakeybetakeybetakeybetakeybeta"}},
+		{"organizations", alpha, map[string]any{
+			"name": "Alpha Pumps", "slug": "alpha-pumps", "timezone": "Europe/Vienna",
+			"lastNumber": 4711, "invitationKey": "alphakeyalphakeyalphakeyalphakey",
+		}},
+		{"organizations", beta, map[string]any{
+			"name": "Beta Blasting", "slug": "beta-blasting", "timezone": "Europe/Vienna",
+			"lastNumber": 1, "invitationKey": "betakeybetakeybetakeybetakeybeta",
+		}},
 		{"organizations", ghost, map[string]any{"name": "Ghost Gears", "slug": "ghost-gears", "timezone": "Europe/Vienna"}},
 		membership(ownerInAlpha, alpha, ownerID, "owner"),
 		membership(dispatcherInAlpha, alpha, dispatcherID, "dispatcher"),
