@@ -187,7 +187,7 @@ func (f boardFilter) conditions(organization string) dbx.Expression {
 // load fills the columns and the people with a fixed number of queries.
 func (v *boardView) load(db dbx.Builder, filter boardFilter) error {
 	where := filter.conditions(v.Organization.ID)
-	if err := v.loadTotals(db, where); err != nil {
+	if err := v.loadTotals(db, where, filter.text != ""); err != nil {
 		return fmt.Errorf("count the orders of the board: %w", err)
 	}
 	if err := v.loadCards(db, where); err != nil {
@@ -206,19 +206,18 @@ func (v *boardView) load(db dbx.Builder, filter boardFilter) error {
 	return nil
 }
 
-func (v *boardView) loadTotals(db dbx.Builder, where dbx.Expression) error {
-	// SQLite leaves out the left join where no condition needs it
+// loadTotals counts what each column would show. It joins the sites only for
+// conditions on them: without the join, counting is a matter of an index alone.
+func (v *boardView) loadTotals(db dbx.Builder, where dbx.Expression, ofSites bool) error {
 	var totals []struct {
 		Status string `db:"status"`
 		Total  int    `db:"total"`
 	}
-	err := db.Select("work_orders.status", "COUNT(*) AS total").
-		From(collections.WorkOrders).
-		LeftJoin(collections.Sites, dbx.NewExp("[[sites.id]] = [[work_orders.site]]")).
-		Where(where).
-		GroupBy("work_orders.status").
-		All(&totals)
-	if err != nil {
+	query := db.Select("work_orders.status", "COUNT(*) AS total").From(collections.WorkOrders)
+	if ofSites {
+		query.LeftJoin(collections.Sites, dbx.NewExp("[[sites.id]] = [[work_orders.site]]"))
+	}
+	if err := query.Where(where).GroupBy("work_orders.status").All(&totals); err != nil {
 		return err
 	}
 	for _, status := range statuses {

@@ -60,7 +60,7 @@ func illegalMove(from, to string) error {
 	if slices.Contains(moves[from], to) {
 		return nil
 	}
-	message := fmt.Sprintf("An order that is %s can move to %s.", from, strings.Join(moves[from], ", "))
+	message := fmt.Sprintf("An order that is %s can move to %s.", from, strings.Join(moves[from], " or "))
 	if isFinal(from) {
 		message = fmt.Sprintf("An order that is %s stays so.", from)
 	}

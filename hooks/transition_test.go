@@ -101,7 +101,7 @@ func TestTransitionMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	draft, done := w.order(), w.order(in("completed"))
-	if got := w.ask("owner", "POST", transitionPath(draft.Id), map[string]any{"to": "onSite"}); !strings.Contains(got.body, "An order that is draft can move to scheduled, cancelled.") {
+	if got := w.ask("owner", "POST", transitionPath(draft.Id), map[string]any{"to": "onSite"}); !strings.Contains(got.body, "An order that is draft can move to scheduled or cancelled.") {
 		t.Errorf("got %s", got.body)
 	}
 	if got := w.ask("owner", "POST", transitionPath(done.Id), map[string]any{"to": "draft"}); !strings.Contains(got.body, "An order that is completed stays so.") {
