@@ -25,7 +25,7 @@ world.test('the last owner stays, and the page says why', { as: people.owner, at
 	await own.getByRole('button', { name: /^Remove/ }).click();
 	const dialog = page.getByRole('dialog');
 	await dialog.getByRole('button', { name: 'Remove' }).click();
-	await dialog.getByRole('alert').filter({ hasText: /owner/i }).waitFor();
+	await dialog.locator('.form-error', { hasText: /owner/i }).waitFor();
 });
 
 world.test('a member is removed after a question', { as: people.owner, at: members, viewport: phone }, async (page) => {
