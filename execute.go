@@ -14,6 +14,7 @@ import (
 
 	"github.com/pocketbase/pocketbase"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
 )
 
@@ -59,34 +60,56 @@ func exitCode(stderr io.Writer, err error) int {
 // [pocketbase.PocketBase.Execute], which opens the database before it looks at
 // the flags and drops the errors of commands.
 func execute(app *pocketbase.PocketBase, signals <-chan os.Signal) error {
-	r := &runner{app: app}
+	r := &runner{app: app, up: make(chan struct{})}
 	r.prepare(app.RootCmd)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- app.RootCmd.ExecuteContext(ctx) }()
+	go func() { done <- r.run(ctx) }()
 
+	select {
+	case err := <-done:
+		return errors.Join(err, r.terminate())
+	case <-signals:
+	}
+
+	if r.serving.Load() {
+		// a server that starts is let to, so that its database is not closed in the
+		// middle of a migration
+		select {
+		case <-r.up:
+		case err := <-done:
+			return errors.Join(err, r.terminate())
+		case <-signals:
+		}
+		return r.terminate()
+	}
+	cancel()
 	var err error
 	select {
 	case err = <-done:
-	case <-signals:
-		if !r.serving.Load() {
-			cancel()
-			select {
-			case err = <-done:
-			case <-time.After(interruptGrace):
-			}
-			err = errors.Join(errInterrupted, err)
-		}
+	case <-time.After(interruptGrace):
 	}
-	return errors.Join(err, r.terminate())
+	return errors.Join(errInterrupted, err, r.terminate())
 }
 
 // runner keeps what execute learns while a command runs.
 type runner struct {
 	app     *pocketbase.PocketBase
-	serving atomic.Bool
+	started atomic.Bool   // a command runs, so flags and arguments are right
+	serving atomic.Bool   // and it is serve
+	up      chan struct{} // closed when the server listens
+}
+
+// run runs the command line. What fails before a command runs is a mistake of
+// who typed it.
+func (r *runner) run(ctx context.Context) error {
+	command, err := r.app.RootCmd.ExecuteContextC(ctx)
+	if err != nil && !r.started.Load() {
+		return usageError{fmt.Errorf("%w (see %s --help)", err, command.CommandPath())}
+	}
+	return err
 }
 
 // terminate lets the app and its plugins clean up, and closes the databases.
@@ -110,11 +133,21 @@ var parserNoise = regexp.MustCompile(`: strconv\.\w+: parsing .*$`)
 func (r *runner) prepare(root *cobra.Command) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.FParseErrWhitelist = cobra.FParseErrWhitelist{}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		message := parserNoise.ReplaceAllString(err.Error(), "")
-		return usageError{fmt.Errorf("%s (see %s --help)", message, c.CommandPath())}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return errors.New(parserNoise.ReplaceAllString(err.Error(), ""))
 	})
 	r.prepareTree(root)
+
+	r.app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
+		Id: "holdallExecuteUp",
+		Func: func(e *core.ServeEvent) error {
+			if err := e.Next(); err != nil {
+				return err
+			}
+			close(r.up) // a program serves once
+			return nil
+		},
+	})
 }
 
 func (r *runner) prepareTree(c *cobra.Command) {
@@ -127,26 +160,19 @@ func (r *runner) prepareTree(c *cobra.Command) {
 		c.SuggestionsMinimumDistance = 2
 		return
 	}
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
-			}
-			return nil
-		}
-	}
 	run := c.RunE
 	if run == nil {
 		plain := c.Run
 		run = func(c *cobra.Command, args []string) error { plain(c, args); return nil }
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
+		r.started.Store(true)
+		r.serving.Store(c.Name() == "serve")
 		if !withoutDatabase[c.Name()] {
 			if err := r.app.Bootstrap(); err != nil {
 				return fmt.Errorf("open the data directory %s: %w", r.app.DataDir(), err)
 			}
 		}
-		r.serving.Store(c.Name() == "serve")
 		return run(c, args)
 	}
 }
@@ -163,10 +189,8 @@ func runGroup(c *cobra.Command, args []string) error {
 	message := fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		message += ", did you mean " + strings.Join(near, " or ") + "?"
-	} else {
-		message += fmt.Sprintf(" (see %s --help)", c.CommandPath())
 	}
-	return usageError{errors.New(message)}
+	return errors.New(message)
 }
 
 // wantsHelp reports whether the command line asks for nothing but help or the version.
