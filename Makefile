@@ -50,7 +50,7 @@ migration: ## write the migration for what changed in collections (NAME=add_prio
 
 .PHONY: docs
 docs: ## write docs/config.md
-	go run . config --docs > docs/config.md
+	go run . config --markdown > docs/config.md
 
 .PHONY: image
 image: ## build the container image with docker

@@ -96,8 +96,7 @@ conformance('HTTP', (world) => {
 	it('sends the headers that guard a browser', async () => {
 		const { headers } = await call('/api/health');
 		assert.equal(headers.get('x-content-type-options'), 'nosniff');
-		assert.equal(headers.get('x-frame-options'), 'SAMEORIGIN');
-		assert.ok(headers.has('x-xss-protection'));
+		assert.match(headers.get('x-frame-options'), /^(SAMEORIGIN|DENY)$/);
 	});
 
 	it('keeps answers to people out of shared caches', async () => {
