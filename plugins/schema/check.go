@@ -72,6 +72,9 @@ func Check(app core.App, config Config) (Report, error) {
 	database := CheckResult{Name: CheckDatabase, OK: plan.Empty(), Message: "the database matches the definitions"}
 	if !database.OK {
 		database.Message = "the database differs from the definitions"
+		if migrations.OK && !applied.OK {
+			database.Message += " until it has had every migration"
+		}
 		database.Plan = plan
 	}
 
@@ -143,6 +146,16 @@ func paths(dir string, files []string) []string {
 	return result
 }
 
+// explainedByPending reports whether the database differs because it has not had
+// every migration, and for nothing else that is known.
+func (r Report) explainedByPending() bool {
+	ok := map[string]bool{}
+	for _, c := range r.Checks {
+		ok[c.Name] = c.OK
+	}
+	return ok[CheckMigrations] && !ok[CheckApplied]
+}
+
 // Write prints the report for people, a line for each check and below it the
 // difference that was found. colour adds ANSI colours for a terminal.
 func (r Report) Write(out io.Writer, colour bool) error {
@@ -154,7 +167,7 @@ func (r Report) Write(out io.Writer, colour bool) error {
 			verdict = w.paint(red, "drift")
 		}
 		w.line("%s  %-10s  %s", verdict, c.Name, c.Message)
-		if c.Plan == nil {
+		if c.Plan == nil || (c.Name == CheckDatabase && r.explainedByPending()) {
 			continue
 		}
 		var text strings.Builder

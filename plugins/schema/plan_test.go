@@ -292,6 +292,35 @@ func TestPlanCountsWhatIsAtStake(t *testing.T) {
 	}
 }
 
+// A long rule is shown condition by condition, with what changed.
+func TestPlanComparesLongRules(t *testing.T) {
+	t.Parallel()
+	app := harbour(t)
+	d := boats()
+	const long = `@request.auth.id != "" && (kind = "sail" || kind = "motor") && afloat = true && length > 3 && contact != "" && name != ""`
+	d.Rules.Update = long
+	if err := schema.Apply(app, []schema.Collection{d}); err != nil {
+		t.Fatal(err)
+	}
+	d.Rules.Update = schema.Rule(strings.Replace(long, "length > 3", "length > 4", 1))
+	plan, err := schema.Diff(app, []schema.Collection{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `~ boats
+  ~ rule   updateRule
+        && (kind = "sail" || kind = "motor")
+        && afloat = true
+      - && length > 3
+      + && length > 4
+        && contact != ""
+        && name != ""
+`
+	if got := plan.String(); !strings.Contains(got, want) {
+		t.Errorf("got plan\n%s\nwant in it\n%s", got, want)
+	}
+}
+
 // A unique index on a renamed and on a new column is looked up by what it will hold.
 func TestPlanCountsDuplicatesUnderNewNames(t *testing.T) {
 	t.Parallel()
@@ -310,7 +339,6 @@ func TestPlanCountsDuplicatesUnderNewNames(t *testing.T) {
 
 func TestDefinitionsThatContradictThemselves(t *testing.T) {
 	t.Parallel()
-	text := func(name string) core.Field { return &core.TextField{Name: name} }
 	for _, c := range []struct {
 		name        string
 		definitions []schema.Collection
@@ -324,6 +352,8 @@ func TestDefinitionsThatContradictThemselves(t *testing.T) {
 		{"two fields of one name", []schema.Collection{{Name: "a", Fields: []core.Field{text("x"), text("X")}}}, "collection a: field X is defined more than once"},
 		{"two fields that were one", []schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("z", text("x")), schema.Was("z", text("y"))}}},
 			"collection a: fields x and y both say that they were z"},
+		{"a collection that was itself", []schema.Collection{{Name: "a", Was: "a"}}, "collection a says that it was a, its own name"},
+		{"a field that was itself", []schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("x", text("x"))}}}, "collection a: field x says that it was x, its own name"},
 		{"a nil field", []schema.Collection{{Name: "a", Fields: []core.Field{nil}}}, "collection a: field 0 is nil"},
 		{"a view with fields", []schema.Collection{{Name: "a", Type: core.CollectionTypeView, Fields: []core.Field{text("x")}}}, "collection a: a view has no fields of its own"},
 		{"a relation to nothing", []schema.Collection{{Name: "a", Fields: []core.Field{&core.RelationField{Name: "x", CollectionId: "nowhere"}}}},

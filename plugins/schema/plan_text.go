@@ -101,6 +101,9 @@ func (w *planWriter) collection(c CollectionChange) {
 		w.line("%s %s", w.sign(Update), name)
 	}
 	for _, change := range c.Changes {
+		if c.Action == Add && change.Subject == SubjectRule {
+			change.Action = Add
+		}
 		w.change(change)
 	}
 }
@@ -118,9 +121,27 @@ func (w *planWriter) change(c Change) {
 		w.oldAndNew(c.Values[0].Old, c.Values[0].New, func(v any) string { return oneLine(v.(string)) })
 	case SubjectRule:
 		w.line("%s%s", lead, c.Name)
-		w.oldAndNew(ruleText(c.Values[0].Old), ruleText(c.Values[0].New), func(v any) string { return v.(string) })
+		w.rule(c)
 	case SubjectOption:
 		w.option(lead, c)
+	}
+}
+
+// rule prints a changed rule. Long ones are compared condition by condition; the
+// rules of a new collection have no past.
+func (w *planWriter) rule(c Change) {
+	old, next := ruleText(c.Values[0].Old), ruleText(c.Values[0].New)
+	if c.Action == Add {
+		w.oldAndNew(nil, next, func(v any) string { return v.(string) })
+		return
+	}
+	if !strings.Contains(old, "\n") || !strings.Contains(next, "\n") {
+		w.oldAndNew(old, next, func(v any) string { return v.(string) })
+		return
+	}
+	for line := range strings.Lines(diffLines(old+"\n", next+"\n")) {
+		text := strings.TrimSuffix(line, "\n")
+		w.line("      %s", w.diffLine(text[:1]+" "+text[1:], true))
 	}
 }
 
@@ -172,7 +193,7 @@ func (w *planWriter) oldAndNew(old, next any, show func(any) string) {
 			continue
 		}
 		for text := range strings.SplitSeq(show(side.value), "\n") {
-			w.line("      %s", w.paint(side.colour, side.sign+" "+text))
+			w.line("      %s", w.paint(side.colour, side.sign+" "+strings.TrimSpace(text)))
 		}
 	}
 }
@@ -200,15 +221,20 @@ func (w *planWriter) summary(p *Plan) {
 	}
 }
 
-// ruleText is a rule for people.
-func ruleText(rule any) any {
-	switch rule {
-	case nil:
+// ruleText is a rule for people, a long one with a condition a line.
+func ruleText(rule any) string {
+	text, _ := rule.(string)
+	switch {
+	case rule == nil:
 		return "locked"
-	case "":
+	case text == "":
 		return "public"
 	}
-	return rule
+	pieces := conditions(text, 0, len(text), joints(text))
+	for i, piece := range pieces {
+		pieces[i] = strings.TrimSpace(piece)
+	}
+	return strings.Join(pieces, "\n")
 }
 
 // oneLine is text without line breaks and repeated spaces.

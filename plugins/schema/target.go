@@ -42,6 +42,9 @@ func checkDefinitions(definitions []Collection) []error {
 		default:
 			problem("collection %s has the unknown type %q", d.Name, d.Type)
 		}
+		if d.Was == d.Name {
+			problem("collection %s says that it was %s, its own name", d.Name, d.Was)
+		}
 		if other := previous[d.Was]; d.Was != "" && other != "" {
 			problem("collections %s and %s both say that they were %s", other, d.Name, d.Was)
 		}
@@ -70,6 +73,9 @@ func checkFields(d Collection) []error {
 			problem("collection %s: field %s is defined more than once", d.Name, name)
 		} else {
 			names[folded] = true
+		}
+		if was == name && name != "" {
+			problem("collection %s: field %s says that it was %s, its own name", d.Name, name, was)
 		}
 		if other := previous[was]; was != "" && other != "" {
 			problem("collection %s: fields %s and %s both say that they were %s", d.Name, other, name, was)
