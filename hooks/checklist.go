@@ -136,7 +136,8 @@ func guardChecklist(e *core.RecordRequestEvent) error {
 	if !sameItems(before, after) {
 		return apis.NewBadRequestError("Failed to update record.", validation.Errors{
 			collections.WorkOrderFieldChecklist: validation.NewError(codeChecklistLocked,
-				"You can mark items as done, but not change the list. It may have changed since you opened it.")})
+				"You can mark items as done, but not change the list. It may have changed since you opened it."),
+		})
 	}
 	return e.Next()
 }

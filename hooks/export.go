@@ -45,7 +45,8 @@ func (h *hooks) export(e *core.RequestEvent) error {
 		format = given[0]
 		if len(given) > 1 || (format != exportJSON && format != exportCSV) {
 			return apis.NewBadRequestError(messageInvalidQuery, validation.Errors{
-				"format": validation.NewError("validation_in_invalid", "Must be json or csv.")})
+				"format": validation.NewError("validation_in_invalid", "Must be json or csv."),
+			})
 		}
 	}
 

@@ -136,8 +136,10 @@ func TestExportAsCSV(t *testing.T) {
 	}
 	rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
 	w.must(err)
-	want := []string{"number", "title", "description", "status", "priority", "site", "address", "assignee", "scheduledStart", "scheduledEnd",
-		"startedAt", "completedAt", "slaDueAt", "slaBreachedAt", "created", "id"}
+	want := []string{
+		"number", "title", "description", "status", "priority", "site", "address", "assignee", "scheduledStart", "scheduledEnd",
+		"startedAt", "completedAt", "slaDueAt", "slaBreachedAt", "created", "id",
+	}
 	if len(rows) != len(titles)+2 || !slices.Equal(rows[0], want) {
 		t.Fatalf("got %d rows under %v, want %d under %v", len(rows), rows[0], len(titles)+2, want)
 	}

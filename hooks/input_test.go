@@ -159,7 +159,7 @@ func TestBadBodiesAreRefused(t *testing.T) {
 	}
 	for _, g := range targets {
 		for _, c := range cases {
-			t.Run(g.name+" with "+c.name, func(t *testing.T) { //nolint:paralleltest // they share the world that must not change
+			t.Run(g.name+" with "+c.name, func(t *testing.T) {
 				w := &world{TestApp: w.TestApp, tb: t, people: w.people, handler: w.router()}
 				got := w.ask(g.caller, "POST", g.path, c.body(g))
 				got.sane(t)

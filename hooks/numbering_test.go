@@ -228,8 +228,10 @@ func TestNumbersInABatch(t *testing.T) {
 	batch := func(titles ...string) map[string]any {
 		var requests []any
 		for _, title := range titles {
-			requests = append(requests, map[string]any{"method": "POST", "url": "/api/collections/work_orders/records",
-				"body": map[string]any{"organization": w.organization.Id, "site": w.site.Id, "title": title}})
+			requests = append(requests, map[string]any{
+				"method": "POST", "url": "/api/collections/work_orders/records",
+				"body": map[string]any{"organization": w.organization.Id, "site": w.site.Id, "title": title},
+			})
 		}
 		return map[string]any{"requests": requests}
 	}

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holdall-go/holdall/collections"
 	validation "github.com/pocketbase/ozzo-validation/v4"
+
+	"github.com/holdall-go/holdall/collections"
 )
 
 var allStatuses = []string{"draft", "scheduled", "enRoute", "onSite", "completed", "cancelled"}

@@ -42,7 +42,8 @@ func readTransition(e *core.RequestEvent) (transitionInput, error) {
 	}
 	if in.Note != "" && e.Auth.IsSuperuser() {
 		return in, apis.NewBadRequestError(messageInvalidBody, validation.Errors{
-			"note": validation.NewError(codeNeedsUser, "A superuser cannot be the author of a note.")})
+			"note": validation.NewError(codeNeedsUser, "A superuser cannot be the author of a note."),
+		})
 	}
 	return in, nil
 }
