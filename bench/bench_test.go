@@ -18,16 +18,17 @@ func TestBootstrap(t *testing.T) {
 	t.Parallel()
 
 	for name, c := range map[string]struct {
-		values []float64
+		groups [][]float64
 		want   estimate
 	}{
-		"one value":         {[]float64{1.5}, estimate{1.5, 1.5, 1.5}},
-		"equal values":      {[]float64{2, 2, 2, 2}, estimate{2, 2, 2}},
-		"an outlier":        {[]float64{1, 1, 1, 1, 1, 1, 1, 1, 1, 9}, estimate{1, 1, 1}},
-		"an even number":    {[]float64{1, 3}, estimate{2, 1, 3}},
-		"no order required": {[]float64{3, 1, 2}, estimate{2, 1, 3}},
+		"one value":           {[][]float64{{1.5}}, estimate{1.5, 1.5, 1.5}},
+		"equal values":        {[][]float64{{2, 2}, {2, 2}}, estimate{2, 2, 2}},
+		"an outlier":          {[][]float64{{1, 1, 1, 1, 1, 1, 1, 1, 1, 9}}, estimate{1, 1, 1}},
+		"an even number":      {[][]float64{{1, 3}}, estimate{2, 1, 3}},
+		"no order required":   {[][]float64{{3, 1, 2}}, estimate{2, 1, 3}},
+		"steady, but not two": {[][]float64{{1, 1, 1, 1}, {3, 3, 3, 3}}, estimate{2, 1, 3}},
 	} {
-		if got := bootstrap(c.values); got != c.want {
+		if got := bootstrap(c.groups); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
@@ -78,21 +79,24 @@ func TestBothServersDoTheSameWork(t *testing.T) {
 	}
 
 	loads := map[string]*counted{"a": {}, "b": {}}
-	w := workload{name: "counted", open: func(_ context.Context, address string, _ *fixture) (load, error) { return loads[address], nil }}
+	o := &outcome{workload: workload{name: "counted", open: func(_ context.Context, address string, _ *fixture) (load, error) { return loads[address], nil }}}
 	servers := [2]*server{{address: "a", pid: os.Getpid()}, {address: "b", pid: os.Getpid()}}
 	p := plan{rounds: 3, cycles: 2, slice: time.Millisecond}
-	o, err := measure(t.Context(), p, w, servers, nil)
-	if err != nil {
-		t.Fatal(err)
+	const pairs = 2
+	for range pairs {
+		if err := o.measure(t.Context(), p, servers, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if loads["a"].ops == 0 || loads["a"].ops != loads["b"].ops {
 		t.Errorf("got %d and %d operations, want the same", loads["a"].ops, loads["b"].ops)
 	}
-	if len(o.samples[0]) != p.rounds || len(o.cpuRatios()) != p.rounds {
-		t.Errorf("got %d samples and %d ratios, want %d", len(o.samples[0]), len(o.cpuRatios()), p.rounds)
+	ratios := o.cpuRatios()
+	if len(ratios) != pairs || len(ratios[0]) != p.rounds || len(ratios[1]) != p.rounds {
+		t.Errorf("got ratios %v, want %d of each of %d pairs", ratios, p.rounds, pairs)
 	}
-	if o.rss[0] == 0 || o.samples[0][0].cpu < 0 {
-		t.Errorf("got %d KB and %v of processor time, want what this test uses", o.rss[0], o.samples[0][0].cpu)
+	if got := o.samples[0][0][0]; o.rss[0] == 0 || got.cpu < 0 {
+		t.Errorf("got %d KB and %v of processor time, want what this test uses", o.rss[0], got.cpu)
 	}
 }
 
@@ -134,15 +138,16 @@ func TestReport(t *testing.T) {
 	second := func(ops int, cpu time.Duration) sample { return sample{ops: ops, wall: time.Second, cpu: cpu} }
 	o := &outcome{
 		workload:  workload{name: "view", what: "one order"},
-		samples:   [2][]sample{{second(1000, 500*time.Millisecond)}, {second(1000, 550*time.Millisecond)}},
+		samples:   [2][][]sample{{{second(1000, 500*time.Millisecond)}}, {{second(1000, 550*time.Millisecond)}}},
 		latencies: [2][]time.Duration{{3 * time.Millisecond, time.Millisecond}, {time.Millisecond}},
 		rss:       [2]int{1024, 2048},
 	}
 	business := *o
 	business.workload.business = true
-	r := newReport(plan{rounds: 1, cycles: 1, slice: time.Second}, 10, nil, 0.03)
-	row := r.add(o)
+	r := newReport(plan{restarts: 1, rounds: 1, cycles: 1, slice: time.Second}, 10, nil, 0.03)
+	r.add(o)
 	r.add(&business)
+	row := r.Rows[0]
 
 	if row.Stock.CPUMicros != 500 || row.Ours.CPUMicros != 550 || math.Abs(row.CPU.Median-1.1) > 1e-9 || row.Stock.P99MS != 3 || row.Ours.RSSMB != 2 {
 		t.Errorf("got %+v", row)
@@ -183,7 +188,7 @@ func TestFixtureIsWhatTheRequestsReferTo(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 
-	for _, args := range [][]string{{"-rounds", "0"}, {"-cycles", "0"}, {"-slice", "0s"}, {"-orders", "1"}, {"-only", "("}, {"-set", "x"}, {"more"}} {
+	for _, args := range [][]string{{"-restarts", "0"}, {"-rounds", "0"}, {"-cycles", "0"}, {"-slice", "0s"}, {"-orders", "1"}, {"-only", "("}, {"-set", "x"}, {"more"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%v: got no error, want one", args)
 		}

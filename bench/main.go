@@ -1,6 +1,6 @@
 // Command bench measures what the app costs on top of a bare PocketBase.
 //
-//	go run ./bench                    # everything, about five minutes
+//	go run ./bench                    # everything, about ten minutes
 //	go run ./bench -only 'view|list'  # some workloads
 //	go run ./bench -check             # exit 1 when something surely exceeds the tolerance
 //	go run ./bench -write             # store the result in bench/results
@@ -52,7 +52,8 @@ func main() {
 func parse(args []string) (options, error) {
 	o := options{settings: []string{"HOLDALL_RATE_LIMITS=false"}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.plan.rounds, "rounds", 12, "rounds of each workload")
+	flags.IntVar(&o.plan.restarts, "restarts", 5, "pairs of processes to measure, one after the other")
+	flags.IntVar(&o.plan.rounds, "rounds", 4, "rounds of each workload with each pair")
 	flags.IntVar(&o.plan.cycles, "cycles", 5, "how often a round goes through stock, ours, ours, stock")
 	flags.DurationVar(&o.plan.slice, "slice", 100*time.Millisecond, "about how long a server has its turn")
 	flags.IntVar(&o.orders, "orders", 20000, "work orders in the database")
@@ -75,13 +76,13 @@ func parse(args []string) (options, error) {
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return o, fmt.Errorf("-only: %w", err)
 	}
-	if flags.NArg() > 0 || o.plan.rounds < 1 || o.plan.cycles < 1 || o.plan.slice < time.Millisecond || o.orders < tenants {
-		return o, fmt.Errorf("want no arguments, -rounds and -cycles of at least 1, -slice of at least 1ms, -orders of at least %d", tenants)
+	if flags.NArg() > 0 || min(o.plan.restarts, o.plan.rounds, o.plan.cycles) < 1 || o.plan.slice < time.Millisecond || o.orders < tenants {
+		return o, fmt.Errorf("want no arguments, -restarts, -rounds and -cycles of at least 1, -slice of at least 1ms, -orders of at least %d", tenants)
 	}
 	return o, nil
 }
 
-func run(ctx context.Context, args []string, out io.Writer) (err error) {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -105,22 +106,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	servers, stop, err := startAll(ctx, o, root, dir, fixtureDir, out)
-	defer func() { err = errors.Join(err, stop()) }()
-	if err != nil {
+	c := &contest{options: o, dir: dir, fixtureDir: fixtureDir, fixture: f, out: out}
+	if err := c.build(ctx, root); err != nil {
 		return err
 	}
-
-	r := newReport(o.plan, o.orders, o.settings, o.tolerance)
-	for _, w := range workloads() {
-		if !o.only.MatchString(w.name) {
-			continue
-		}
-		measured, err := measure(ctx, o.plan, w, servers, f)
-		if err != nil {
-			return fmt.Errorf("measure %w", err)
-		}
-		fmt.Fprintln(out, r.add(measured))
+	r, err := c.run(ctx)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "\n%s", r.markdown())
 	if o.write {
@@ -133,32 +125,4 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return fmt.Errorf("more than %.0f %% over a bare PocketBase: %s", 100*o.tolerance, strings.Join(over, ", "))
 	}
 	return nil
-}
-
-// startAll builds and starts stock and ours. stop must be called in any case.
-func startAll(ctx context.Context, o options, root, dir, fixtureDir string, out io.Writer) (servers [2]*server, stop func() error, err error) {
-	stop = func() error {
-		var problems []error
-		for _, s := range servers {
-			if s != nil {
-				problems = append(problems, s.stop())
-			}
-		}
-		return errors.Join(problems...)
-	}
-	targets := [2]target{{name: "stock", pkg: "./bench/stock"}, {name: "ours", pkg: o.ours, environ: o.settings}}
-	for i, t := range targets {
-		fmt.Fprintf(out, "Building %s\n", t.name)
-		binary, data := filepath.Join(dir, t.name), filepath.Join(dir, t.name+"-data")
-		if err := t.build(ctx, root, binary); err != nil {
-			return servers, stop, err
-		}
-		if err := copyTo(data, fixtureDir); err != nil {
-			return servers, stop, err
-		}
-		if servers[i], err = t.start(ctx, binary, data); err != nil {
-			return servers, stop, err
-		}
-	}
-	return servers, stop, nil
 }

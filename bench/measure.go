@@ -11,9 +11,10 @@ import (
 
 // plan is how long and how often to measure.
 type plan struct {
-	rounds int
-	cycles int           // of order within a round
-	slice  time.Duration // about how long a server is under load at a time
+	restarts int           // pairs of processes
+	rounds   int           // with each pair
+	cycles   int           // of order within a round
+	slice    time.Duration // about how long a server is under load at a time
 }
 
 // sample is what one server did in one round.
@@ -26,9 +27,9 @@ type sample struct {
 // outcome is all that was measured of one workload.
 type outcome struct {
 	workload  workload
-	samples   [2][]sample // of stock and ours, by round
+	samples   [2][][]sample // of stock and ours, by pair of processes and round
 	latencies [2][]time.Duration
-	rss       [2]int // KB at the end
+	rss       [2]int // KB at the end, the most of all processes
 }
 
 // order is which server runs when within a cycle, so that what drifts evenly
@@ -37,34 +38,39 @@ type outcome struct {
 // garbage and storing its log.
 var order = [4]int{0, 1, 1, 0}
 
-// measure runs a workload against both servers in turn. Both do the same
+// measure runs the workload against a pair of servers in turn. Both do the same
 // number of operations, so that their data grows alike.
-func measure(ctx context.Context, p plan, w workload, servers [2]*server, f *fixture) (*outcome, error) {
-	o := &outcome{workload: w}
+func (o *outcome) measure(ctx context.Context, p plan, servers [2]*server, f *fixture) error {
+	w := o.workload
 	var loads [2]load
 	for i, s := range servers {
 		l, err := w.open(ctx, s.address, f)
 		if err != nil {
-			return nil, fmt.Errorf("%s on %s: %w", w.name, s.name, err)
+			return fmt.Errorf("%s on %s: %w", w.name, s.name, err)
 		}
 		loads[i] = l
 		defer l.close()
 	}
 	ops, err := calibrate(ctx, p, loads)
 	if err != nil {
-		return nil, fmt.Errorf("warm up %s: %w", w.name, err)
+		return fmt.Errorf("warm up %s: %w", w.name, err)
+	}
+	for i := range o.samples {
+		o.samples[i] = append(o.samples[i], nil)
 	}
 	for range p.rounds {
 		if err := o.round(ctx, p.cycles, ops, loads, servers); err != nil {
-			return nil, fmt.Errorf("%s: %w", w.name, err)
+			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
 	for i, s := range servers {
-		if o.rss[i], err = residentKB(s.pid); err != nil {
-			return nil, err
+		rss, err := residentKB(s.pid)
+		if err != nil {
+			return err
 		}
+		o.rss[i] = max(o.rss[i], rss)
 	}
-	return o, nil
+	return nil
 }
 
 // calibrate warms both servers up and returns how many operations the faster
@@ -107,7 +113,8 @@ func (o *outcome) round(ctx context.Context, cycles, ops int, loads [2]load, ser
 	}
 	for i := range got {
 		got[i].cpu = after[i] - before[i]
-		o.samples[i] = append(o.samples[i], got[i])
+		last := len(o.samples[i]) - 1
+		o.samples[i][last] = append(o.samples[i][last], got[i])
 	}
 	return nil
 }
@@ -125,7 +132,7 @@ func readCPU(servers [2]*server, into *[2]time.Duration) (err error) {
 func (o *outcome) cpuPerOp(i int) time.Duration {
 	var cpu time.Duration
 	ops := 0
-	for _, s := range o.samples[i] {
+	for _, s := range slices.Concat(o.samples[i]...) {
 		cpu += s.cpu
 		ops += s.ops
 	}
@@ -136,7 +143,7 @@ func (o *outcome) cpuPerOp(i int) time.Duration {
 func (o *outcome) throughput(i int) float64 {
 	var wall time.Duration
 	ops := 0
-	for _, s := range o.samples[i] {
+	for _, s := range slices.Concat(o.samples[i]...) {
 		wall += s.wall
 		ops += s.ops
 	}
@@ -153,20 +160,23 @@ func (o *outcome) quantile(i int, q float64) time.Duration {
 	return l[min(len(l)-1, int(q*float64(len(l))))]
 }
 
-// cpuRatios is ours to stock of the processor time per operation, by round.
-func (o *outcome) cpuRatios() []float64 {
+// cpuRatios is ours to stock of the processor time per operation, by pair of
+// processes and round.
+func (o *outcome) cpuRatios() [][]float64 {
 	return o.ratios(func(s sample) float64 { return s.cpu.Seconds() / float64(s.ops) })
 }
 
-// throughputRatios is ours to stock of the operations per second, by round.
-func (o *outcome) throughputRatios() []float64 {
+// throughputRatios is ours to stock of the operations per second, likewise.
+func (o *outcome) throughputRatios() [][]float64 {
 	return o.ratios(func(s sample) float64 { return float64(s.ops) / s.wall.Seconds() })
 }
 
-func (o *outcome) ratios(of func(sample) float64) []float64 {
-	result := make([]float64, len(o.samples[0]))
-	for round := range result {
-		result[round] = of(o.samples[1][round]) / of(o.samples[0][round])
+func (o *outcome) ratios(of func(sample) float64) [][]float64 {
+	result := make([][]float64, len(o.samples[0]))
+	for pair := range result {
+		for round, stock := range o.samples[0][pair] {
+			result[pair] = append(result[pair], of(o.samples[1][pair][round])/of(stock))
+		}
 	}
 	return result
 }

@@ -17,6 +17,7 @@ type report struct {
 	CPU       string  `json:"cpu"`
 	System    string  `json:"system"`
 	Go        string  `json:"go"`
+	Restarts  int     `json:"restarts"`
 	Rounds    int     `json:"rounds"`
 	Cycles    int     `json:"cycles"`
 	SliceMS   int64   `json:"sliceMs"`
@@ -28,15 +29,16 @@ type report struct {
 
 // row is one workload of a report.
 type row struct {
-	Name       string    `json:"name"`
-	What       string    `json:"what"`
-	Business   bool      `json:"business"`
-	Stock      figures   `json:"stock"`
-	Ours       figures   `json:"ours"`
-	CPU        estimate  `json:"cpuRatio"`
-	Throughput estimate  `json:"throughputRatio"`
-	Verdict    string    `json:"verdict"`
-	CPUByRound []float64 `json:"cpuRatioByRound"`
+	Name       string   `json:"name"`
+	What       string   `json:"what"`
+	Business   bool     `json:"business"`
+	Stock      figures  `json:"stock"`
+	Ours       figures  `json:"ours"`
+	CPU        estimate `json:"cpuRatio"`
+	Throughput estimate `json:"throughputRatio"`
+	Verdict    string   `json:"verdict"`
+	// by pair of processes
+	CPUByRound [][]float64 `json:"cpuRatioByRound"`
 }
 
 // figures are what one server reached.
@@ -52,12 +54,12 @@ func newReport(p plan, orders int, settings []string, tolerance float64) *report
 	cpu, system := machine()
 	return &report{
 		Date: time.Now().UTC().Format("2006-01-02"), Cores: runtime.NumCPU(), CPU: cpu, System: system,
-		Go: runtime.Version(), Rounds: p.rounds, Cycles: p.cycles, SliceMS: p.slice.Milliseconds(), Orders: orders,
+		Go: runtime.Version(), Restarts: p.restarts, Rounds: p.rounds, Cycles: p.cycles, SliceMS: p.slice.Milliseconds(), Orders: orders,
 		Settings: strings.Join(settings, " "), Tolerance: tolerance,
 	}
 }
 
-func (r *report) add(o *outcome) row {
+func (r *report) add(o *outcome) {
 	of := func(i int) figures {
 		return figures{
 			OpsPerSecond: rounded(o.throughput(i)), P50MS: milliseconds(o.quantile(i, 0.5)), P99MS: milliseconds(o.quantile(i, 0.99)),
@@ -73,7 +75,6 @@ func (r *report) add(o *outcome) row {
 		added.Verdict = "business rules"
 	}
 	r.Rows = append(r.Rows, added)
-	return added
 }
 
 // over lists the workloads whose overhead surely exceeds the tolerance.
@@ -90,18 +91,13 @@ func (r *report) over() []string {
 func rounded(value float64) float64            { return float64(int64(value*10+0.5)) / 10 }
 func milliseconds(value time.Duration) float64 { return float64(value.Microseconds()) / 1e3 }
 
-// String is the row as a line of progress.
-func (r row) String() string {
-	return fmt.Sprintf("%-18s stock %8.1f  ours %8.1f CPU µs/op   x%.3f [%.3f, %.3f]  %s",
-		r.Name, r.Stock.CPUMicros, r.Ours.CPUMicros, r.CPU.Median, r.CPU.Low, r.CPU.High, r.Verdict)
-}
-
 // markdown is the report for people.
 func (r *report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# This app beside a bare PocketBase\n\n"+
-		"%s, %s, %d cores (%s), %s. %d work orders in %d organizations; %d connections, %d subscribers; %d rounds of %d times stock, ours, ours, stock with about %d ms each.\n\n",
-		r.Date, r.System, r.Cores, r.CPU, r.Go, r.Orders, tenants, connections, subscribers, r.Rounds, r.Cycles, r.SliceMS)
+		"%s, %s, %d cores (%s), %s. %d work orders in %d organizations; %d connections, %d subscribers. "+
+		"%d pairs of processes, each with %d rounds of %d times stock, ours, ours, stock with about %d ms each.\n\n",
+		r.Date, r.System, r.Cores, r.CPU, r.Go, r.Orders, tenants, connections, subscribers, r.Restarts, r.Rounds, r.Cycles, r.SliceMS)
 	fmt.Fprintf(&b, "`stock` is `bench/stock`: the same collections and rules by the same migrations, nothing else. `ours` is the app with %s.\n\n", r.Settings)
 	b.WriteString("| workload | | ops/s | p50 ms | p99 ms | server CPU µs/op | RSS MiB |\n|---|---|--:|--:|--:|--:|--:|\n")
 	for _, row := range r.Rows {

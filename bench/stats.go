@@ -13,24 +13,29 @@ type estimate struct {
 	High   float64 `json:"high"`
 }
 
-// bootstrap estimates the median of the values by drawing from them again and
-// again, always alike.
-func bootstrap(values []float64) estimate {
+// bootstrap estimates the median of all values by drawing from them again and
+// again, always alike. Groups are drawn first and then values within them: two
+// processes of one program differ by more than two rounds of one process do.
+func bootstrap(groups [][]float64) estimate {
 	const draws = 4000
-	if len(values) == 0 {
+	all := slices.Concat(groups...)
+	if len(all) == 0 {
 		return estimate{Median: math.NaN(), Low: math.NaN(), High: math.NaN()}
 	}
-	random := rand.New(rand.NewPCG(1, uint64(len(values)))) //nolint:gosec // resampling needs no secrecy
+	random := rand.New(rand.NewPCG(1, uint64(len(all)))) //nolint:gosec // resampling needs no secrecy
 	medians := make([]float64, draws)
-	drawn := make([]float64, len(values))
 	for i := range medians {
-		for j := range drawn {
-			drawn[j] = values[random.IntN(len(values))]
+		drawn := make([]float64, 0, len(all))
+		for range groups {
+			group := groups[random.IntN(len(groups))]
+			for range group {
+				drawn = append(drawn, group[random.IntN(len(group))])
+			}
 		}
 		medians[i] = median(drawn)
 	}
 	slices.Sort(medians)
-	return estimate{Median: median(values), Low: medians[draws*25/1000], High: medians[draws*975/1000]}
+	return estimate{Median: median(all), Low: medians[draws*25/1000], High: medians[draws*975/1000]}
 }
 
 func median(values []float64) float64 {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// contest is a run of the benchmark.
+type contest struct {
+	options    options
+	dir        string // for binaries and data
+	fixtureDir string
+	fixture    *fixture
+	out        io.Writer
+}
+
+// targets are what is compared, in the order of all pairs here.
+func (c *contest) targets() [2]target {
+	return [2]target{{name: "stock", pkg: "./bench/stock"}, {name: "ours", pkg: c.options.ours, environ: c.options.settings}}
+}
+
+func (c *contest) binary(t target) string { return filepath.Join(c.dir, t.name) }
+
+func (c *contest) build(ctx context.Context, root string) error {
+	for _, t := range c.targets() {
+		fmt.Fprintf(c.out, "Building %s\n", t.name)
+		if err := t.build(ctx, root, c.binary(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run measures all workloads with one pair of processes after the other.
+func (c *contest) run(ctx context.Context) (*report, error) {
+	var outcomes []*outcome
+	for _, w := range workloads() {
+		if c.options.only.MatchString(w.name) {
+			outcomes = append(outcomes, &outcome{workload: w})
+		}
+	}
+	for restart := range c.options.plan.restarts {
+		if err := c.pair(ctx, restart, outcomes); err != nil {
+			return nil, err
+		}
+	}
+	r := newReport(c.options.plan, c.options.orders, c.options.settings, c.options.tolerance)
+	for _, o := range outcomes {
+		r.add(o)
+	}
+	return r, nil
+}
+
+// pair starts both programs on fresh data, measures and stops them.
+func (c *contest) pair(ctx context.Context, restart int, outcomes []*outcome) (err error) {
+	dir := filepath.Join(c.dir, "data")
+	defer os.RemoveAll(dir)
+
+	var servers [2]*server
+	for i, t := range c.targets() {
+		data := filepath.Join(dir, t.name)
+		if err := copyTo(data, c.fixtureDir); err != nil {
+			return err
+		}
+		if servers[i], err = t.start(ctx, c.binary(t), data); err != nil {
+			return err
+		}
+		stop := servers[i].stop
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	for _, o := range outcomes {
+		if err := o.measure(ctx, c.options.plan, servers, c.fixture); err != nil {
+			return fmt.Errorf("measure %w", err)
+		}
+		ratio := bootstrap(o.cpuRatios()[restart:])
+		fmt.Fprintf(c.out, "%d/%d  %-18s CPU/op x%.3f\n", restart+1, c.options.plan.restarts, o.workload.name, ratio.Median)
+	}
+	return nil
+}
