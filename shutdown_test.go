@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -175,14 +174,12 @@ func TestSignalDuringTheStart(t *testing.T) {
 // A command that waits for an answer is not a server: it did not do its work.
 func TestSignalToAnotherCommand(t *testing.T) {
 	t.Parallel()
-	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	t.Cleanup(hanging.Close)
 	asked := make(chan struct{})
-	hanging.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateActive {
-			close(asked)
-		}
-	}
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hanging.Close)
 	c := exec.Command(binary, "health", "--url", hanging.URL)
 	c.Env = environment(t)
 	var stderr bytes.Buffer
