@@ -1,7 +1,11 @@
 package hooks_test
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/png"
+	"mime/multipart"
 	"strings"
 	"testing"
 
@@ -133,5 +137,37 @@ func TestChecklistOfATechnicianIsComparedWithTheListAsItIsNow(t *testing.T) {
 	}
 	if now := w.reload(order).Checklist().String(); !strings.Contains(now, "Doors") {
 		t.Errorf("the item of the office is gone: %s", now)
+	}
+}
+
+// The technician's signature comes as a file, with the list in the same form.
+func TestChecklistAndSignatureInOneForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	order := w.order(w.planned, func(o *collections.WorkOrder) { o.SetChecklist(`[{"id":"a","label":"Brakes"}]`) })
+	var signature, body bytes.Buffer
+	w.must(png.Encode(&signature, image.NewGray(image.Rect(0, 0, 8, 8))))
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("signature", "signature.png")
+	w.must(err)
+	_, err = file.Write(signature.Bytes())
+	w.must(err)
+	w.must(form.WriteField("checklist", `[{"id":"a","label":"Brakes","done":true}]`))
+	w.must(form.Close())
+
+	request := w.request("technician", "PATCH", ordersPath+"/"+order.Id, body.Bytes())
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	if got := w.send(request); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	now := w.reload(order)
+	if !strings.Contains(now.Checklist().String(), `"done":true`) {
+		t.Errorf("got the list %s", now.Checklist())
+	}
+	files, err := w.NewFilesystem()
+	w.must(err)
+	defer files.Close()
+	if there, err := files.Exists(now.BaseFilesPath() + "/" + now.Signature()); err != nil || !there || now.Signature() == "" {
+		t.Errorf("the file %q is stored: %v (%v)", now.Signature(), there, err)
 	}
 }
