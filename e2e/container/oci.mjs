@@ -149,7 +149,7 @@ class Container {
 			mounts: [
 				{ destination: '/proc', type: 'proc', source: 'proc' },
 				{ destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
-				{ destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', 'size=64m'] },
+				{ destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', 'size=256m'] },
 				...mounts,
 			],
 			linux: {
