@@ -14,7 +14,7 @@ if ! diff --unified docs/config.md "$written" >&2; then
 fi
 
 # Names that mean something to the files themselves, not to the program.
-of_others='HOLDALL_PUBLISH|HOLDALL_VERSION|HOLDALL_BIN|HOLDALL_PLUGIN_OPTION|HOLDALL_X|HOLDALL_URL'
+of_others='HOLDALL_BIN|HOLDALL_PLUGIN_OPTION|HOLDALL_X|HOLDALL_URL'
 mapfile -t files < <(git ls-files '*.md' compose.yaml Dockerfile deploy | grep -v '^docs/config.md$')
 unknown=0
 while IFS=: read -r file name; do
