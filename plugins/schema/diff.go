@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/dbutils"
 )
 
 // Action says what a change does.
@@ -241,9 +242,9 @@ func compareIndexes(from, to *core.Collection) []Change {
 	}
 	var changes []Change
 	for _, raw := range to.Indexes {
-		name := indexName(raw)
-		previous, exists := old[name]
-		delete(old, name)
+		previous, exists := old[indexName(raw)]
+		delete(old, indexName(raw))
+		name := dbutils.ParseIndex(raw).IndexName
 		switch {
 		case !exists:
 			changes = append(changes, Change{Subject: SubjectIndex, Action: Add, Name: name, Values: []Value{{New: raw}}})
@@ -253,8 +254,8 @@ func compareIndexes(from, to *core.Collection) []Change {
 		}
 	}
 	for _, raw := range from.Indexes {
-		if name := indexName(raw); old[name] != "" {
-			changes = append(changes, Change{Subject: SubjectIndex, Action: Drop, Name: name, Values: []Value{{Old: raw}}})
+		if old[indexName(raw)] != "" {
+			changes = append(changes, Change{Subject: SubjectIndex, Action: Drop, Name: dbutils.ParseIndex(raw).IndexName, Values: []Value{{Old: raw}}})
 		}
 	}
 	slices.SortStableFunc(changes, func(a, b Change) int {

@@ -89,6 +89,11 @@ func TestEntangledDefinitions(t *testing.T) {
 		{"a collection that others relate to changes its type", []schema.Collection{clubs, members}, []schema.Collection{
 			{Name: "members", Type: core.CollectionTypeAuth, Fields: []core.Field{relation("club", "clubs")}}, {Name: "clubs", Fields: clubs.Fields}}},
 		{"rules of authentication", []schema.Collection{people(`nick != ""`)}, []schema.Collection{people(schema.Public)}},
+		{"an index from Configure", []schema.Collection{people("")}, []schema.Collection{{Name: "people", Type: core.CollectionTypeAuth, Fields: []core.Field{text("nick")},
+			Configure: func(c *core.Collection) {
+				c.AddIndex("idx_nick", true, "nick", "")
+				c.PasswordAuth.IdentityFields = []string{"email", "nick"}
+			}}}},
 		{"options of system fields", []schema.Collection{people("")}, []schema.Collection{{Name: "people", Type: core.CollectionTypeAuth,
 			Fields: []core.Field{&core.EmailField{Name: "email", OnlyDomains: []string{"zoo.example"}}, &core.PasswordField{Name: "password", Min: 12},
 				&core.TextField{Name: "id", Min: 5, Max: 30, Pattern: "^[a-z]+$", AutogeneratePattern: "[a-z]{20}"}},

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -59,113 +58,6 @@ func stepsBetween(from, to world, c caution) []step {
 	t.saveViews()
 	t.finishRules()
 	return t.steps
-}
-
-// words are the identifiers in an expression. A back-relation such as
-// notes_via_author gives its parts too.
-func words(expression string) map[string]bool {
-	found := map[string]bool{}
-	for _, word := range wordPattern.FindAllString(expression, -1) {
-		word = strings.ToLower(word)
-		found[word] = true
-		for part := range strings.SplitSeq(word, "_via_") {
-			found[part] = true
-		}
-	}
-	return found
-}
-
-var wordPattern = regexp.MustCompile(`\w+`)
-
-// ruleWords are the words of a rule without those that name no field or
-// collection: quoted values, and where a value of the request comes from.
-func ruleWords(rule string) map[string]bool {
-	return words(notNames.ReplaceAllString(rule, " "))
-}
-
-var notNames = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|@request\.(?:auth|body|query|headers|method|context)\b`)
-
-// parkViews moves the views out of the way of the tables that they read, since
-// SQLite refuses to drop or rename what a view uses, and deletes those that go.
-func (t *transition) parkViews() {
-	reshaped := map[string]bool{} // lower case names of tables and views
-	for _, c := range t.from {
-		if goal := t.to.byID(c.Id); goal == nil || reshapes(c, goal) {
-			reshaped[strings.ToLower(c.Name)] = true
-		}
-	}
-	var affected []*core.Collection
-	for again := true; again; {
-		again = false
-		for _, c := range t.from {
-			if !c.IsView() || slices.Contains(affected, c) {
-				continue
-			}
-			for word := range words(c.ViewQuery) {
-				if reshaped[word] {
-					affected = append(affected, c)
-					reshaped[strings.ToLower(c.Name)] = true
-					again = true
-					break
-				}
-			}
-		}
-	}
-
-	for _, c := range affected {
-		if t.to.byID(c.Id) == nil {
-			continue
-		}
-		goal := cloneCollection(c)
-		goal.ViewQuery = parkedQuery
-		t.parked[c.Id] = true
-		t.save(c.Id, goal, true, "it reads what changes below, so it steps aside until then")
-	}
-	for {
-		gone := t.viewToDrop()
-		if gone == nil {
-			return
-		}
-		t.drop(gone)
-	}
-}
-
-// parkedQuery is a query that reads no table.
-const parkedQuery = "SELECT 'parked' AS id"
-
-// viewToDrop is a view that goes and that no other such view reads.
-func (t *transition) viewToDrop() *core.Collection {
-	for _, c := range t.now {
-		if !c.IsView() || t.to.byID(c.Id) != nil {
-			continue
-		}
-		read := slices.ContainsFunc(t.now, func(other *core.Collection) bool {
-			return other.IsView() && other.Id != c.Id && t.to.byID(other.Id) == nil &&
-				words(other.ViewQuery)[strings.ToLower(c.Name)]
-		})
-		if !read {
-			return c
-		}
-	}
-	return nil
-}
-
-// reshapes reports whether a change drops, renames or rebuilds columns, or the
-// table or view itself.
-func reshapes(from, to *core.Collection) bool {
-	if from.Name != to.Name {
-		return true
-	}
-	if from.IsView() {
-		return from.ViewQuery != to.ViewQuery
-	}
-	for _, f := range from.Fields {
-		goal := to.Fields.GetById(f.GetId())
-		if goal == nil || goal.GetName() != f.GetName() || isMultiple(goal) != isMultiple(f) {
-			return true
-		}
-	}
-	return false
 }
 
 // freeNames clears the names that another collection is to have: by dropping
@@ -331,94 +223,6 @@ func (t *transition) saveTable(goal, final *core.Collection) {
 	t.save(goal.Id, shape, unchecked && current != nil, "")
 }
 
-// namesPending reports whether a rule of the collection c names something that
-// is still to come, other than from c itself.
-func (t *transition) namesPending(rule *string, c *core.Collection) bool {
-	if rule == nil || *rule == "" {
-		return false
-	}
-	named := ruleWords(*rule)
-	if t.caution == brief {
-		for word := range named {
-			if t.isPresent(word, c) {
-				delete(named, word)
-			}
-		}
-	}
-	for _, other := range t.to {
-		if other.Id == c.Id {
-			continue
-		}
-		present := t.now.byID(other.Id)
-		if present == nil || t.parked[other.Id] || present.Name != other.Name ||
-			(other.IsView() && present.ViewQuery != other.ViewQuery) {
-			if named[strings.ToLower(other.Name)] {
-				return true
-			}
-		}
-		for _, f := range other.Fields {
-			if other.IsView() {
-				break
-			}
-			if !named[strings.ToLower(f.GetName())] {
-				continue
-			}
-			if present == nil {
-				return true
-			}
-			if old := present.Fields.GetById(f.GetId()); old == nil || old.GetName() != f.GetName() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// isPresent reports whether word names a field that exists, or one of c.
-func (t *transition) isPresent(word string, c *core.Collection) bool {
-	for _, present := range t.now.with(c) {
-		if present.Id != c.Id && t.parked[present.Id] {
-			continue
-		}
-		if fieldByName(present, word) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// namesGone reports whether a rule of the collection goal names something that
-// was there in the beginning and no longer is once goal is saved.
-func (t *transition) namesGone(rule *string, goal *core.Collection) bool {
-	if rule == nil || *rule == "" {
-		return false
-	}
-	named := ruleWords(*rule)
-	for _, old := range t.from {
-		present := t.now.byID(old.Id)
-		if old.Id == goal.Id {
-			present = goal
-		}
-		if present == nil || present.Name != old.Name || t.parked[old.Id] {
-			if named[strings.ToLower(old.Name)] {
-				return true
-			}
-		}
-		for _, f := range old.Fields {
-			if old.IsView() || !named[strings.ToLower(f.GetName())] {
-				continue
-			}
-			if present == nil {
-				return true
-			}
-			if still := present.Fields.GetById(f.GetId()); still == nil || still.GetName() != f.GetName() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // dropTables deletes the tables that go, those that refer to others first.
 func (t *transition) dropTables() {
 	for {
@@ -460,54 +264,6 @@ func (t *transition) onlyGoneReferTo(c *core.Collection) bool {
 		return other.Id != c.Id && t.to.byID(other.Id) != nil &&
 			slices.ContainsFunc(other.Fields, func(f core.Field) bool { return relationTarget(f) == c.Id })
 	})
-}
-
-// saveViews brings the views back, and creates and updates the others, each
-// after those it reads.
-func (t *transition) saveViews() {
-	var pending []*core.Collection
-	for _, c := range t.to {
-		if c.IsView() && (t.parked[c.Id] || c != t.now.byID(c.Id)) {
-			pending = append(pending, c)
-		}
-	}
-	for len(pending) > 0 {
-		i := slices.IndexFunc(pending, func(c *core.Collection) bool {
-			reads := words(c.ViewQuery)
-			return !slices.ContainsFunc(pending, func(other *core.Collection) bool {
-				return other.Id != c.Id && reads[strings.ToLower(other.Name)]
-			})
-		})
-		c := pending[max(i, 0)]
-		pending = slices.DeleteFunc(pending, func(other *core.Collection) bool { return other == c })
-
-		delete(t.parked, c.Id)
-		shape := cloneCollection(c)
-		current := t.now.byID(c.Id)
-		for _, kind := range ruleKinds {
-			var old *string
-			if current != nil {
-				old = kind.get(current)
-			}
-			if rule := kind.get(c); !sameRule(old, rule) && (t.caution == thorough || t.namesPending(rule, c)) {
-				kind.set(shape, old)
-			}
-		}
-		t.save(c.Id, shape, t.caution == thorough && current != nil, "")
-	}
-}
-
-// finishRules sets the rules that had to wait, and validates what was saved
-// without.
-func (t *transition) finishRules() {
-	for _, c := range t.to {
-		before := len(t.steps)
-		t.save(c.Id, c, false, "")
-		if len(t.steps) == before && t.toCheck[c.Id] {
-			t.steps = append(t.steps, step{kind: stepValidate, collection: c.Name})
-		}
-		delete(t.toCheck, c.Id)
-	}
 }
 
 // save adds the step that makes the collection with the id equal to goal, or
