@@ -3,10 +3,6 @@
 # what its source builds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if [[ ! -f web/package.json ]]; then
-	echo "no web app yet"
-	exit 0
-fi
-npm run check --prefix web --if-present
+npm run check --prefix web
 scripts/unchanged.sh pb_public 'run npm run build --prefix web and commit the result' \
 	npm run build --prefix web

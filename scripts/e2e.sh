@@ -11,7 +11,7 @@ node)
 	mapfile -t files < <(find . -maxdepth 1 -name '*.test.mjs' | sort)
 	;;
 browser | container)
-	mapfile -t files < <(find "./$suite" -name '*.test.mjs' -o -name '*.spec.mjs' 2>/dev/null | sort)
+	mapfile -t files < <(find "./$suite" -name '*.test.mjs' | sort)
 	;;
 *)
 	echo "unknown suite $suite" >&2
@@ -20,7 +20,7 @@ browser | container)
 esac
 
 if ((${#files[@]} == 0)); then
-	echo "no $suite tests yet"
-	exit 0
+	echo "no tests found for $suite" >&2
+	exit 1
 fi
 node --test --test-reporter=spec "${files[@]}"
