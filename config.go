@@ -50,17 +50,13 @@ type config struct {
 func loadConfig(args, environ []string) (config, error) {
 	r := env.New(envPrefix, environ, givenFlags(args))
 	var cfg config
-	problems := []error{
-		cfg.readServer(r),
-		cfg.readHTTP(r),
-		cfg.readLog(r),
-		cfg.readLife(r),
-		cfg.readApp(r),
-		cfg.readMail(r),
-		cfg.readStorage(r),
-		cfg.readLimits(r),
-		cfg.readSuperuser(r),
-	}
+	problems := []error{cfg.readServer(r), cfg.readHTTP(r), cfg.readLog(r)}
+	cfg.readLife(r)
+	cfg.readApp(r)
+	cfg.readMail(r)
+	cfg.readStorage(r)
+	cfg.readLimits(r)
+	cfg.readSuperuser(r)
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
 		cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
@@ -192,7 +188,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func (cfg *config) readLife(r *env.Reader) error {
+func (cfg *config) readLife(r *env.Reader) {
 	r.Group("Health and shutdown")
 	cfg.health.MinFreeBytes = orOff(env.Get(r, env.Size, "HEALTH_MIN_FREE", 256<<20,
 		"The server is not ready with less space than this on the data directory's file system. 0 does not check."))
@@ -205,10 +201,9 @@ func (cfg *config) readLife(r *env.Reader) error {
 		"How long requests may take to finish after the server is told to stop."))
 	cfg.shutdown.Delay = env.Get(r, env.Duration, "SHUTDOWN_DELAY", 0,
 		"How long the server goes on after it is told to stop, while it already reports not to be ready. For load balancers that are slow to notice.")
-	return nil
 }
 
-func (cfg *config) readApp(r *env.Reader) error {
+func (cfg *config) readApp(r *env.Reader) {
 	r.Group("App")
 	s := &cfg.settings
 	s.AppName = env.Find(r, env.Text, "APP_NAME", "The name in mails and in the dashboard.")
@@ -219,5 +214,4 @@ func (cfg *config) readApp(r *env.Reader) error {
 		"The headers that your reverse proxy writes the client's address to, such as X-Forwarded-For. Without a proxy, leave it: clients could write them.")
 	s.TrustedProxyLeftmost = env.Find(r, env.Bool, "TRUSTED_PROXY_LEFTMOST",
 		"Takes the first address of such a header, not the last. Only for a proxy that replaces the header.")
-	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/settings"
 )
 
-func (cfg *config) readMail(r *env.Reader) error {
+func (cfg *config) readMail(r *env.Reader) {
 	r.Group("Mail")
 	s := &cfg.settings
 	s.SenderName = env.Find(r, env.Text, "SENDER_NAME", "Who mails are from.")
@@ -20,17 +20,15 @@ func (cfg *config) readMail(r *env.Reader) error {
 		TLS:        env.Find(r, env.Bool, "SMTP_TLS", "TLS from the first byte, as on port 465. Otherwise STARTTLS if the server offers it."),
 		LocalName:  env.Find(r, env.Text, "SMTP_LOCAL_NAME", "The name to say in EHLO, which some servers want to be a real one."),
 	}
-	return nil
 }
 
-func (cfg *config) readStorage(r *env.Reader) error {
+func (cfg *config) readStorage(r *env.Reader) {
 	r.Group("Storage of uploaded files")
 	cfg.settings.Files = readBucket(r, "S3", "uploaded files")
 	r.Group("Backups")
 	cfg.settings.BackupsCron = env.Find(r, env.Text, "BACKUPS_CRON", "When backups are made, such as `0 3 * * *`.")
 	cfg.settings.BackupsKeep = env.Find(r, env.Int, "BACKUPS_KEEP", "How many of those are kept, 3 in a new app.")
 	cfg.settings.Backups = readBucket(r, "BACKUPS_S3", "backups")
-	return nil
 }
 
 func readBucket(r *env.Reader, prefix, what string) settings.S3 {
@@ -45,7 +43,7 @@ func readBucket(r *env.Reader, prefix, what string) settings.S3 {
 	}
 }
 
-func (cfg *config) readLimits(r *env.Reader) error {
+func (cfg *config) readLimits(r *env.Reader) {
 	r.Group("Limits")
 	s := &cfg.settings
 	s.RateLimits = env.Find(r, env.Bool, "RATE_LIMITS",
@@ -57,10 +55,9 @@ func (cfg *config) readLimits(r *env.Reader) error {
 		TimeoutSec:  env.Find(r, env.Int, "BATCH_TIMEOUT", "How many seconds a batch may take, 10 in a new app."),
 		MaxBodySize: env.Find(r, env.Size, "BATCH_MAX_BODY", "How large a batch may be, 64MiB in a new app."),
 	}
-	return nil
 }
 
-func (cfg *config) readSuperuser(r *env.Reader) error {
+func (cfg *config) readSuperuser(r *env.Reader) {
 	r.Group("First superuser")
 	cfg.settings.Superuser = settings.Superuser{
 		Email:    env.Get(r, env.Text, "SUPERUSER_EMAIL", "", "Creates this superuser if it does not exist."),
@@ -68,5 +65,4 @@ func (cfg *config) readSuperuser(r *env.Reader) error {
 		ResetPassword: env.Get(r, env.Bool, "SUPERUSER_RESET_PASSWORD", false,
 			"Gives an existing account the password at each start, and ends its sessions if it had another."),
 	}
-	return nil
 }

@@ -163,7 +163,10 @@ func (r *runner) prepareTree(c *cobra.Command) {
 	run := c.RunE
 	if run == nil {
 		plain := c.Run
-		run = func(c *cobra.Command, args []string) error { plain(c, args); return nil }
+		run = func(c *cobra.Command, args []string) error { //nolint:unparam // the type wants an error
+			plain(c, args)
+			return nil
+		}
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		r.started.Store(true)

@@ -278,7 +278,8 @@ func TestExitCodes(t *testing.T) {
 				"HOLDALL_CORS_ORIGINS=app.example.com", "HOLDALL_SUPERUSER_EMAIL=" + rootEmail, "HOLDALL_SUPERUSER_PASSWORD=short",
 				"HOLDALL_ENCRYPTION_KEY=brief", "HOLDALL_SMTP_PORT=0", "HOLDALL_SERVICE_PORT=8090",
 			},
-			[]string{"serve"}, 2,
+			[]string{"serve"},
+			2,
 			"holdall: HOLDALL_SHUTDOWN_TIMEOUT: \"15\" is not a duration such as 15s or 2m\n" +
 				"holdall: HOLDALL_RATE_LIMITS: \"perhaps\" is not true or false\n" +
 				"holdall: HOLDALL_SUPERUSER_PASWORD_FILE: there is no such option, did you mean HOLDALL_SUPERUSER_PASSWORD_FILE?\n" +

@@ -77,7 +77,7 @@ func bindGreeting(app core.App, cfg config) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallGreeting",
 		Func: func(e *core.ServeEvent) error {
-			if e.InstallerFunc != nil && !(isTerminal(os.Stdin) && isTerminal(os.Stdout)) {
+			if e.InstallerFunc != nil && (!isTerminal(os.Stdin) || !isTerminal(os.Stdout)) {
 				e.InstallerFunc = func(_ core.App, superuser *core.Record, baseURL string) error {
 					return printInstaller(os.Stderr, superuser, baseURL)
 				}

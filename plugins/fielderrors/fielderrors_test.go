@@ -77,20 +77,24 @@ func TestRoutes(t *testing.T) {
 		{"wrapped in an API error", router.NewForbiddenError("No.", fmt.Errorf("x: %w", old())), `{}`, fixed, 403, "No."},
 		{"in a wrapped API error", fmt.Errorf("around: %w", router.NewForbiddenError("No.", old())), `{}`, fixed, 403, "No."},
 		{
-			"with params", oldErrors{"name": oldError{"too_long", "is too long", map[string]any{"max": 3}}},
+			"with params",
+			oldErrors{"name": oldError{"too_long", "is too long", map[string]any{"max": 3}}},
 			`{}`, `{"name":{"code":"too_long","message":"Is too long.","params":{"max":3}}}`, 400, "Something went wrong while processing your request.",
 		},
 		{
-			"nested", oldErrors{"address": oldErrors{"name": required()}},
+			"nested",
+			oldErrors{"address": oldErrors{"name": required()}},
 			`{}`, `{"address":` + fixed + `}`, 400, "Something went wrong while processing your request.",
 		},
 		{
-			"nested in PocketBase's", validation.Errors{"address": old()},
+			"nested in PocketBase's",
+			validation.Errors{"address": old()},
 			`{"address":{"code":"validation_invalid_value","message":"Invalid value."}}`,
 			`{"address":` + fixed + `}`, 400, "Something went wrong while processing your request.",
 		},
 		{
-			"a value without a code", oldErrors{"name": errors.New("secret detail")},
+			"a value without a code",
+			oldErrors{"name": errors.New("secret detail")},
 			`{}`, `{"name":{"code":"validation_invalid_value","message":"Invalid value."}}`, 400, "Something went wrong while processing your request.",
 		},
 		{"a field without an error", oldErrors{"name": required(), "other": nil}, `{}`, fixed, 400, "Something went wrong while processing your request."},

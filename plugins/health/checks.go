@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -68,7 +69,7 @@ func (p *Plugin) bindTables(app core.App) {
 func ensureTables(app core.App) {
 	for _, db := range []dbx.Builder{app.NonconcurrentDB(), app.AuxNonconcurrentDB()} {
 		if _, err := db.NewQuery(createTable).Execute(); err != nil {
-			app.Logger().Error("create the health checks' table", "error", err)
+			app.Logger().Error("create the health checks' table", slog.Any("error", err))
 		}
 	}
 }

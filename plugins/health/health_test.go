@@ -218,7 +218,8 @@ func TestFailures(t *testing.T) {
 
 func execute(t *testing.T, db interface {
 	NewQuery(string) *dbx.Query
-}, sql string) {
+}, sql string,
+) {
 	t.Helper()
 	if _, err := db.NewQuery(sql).Execute(); err != nil {
 		t.Fatal(err)

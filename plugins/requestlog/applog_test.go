@@ -29,7 +29,7 @@ func logged(t *testing.T, config requestlog.Config) (*lines, core.App) {
 func TestAppLogIsForwarded(t *testing.T) {
 	t.Parallel()
 	out, app := logged(t, requestlog.Config{})
-	app.Logger().With("job", "nightly").WithGroup("result").Error("it failed",
+	app.Logger().With(slog.String("job", "nightly")).WithGroup("result").Error("it failed",
 		slog.Int("rows", 3), slog.Any("error", errors.New("no space")))
 	line := out.await(t, "it failed")
 	if line["level"] != "ERROR" || line["job"] != "nightly" {

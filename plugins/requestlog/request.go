@@ -37,21 +37,20 @@ func (p *Plugin) wrap(next http.Handler) http.Handler {
 
 		rec := &recorder{ResponseWriter: w, aborted: true}
 		// deferred, so that a response that a handler aborts by panic has a line too
-		defer func() { p.log(r, rec, id, started) }()
+		defer func() { p.log(r.Context(), r, rec, id, started) }()
 		next.ServeHTTP(rec, r)
 		rec.aborted = false
 	})
 }
 
 // log writes the line of a request that is over.
-func (p *Plugin) log(r *http.Request, rec *recorder, id string, started time.Time) {
+func (p *Plugin) log(ctx context.Context, r *http.Request, rec *recorder, id string, started time.Time) {
 	status, level := rec.finalStatus(), slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	} else if p.skips(r.URL.Path) && status < http.StatusBadRequest {
 		return
 	}
-	ctx := context.Background()
 	if !p.lines.Enabled(ctx, level) {
 		return
 	}

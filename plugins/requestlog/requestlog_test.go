@@ -523,10 +523,13 @@ func TestValidate(t *testing.T) {
 	}{
 		{"zero", requestlog.Config{}, "<nil>"},
 		{"all of it", requestlog.Config{Format: "text", FlushInterval: -1, SkipPaths: []string{"/a"}}, "<nil>"},
-		{"everything wrong", requestlog.Config{Format: "xml", FlushInterval: time.Hour, SkipPaths: []string{"a"}},
+		{
+			"everything wrong",
+			requestlog.Config{Format: "xml", FlushInterval: time.Hour, SkipPaths: []string{"a"}},
 			"requestlog: Format must be json or text, got \"xml\"\n" +
 				"requestlog: FlushInterval must be -1 or in 0..1m, got 1h0m0s\n" +
-				"requestlog: SkipPaths must start with a slash, got \"a\""},
+				"requestlog: SkipPaths must start with a slash, got \"a\"",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

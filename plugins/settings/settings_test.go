@@ -76,7 +76,8 @@ func TestEveryOptionIsApplied(t *testing.T) {
 	s := app.Settings()
 	got := []any{s.Meta.AppName, s.Meta.AppURL, s.Meta.SenderName, s.Meta.SenderAddress, s.Meta.HideControls, s.SuperuserIPs, s.Logs, s.Batch, s.TrustedProxy}
 	want := []any{
-		"Example", "https://app.example.com", "Example Desk", "desk@example.com", true, []string{"10.0.0.0/8", "127.0.0.1"},
+		"Example", "https://app.example.com", "Example Desk", "desk@example.com", true,
+		[]string{"10.0.0.0/8", "127.0.0.1"},
 		core.LogsConfig{MaxDays: 2, MinLevel: 4},
 		core.BatchConfig{Enabled: true, MaxRequests: 9, Timeout: 8, MaxBodySize: 7},
 		core.TrustedProxyConfig{Headers: []string{"X-Real-IP"}, UseLeftmostIP: true},

@@ -63,7 +63,7 @@ func (c Config) withDefaults() Config {
 		c.Timeout = 15 * time.Second
 	}
 	if c.Exit == nil {
-		c.Exit = os.Exit
+		c.Exit = os.Exit //nolint:forbidigo // ending the process without main is what a second signal asks for
 	}
 	return c
 }

@@ -202,7 +202,9 @@ func TestTimeoutEndsTheWait(t *testing.T) {
 	if a := <-got; a.err == nil && a.status == http.StatusOK {
 		t.Errorf("a request that outlasts the timeout: got %+v, want no success", a)
 	}
-	<-s.ended
+	if err := <-s.ended; err != nil {
+		t.Errorf("apis.Serve: got %v, want no error", err)
+	}
 }
 
 func TestDelayGoesOnServing(t *testing.T) {
