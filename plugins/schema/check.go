@@ -128,8 +128,10 @@ func checkApplied(app core.App, config Config) (CheckResult, error) {
 	if err != nil {
 		return CheckResult{}, err
 	}
-	result := CheckResult{Name: CheckApplied, OK: len(pending) == 0, Pending: pending,
-		Message: "the database has had every migration"}
+	result := CheckResult{
+		Name: CheckApplied, OK: len(pending) == 0, Pending: pending,
+		Message: "the database has had every migration",
+	}
 	if !result.OK {
 		result.Message = fmt.Sprintf(`%s %s to be applied: %s; start the server or run "migrate up"`,
 			count(int64(len(pending)), "migration"), verb(int64(len(pending)), "waits", "wait"), strings.Join(pending, ", "))

@@ -31,26 +31,46 @@ func TestCheck(t *testing.T) {
 		want       map[string]bool      // the checks that pass
 		text       string
 	}{
-		{"all agree", boats(), []func(core.App) error{toBoats}, 1, nil,
+		{
+			"all agree", boats(),
+			[]func(core.App) error{toBoats},
+			1, nil,
 			map[string]bool{schema.CheckMigrations: true, schema.CheckDatabase: true, schema.CheckApplied: true},
 			"ok     migrations  1 migration gives the definitions on an empty database\n" +
 				"ok     database    the database matches the definitions\n" +
 				"ok     applied     the database has had every migration\n" +
-				"Not defined, so left alone: users.\n"},
-		{"a definition was changed", changed, []func(core.App) error{toBoats}, 1, nil,
+				"Not defined, so left alone: users.\n",
+		},
+		{
+			"a definition was changed", changed,
+			[]func(core.App) error{toBoats},
+			1, nil,
 			map[string]bool{schema.CheckMigrations: false, schema.CheckDatabase: false, schema.CheckApplied: true},
 			"drift  migrations  the migrations do not give the definitions; \"collections migrate NAME\" writes what is missing\n" +
 				"       ~ boats\n         + field  home (text)\n       \n       1 collection to change.\n" +
-				"drift  database    the database differs from the definitions\n       the same difference as above\n"},
-		{"a migration waits", changed, []func(core.App) error{toBoats, toChanged}, 1, nil,
+				"drift  database    the database differs from the definitions\n       the same difference as above\n",
+		},
+		{
+			"a migration waits", changed,
+			[]func(core.App) error{toBoats, toChanged},
+			1, nil,
 			map[string]bool{schema.CheckMigrations: true, schema.CheckDatabase: false, schema.CheckApplied: false},
-			"drift  applied     1 migration waits to be applied: 1.go; start the server or run \"migrate up\"\n"},
-		{"the dashboard changed the database", boats(), []func(core.App) error{toBoats}, 1, toChanged,
+			"drift  applied     1 migration waits to be applied: 1.go; start the server or run \"migrate up\"\n",
+		},
+		{
+			"the dashboard changed the database", boats(),
+			[]func(core.App) error{toBoats},
+			1, toChanged,
 			map[string]bool{schema.CheckMigrations: true, schema.CheckDatabase: false, schema.CheckApplied: true},
-			"- field  home (text)"},
-		{"a migration fails on an empty database", boats(), []func(core.App) error{func(core.App) error { return errors.New("no such luck") }, toBoats}, 2, toBoats,
+			"- field  home (text)",
+		},
+		{
+			"a migration fails on an empty database", boats(),
+			[]func(core.App) error{func(core.App) error { return errors.New("no such luck") }, toBoats},
+			2, toBoats,
 			map[string]bool{schema.CheckMigrations: false, schema.CheckDatabase: true, schema.CheckApplied: true},
-			"drift  migrations  on an empty database: failed to apply migration 0.go: no such luck\n"},
+			"drift  migrations  on an empty database: failed to apply migration 0.go: no such luck\n",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -141,10 +161,16 @@ func TestCommands(t *testing.T) {
 		{"migrate with two names", changed, []string{"migrate", "a", "b"}, "", "needs a name for the migration", 0},
 		{"migrate with a bad name", changed, []string{"migrate", "Add Home"}, "", `got "Add Home"`, 0},
 		{"migrate without a difference", boats(), []string{"migrate", "nothing"}, "There is nothing to migrate.\n", "", 0},
-		{"migrate what loses data", without(boats(), "contact"), []string{"migrate", "drop_contact"},
-			"- field  contact (email)  ! loses the value of 2 rows", "repeat with --allow-data-loss", 0},
-		{"migrate what loses data, as JSON", without(boats(), "contact"), []string{"migrate", "drop_contact", "--json"},
-			`"path": ""`, "repeat with --allow-data-loss", 0},
+		{
+			"migrate what loses data", without(boats(), "contact"),
+			[]string{"migrate", "drop_contact"},
+			"- field  contact (email)  ! loses the value of 2 rows", "repeat with --allow-data-loss", 0,
+		},
+		{
+			"migrate what loses data, as JSON", without(boats(), "contact"),
+			[]string{"migrate", "drop_contact", "--json"},
+			`"path": ""`, "repeat with --allow-data-loss", 0,
+		},
 		{"migrate with consent", without(boats(), "contact"), []string{"migrate", "drop_contact", "--allow-data-loss"}, "_drop_contact.go", "", 1},
 		{"check", boats(), []string{"check"}, "ok     database", "", 0},
 		{"check finds drift", changed, []string{"check"}, "drift  database", "definitions, migrations and database do not agree", 0},

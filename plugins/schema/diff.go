@@ -116,8 +116,10 @@ func compare(from, to world) []CollectionChange {
 
 func addedCollection(c *core.Collection, to world) CollectionChange {
 	blank := core.NewCollection(c.Type, c.Name, c.Id)
-	return CollectionChange{Name: c.Name, Type: c.Type, Action: Add, to: c,
-		Changes: compareCollections(blank, c, to, to)}
+	return CollectionChange{
+		Name: c.Name, Type: c.Type, Action: Add, to: c,
+		Changes: compareCollections(blank, c, to, to),
+	}
 }
 
 // compareCollections lists what differs inside a collection.
@@ -129,13 +131,17 @@ func compareCollections(from, to *core.Collection, fromWorld, toWorld world) []C
 	}
 	for _, kind := range ruleKinds {
 		if a, b := kind.get(from), kind.get(to); !sameRule(a, b) {
-			changes = append(changes, Change{Subject: SubjectRule, Action: Update, Name: kind.name,
-				Values: []Value{{Old: ruleValue(a), New: ruleValue(b)}}})
+			changes = append(changes, Change{
+				Subject: SubjectRule, Action: Update, Name: kind.name,
+				Values: []Value{{Old: ruleValue(a), New: ruleValue(b)}},
+			})
 		}
 	}
 	for _, pair := range changedOptions(from, to) {
-		changes = append(changes, Change{Subject: SubjectOption, Action: Update, Name: pair[1].name,
-			Values: []Value{{Old: pair[0].show(), New: pair[1].show()}}})
+		changes = append(changes, Change{
+			Subject: SubjectOption, Action: Update, Name: pair[1].name,
+			Values: []Value{{Old: pair[0].show(), New: pair[1].show()}},
+		})
 	}
 	return changes
 }
@@ -160,8 +166,10 @@ func compareFields(from, to *core.Collection, fromWorld, toWorld world) []Change
 			change.from = old
 			change.Values = []Value{{Name: "type", Old: old.Type(), New: f.Type()}}
 			if old.Type() == f.Type() {
-				change.Values = []Value{{Name: "collection",
-					Old: fromWorld.nameOf(relationTarget(old)), New: toWorld.nameOf(relationTarget(f))}}
+				change.Values = []Value{{
+					Name: "collection",
+					Old:  fromWorld.nameOf(relationTarget(old)), New: toWorld.nameOf(relationTarget(f)),
+				}}
 			}
 		}
 		changes = append(changes, change)
@@ -173,8 +181,10 @@ func compareFields(from, to *core.Collection, fromWorld, toWorld world) []Change
 		changes = append(changes, Change{Subject: SubjectField, Action: Drop, Name: f.GetName(), Type: f.Type(), from: f})
 	}
 	if kept := keptOrder(from, to); !slices.Equal(kept, keptOrder(to, from)) {
-		changes = append(changes, Change{Subject: SubjectOrder, Action: Update, Name: "fields",
-			Values: []Value{{Old: from.Fields.FieldNames(), New: to.Fields.FieldNames()}}})
+		changes = append(changes, Change{
+			Subject: SubjectOrder, Action: Update, Name: "fields",
+			Values: []Value{{Old: from.Fields.FieldNames(), New: to.Fields.FieldNames()}},
+		})
 	}
 	return changes
 }
@@ -200,12 +210,16 @@ func keptOrder(c, other *core.Collection) []string {
 func compareField(from, to core.Field) []Change {
 	var changes []Change
 	if from.GetName() != to.GetName() {
-		changes = append(changes, Change{Subject: SubjectField, Action: Rename,
-			Name: to.GetName(), Was: from.GetName(), from: from, to: to})
+		changes = append(changes, Change{
+			Subject: SubjectField, Action: Rename,
+			Name: to.GetName(), Was: from.GetName(), from: from, to: to,
+		})
 	}
 	if values := changedFieldOptions(from, to); len(values) > 0 {
-		changes = append(changes, Change{Subject: SubjectField, Action: Update,
-			Name: to.GetName(), Values: values, from: from, to: to})
+		changes = append(changes, Change{
+			Subject: SubjectField, Action: Update,
+			Name: to.GetName(), Values: values, from: from, to: to,
+		})
 	}
 	return changes
 }
@@ -249,8 +263,10 @@ func compareIndexes(from, to *core.Collection) []Change {
 		case !exists:
 			changes = append(changes, Change{Subject: SubjectIndex, Action: Add, Name: name, Values: []Value{{New: raw}}})
 		case indexKey(previous, to.Name) != indexKey(raw, to.Name):
-			changes = append(changes, Change{Subject: SubjectIndex, Action: Update, Name: name,
-				Values: []Value{{Old: previous, New: raw}}})
+			changes = append(changes, Change{
+				Subject: SubjectIndex, Action: Update, Name: name,
+				Values: []Value{{Old: previous, New: raw}},
+			})
 		}
 	}
 	for _, raw := range from.Indexes {

@@ -125,15 +125,21 @@ func (m *model) edit() string {
 		name string
 		do   func() bool
 	}{
-		{"add a field", m.addField}, {"add a field", m.addField}, {"add a field", m.addField},
+		{"add a field", m.addField},
+		{"add a field", m.addField},
+		{"add a field", m.addField},
 		{"drop a field", m.dropField},
 		{"rename a field", m.renameField},
 		{"swap the names of two fields", m.swapFields},
 		{"retype a field", m.retypeField},
-		{"change a field", m.changeField}, {"change a field", m.changeField},
+		{"change a field", m.changeField},
+		{"change a field", m.changeField},
 		{"order the fields", m.orderFields},
-		{"change a rule", m.changeRule}, {"change a rule", m.changeRule}, {"change a rule", m.changeRule},
-		{"change an index", m.changeIndex}, {"change an index", m.changeIndex},
+		{"change a rule", m.changeRule},
+		{"change a rule", m.changeRule},
+		{"change a rule", m.changeRule},
+		{"change an index", m.changeIndex},
+		{"change an index", m.changeIndex},
 		{"add a collection", m.addCollection},
 		{"add a view", m.addView},
 		{"change a view", m.changeView},
@@ -428,8 +434,10 @@ func (m *model) field() core.Field {
 	)
 	switch m.IntN(14) {
 	case 0:
-		return &core.TextField{Required: required, Hidden: hidden, Presentable: presentable, Help: help, Min: m.IntN(3), Max: 3 + m.IntN(40),
-			Pattern: []string{"", `^[a-z]+$`, "^[\"\\w]+`$"}[m.IntN(3)]}
+		return &core.TextField{
+			Required: required, Hidden: hidden, Presentable: presentable, Help: help, Min: m.IntN(3), Max: 3 + m.IntN(40),
+			Pattern: []string{"", `^[a-z]+$`, "^[\"\\w]+`$"}[m.IntN(3)],
+		}
 	case 1:
 		f := &core.NumberField{Required: required, Hidden: hidden, OnlyInt: m.yes(), Help: help}
 		if m.yes() {
@@ -463,8 +471,10 @@ func (m *model) field() core.Field {
 		values := []string{"one", "two words", "`", `"`, "\\", "last"}[m.IntN(4):]
 		return &core.SelectField{Required: required, MaxSelect: min(many, len(values)), Values: values}
 	case 9:
-		return &core.FileField{Required: required, MaxSelect: many, MaxSize: size, Protected: m.yes(),
-			Thumbs: []string{"100x100", "0x50"}[:m.IntN(3)], MimeTypes: []string{"image/png"}[:m.IntN(2)]}
+		return &core.FileField{
+			Required: required, MaxSelect: many, MaxSize: size, Protected: m.yes(),
+			Thumbs: []string{"100x100", "0x50"}[:m.IntN(3)], MimeTypes: []string{"image/png"}[:m.IntN(2)],
+		}
 	case 10:
 		return &core.RelationField{Required: required, MaxSelect: many, MinSelect: min(m.IntN(2), many), CascadeDelete: m.yes()}
 	case 11:

@@ -25,13 +25,19 @@ func view(name, query string) schema.Collection {
 func TestEntangledDefinitions(t *testing.T) {
 	t.Parallel()
 	// members and clubs name each other in fields and in rules
-	clubs := schema.Collection{Name: "clubs", Rules: schema.Rules{List: `members_via_club.name ?= "Ann" && chair.name != ""`},
-		Fields: []core.Field{text("name"), relation("chair", "members"), relation("parent", "clubs")}}
-	members := schema.Collection{Name: "members", Rules: schema.Rules{List: `club.members_via_club.name ?= "Ann"`},
-		Fields: []core.Field{text("name"), relation("club", "clubs")}}
+	clubs := schema.Collection{
+		Name: "clubs", Rules: schema.Rules{List: `members_via_club.name ?= "Ann" && chair.name != ""`},
+		Fields: []core.Field{text("name"), relation("chair", "members"), relation("parent", "clubs")},
+	}
+	members := schema.Collection{
+		Name: "members", Rules: schema.Rules{List: `club.members_via_club.name ?= "Ann"`},
+		Fields: []core.Field{text("name"), relation("club", "clubs")},
+	}
 	membersCalled := func(field string) schema.Collection {
-		return schema.Collection{Name: "members", Rules: schema.Rules{List: schema.Rule("club.members_via_club." + field + ` ?= "Ann"`)},
-			Fields: []core.Field{schema.Was("name", text(field)), relation("club", "clubs")}}
+		return schema.Collection{
+			Name: "members", Rules: schema.Rules{List: schema.Rule("club.members_via_club." + field + ` ?= "Ann"`)},
+			Fields: []core.Field{schema.Was("name", text(field)), relation("club", "clubs")},
+		}
 	}
 	clubsNaming := func(field string) schema.Collection {
 		c := clubs
@@ -39,11 +45,13 @@ func TestEntangledDefinitions(t *testing.T) {
 		return c
 	}
 	people := func(rule schema.Rule) schema.Collection {
-		return schema.Collection{Name: "people", Type: core.CollectionTypeAuth, Rules: schema.Rules{Auth: rule}, Fields: []core.Field{text("nick")},
+		return schema.Collection{
+			Name: "people", Type: core.CollectionTypeAuth, Rules: schema.Rules{Auth: rule}, Fields: []core.Field{text("nick")},
 			Configure: func(c *core.Collection) {
 				c.OTP.Enabled, c.MFA.Enabled = true, true
 				c.MFA.Rule = `nick != ""`
-			}}
+			},
+		}
 	}
 
 	for _, c := range []struct {
@@ -61,43 +69,76 @@ func TestEntangledDefinitions(t *testing.T) {
 			{Name: "clubs", Rules: schema.Rules{List: `persons_via_club.name ?= "Ann"`}, Fields: []core.Field{text("name"), relation("chair", "persons"), relation("parent", "clubs")}},
 			{Name: "persons", Was: "members", Rules: schema.Rules{List: `club.persons_via_club.name ?= "Ann"`}, Fields: []core.Field{text("name"), relation("club", "clubs")}},
 		}},
-		{"a relation to a new collection, in the middle", []schema.Collection{members, clubs}, []schema.Collection{clubs,
-			{Name: "members", Fields: []core.Field{text("name"), relation("boat", "vessels"), relation("club", "clubs")}}, {Name: "vessels"}}},
+		{"a relation to a new collection, in the middle", []schema.Collection{members, clubs}, []schema.Collection{
+			clubs,
+			{Name: "members", Fields: []core.Field{text("name"), relation("boat", "vessels"), relation("club", "clubs")}},
+			{Name: "vessels"},
+		}},
 		{"a relation that points elsewhere", []schema.Collection{clubs, members, {Name: "vessels"}}, []schema.Collection{
-			{Name: "clubs", Fields: clubs.Fields}, {Name: "members", Fields: []core.Field{text("name"), relation("club", "vessels")}}, {Name: "vessels"}}},
+			{Name: "clubs", Fields: clubs.Fields}, {Name: "members", Fields: []core.Field{text("name"), relation("club", "vessels")}}, {Name: "vessels"},
+		}},
 		{"collections change names in a circle of three", []schema.Collection{{Name: "a", Fields: []core.Field{text("x")}}, {Name: "b"}}, []schema.Collection{
-			{Name: "b", Was: "a", Fields: []core.Field{text("x")}}, {Name: "c", Was: "b"}}},
+			{Name: "b", Was: "a", Fields: []core.Field{text("x")}}, {Name: "c", Was: "b"},
+		}},
 		{"an index moves to another collection", []schema.Collection{
-			{Name: "a", Fields: []core.Field{text("x")}, Indexes: []string{"CREATE INDEX `idx_x` ON `a` (`x`)"}}, {Name: "b", Fields: []core.Field{text("x")}}}, []schema.Collection{
-			{Name: "b", Fields: []core.Field{text("x")}, Indexes: []string{"CREATE INDEX `idx_x` ON `b` (`x`)"}}, {Name: "a", Fields: []core.Field{text("x")}}}},
-		{"an index follows a renamed column", []schema.Collection{{Name: "a", Fields: []core.Field{text("x")}, Indexes: []string{"CREATE INDEX `idx_x` ON `a` (`x`)"}}},
-			[]schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("x", text("y"))}, Indexes: []string{"CREATE INDEX `idx_x` ON `a` (`y`)"}}}},
-		{"a view reads a renamed column", []schema.Collection{members, clubs, view("names", "SELECT id, name FROM members"), view("more_names", "SELECT id, name FROM names")},
-			[]schema.Collection{membersCalled("called"), clubsNaming("called"), view("names", "SELECT id, called AS name FROM members"), view("more_names", "SELECT id, name FROM names")}},
+			{Name: "a", Fields: []core.Field{text("x")}, Indexes: []string{"CREATE INDEX `idx_x` ON `a` (`x`)"}}, {Name: "b", Fields: []core.Field{text("x")}},
+		}, []schema.Collection{
+			{Name: "b", Fields: []core.Field{text("x")}, Indexes: []string{"CREATE INDEX `idx_x` ON `b` (`x`)"}}, {Name: "a", Fields: []core.Field{text("x")}},
+		}},
+		{
+			"an index follows a renamed column",
+			[]schema.Collection{{Name: "a", Fields: []core.Field{text("x")}, Indexes: []string{"CREATE INDEX `idx_x` ON `a` (`x`)"}}},
+			[]schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("x", text("y"))}, Indexes: []string{"CREATE INDEX `idx_x` ON `a` (`y`)"}}},
+		},
+		{
+			"a view reads a renamed column",
+			[]schema.Collection{members, clubs, view("names", "SELECT id, name FROM members"), view("more_names", "SELECT id, name FROM names")},
+			[]schema.Collection{membersCalled("called"), clubsNaming("called"), view("names", "SELECT id, called AS name FROM members"), view("more_names", "SELECT id, name FROM names")},
+		},
 		{"a view reads a renamed collection", []schema.Collection{{Name: "a"}, view("v", "SELECT id FROM a")}, []schema.Collection{{Name: "b", Was: "a"}, view("v", "SELECT id FROM b")}},
-		{"a view stops to read a dropped column", []schema.Collection{{Name: "a", Fields: []core.Field{text("x"), text("y")}}, view("v", "SELECT id, x, y FROM a")},
-			[]schema.Collection{{Name: "a", Fields: []core.Field{text("x")}}, view("v", "SELECT id, x FROM a")}},
-		{"a view of a dropped view", []schema.Collection{{Name: "a"}, view("v", "SELECT id FROM a"), view("w", "SELECT id FROM v")},
-			[]schema.Collection{{Name: "a"}, schema.Dropped("v"), view("w", "SELECT id FROM a")}},
-		{"a view and its table go", []schema.Collection{{Name: "a"}, view("v", "SELECT id FROM a"), view("w", "SELECT id FROM v")},
-			[]schema.Collection{schema.Dropped("w"), schema.Dropped("v"), schema.Dropped("a")}},
-		{"a list becomes a value under a view", []schema.Collection{{Name: "a", Fields: []core.Field{&core.SelectField{Name: "x", Values: []string{"1", "2"}, MaxSelect: 2}}}, view("v", "SELECT id, x FROM a")},
-			[]schema.Collection{{Name: "a", Fields: []core.Field{&core.SelectField{Name: "x", Values: []string{"1", "2"}, MaxSelect: 1}}}, view("v", "SELECT id, x FROM a")}},
+		{
+			"a view stops to read a dropped column",
+			[]schema.Collection{{Name: "a", Fields: []core.Field{text("x"), text("y")}}, view("v", "SELECT id, x, y FROM a")},
+			[]schema.Collection{{Name: "a", Fields: []core.Field{text("x")}}, view("v", "SELECT id, x FROM a")},
+		},
+		{
+			"a view of a dropped view",
+			[]schema.Collection{{Name: "a"}, view("v", "SELECT id FROM a"), view("w", "SELECT id FROM v")},
+			[]schema.Collection{{Name: "a"}, schema.Dropped("v"), view("w", "SELECT id FROM a")},
+		},
+		{
+			"a view and its table go",
+			[]schema.Collection{{Name: "a"}, view("v", "SELECT id FROM a"), view("w", "SELECT id FROM v")},
+			[]schema.Collection{schema.Dropped("w"), schema.Dropped("v"), schema.Dropped("a")},
+		},
+		{
+			"a list becomes a value under a view",
+			[]schema.Collection{{Name: "a", Fields: []core.Field{&core.SelectField{Name: "x", Values: []string{"1", "2"}, MaxSelect: 2}}}, view("v", "SELECT id, x FROM a")},
+			[]schema.Collection{{Name: "a", Fields: []core.Field{&core.SelectField{Name: "x", Values: []string{"1", "2"}, MaxSelect: 1}}}, view("v", "SELECT id, x FROM a")},
+		},
 		{"a rule names a new view", []schema.Collection{{Name: "a", Fields: []core.Field{text("x")}}}, []schema.Collection{
-			{Name: "a", Fields: []core.Field{text("x")}, Rules: schema.Rules{List: `@collection.v.total ?> 1`}}, view("v", "SELECT id, count(id) AS total FROM a GROUP BY x")}},
+			{Name: "a", Fields: []core.Field{text("x")}, Rules: schema.Rules{List: `@collection.v.total ?> 1`}}, view("v", "SELECT id, count(id) AS total FROM a GROUP BY x"),
+		}},
 		{"a table becomes a view", []schema.Collection{{Name: "a", Fields: []core.Field{text("x")}}, {Name: "b"}}, []schema.Collection{view("a", "SELECT id FROM b"), {Name: "b"}}},
 		{"a collection that others relate to changes its type", []schema.Collection{clubs, members}, []schema.Collection{
-			{Name: "members", Type: core.CollectionTypeAuth, Fields: []core.Field{relation("club", "clubs")}}, {Name: "clubs", Fields: clubs.Fields}}},
+			{Name: "members", Type: core.CollectionTypeAuth, Fields: []core.Field{relation("club", "clubs")}}, {Name: "clubs", Fields: clubs.Fields},
+		}},
 		{"rules of authentication", []schema.Collection{people(`nick != ""`)}, []schema.Collection{people(schema.Public)}},
-		{"an index from Configure", []schema.Collection{people("")}, []schema.Collection{{Name: "people", Type: core.CollectionTypeAuth, Fields: []core.Field{text("nick")},
+		{"an index from Configure", []schema.Collection{people("")}, []schema.Collection{{
+			Name: "people", Type: core.CollectionTypeAuth, Fields: []core.Field{text("nick")},
 			Configure: func(c *core.Collection) {
 				c.AddIndex("idx_nick", true, "nick", "")
 				c.PasswordAuth.IdentityFields = []string{"email", "nick"}
-			}}}},
-		{"options of system fields", []schema.Collection{people("")}, []schema.Collection{{Name: "people", Type: core.CollectionTypeAuth,
-			Fields: []core.Field{&core.EmailField{Name: "email", OnlyDomains: []string{"zoo.example"}}, &core.PasswordField{Name: "password", Min: 12},
-				&core.TextField{Name: "id", Min: 5, Max: 30, Pattern: "^[a-z]+$", AutogeneratePattern: "[a-z]{20}"}},
-			Indexes: []string{"CREATE UNIQUE INDEX `idx_own` ON `people` (`email` COLLATE NOCASE) WHERE `email` != ''"}}}},
+			},
+		}}},
+		{"options of system fields", []schema.Collection{people("")}, []schema.Collection{{
+			Name: "people", Type: core.CollectionTypeAuth,
+			Fields: []core.Field{
+				&core.EmailField{Name: "email", OnlyDomains: []string{"zoo.example"}}, &core.PasswordField{Name: "password", Min: 12},
+				&core.TextField{Name: "id", Min: 5, Max: 30, Pattern: "^[a-z]+$", AutogeneratePattern: "[a-z]{20}"},
+			},
+			Indexes: []string{"CREATE UNIQUE INDEX `idx_own` ON `people` (`email` COLLATE NOCASE) WHERE `email` != ''"},
+		}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -219,10 +260,12 @@ func TestRecordsSurviveAMigration(t *testing.T) {
 func TestSystemCollections(t *testing.T) {
 	t.Parallel()
 	app := pbtest.New(t)
-	superusers := schema.Collection{Name: core.CollectionNameSuperusers, Type: core.CollectionTypeAuth,
+	superusers := schema.Collection{
+		Name: core.CollectionNameSuperusers, Type: core.CollectionTypeAuth,
 		Rules:     schema.Rules{Auth: schema.Public},
 		Fields:    []core.Field{&core.AutodateField{Name: "created", OnCreate: true}, &core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true}},
-		Configure: func(c *core.Collection) { c.AuthToken.Duration = 1800 }}
+		Configure: func(c *core.Collection) { c.AuthToken.Duration = 1800 },
+	}
 	migrate(t, app, superusers)()
 
 	superusers.Rules.List = schema.Public

@@ -144,8 +144,10 @@ func TestMigrationSource(t *testing.T) {
 	d = renamed(d, "launched", &core.DateField{Name: "built", Max: schema.Date("2030-01-01 00:00:00.000Z")})
 	d.Rules.Create = `owner = @request.auth.id`
 	d = with(d, &core.RelationField{Name: "owner", CollectionId: "people", MaxSelect: 1})
-	people := schema.Collection{Name: "people", Type: core.CollectionTypeAuth, Rules: schema.Rules{Auth: schema.Public},
-		Configure: func(c *core.Collection) { c.AuthToken.Duration = 3600 }}
+	people := schema.Collection{
+		Name: "people", Type: core.CollectionTypeAuth, Rules: schema.Rules{Auth: schema.Public},
+		Configure: func(c *core.Collection) { c.AuthToken.Duration = 3600 },
+	}
 
 	source, err := prove(t, app, d, people).Source("pb_migrations")
 	if err != nil {
@@ -365,8 +367,10 @@ func TestWrongDefinitionsWriteNothing(t *testing.T) {
 		d.Rules.Update = r
 		return []schema.Collection{d}
 	}
-	crews := schema.Collection{Name: "crews", Rules: schema.Rules{List: `boat.name != ""`},
-		Fields: []core.Field{&core.RelationField{Name: "boat", CollectionId: "boats"}}}
+	crews := schema.Collection{
+		Name: "crews", Rules: schema.Rules{List: `boat.name != ""`},
+		Fields: []core.Field{&core.RelationField{Name: "boat", CollectionId: "boats"}},
+	}
 	for _, c := range []struct {
 		name        string
 		setup       []schema.Collection
@@ -381,12 +385,24 @@ func TestWrongDefinitionsWriteNothing(t *testing.T) {
 			return []schema.Collection{d}
 		}(), "idx_nothing"},
 		{"a view of nothing", nil, []schema.Collection{{Name: "v", Type: core.CollectionTypeView, Query: "SELECT id FROM nothing"}}, "nothing"},
-		{"a dropped field in the rule of a collection that stays", []schema.Collection{boats(), crews},
-			[]schema.Collection{without(boats(), "name"), crews}, "collection crews would no longer be valid"},
-		{"a dropped collection that an undefined one relates to", []schema.Collection{boats(), crews},
-			[]schema.Collection{schema.Dropped("boats")}, "collection boats is to go, but crews, which is not defined, relates to it by the field boat"},
-		{"a dropped field in an undefined view", []schema.Collection{boats(), {Name: "v", Type: core.CollectionTypeView, Query: "SELECT id, name FROM boats"}},
-			[]schema.Collection{without(boats(), "name")}, "save collection v"},
+		{
+			"a dropped field in the rule of a collection that stays",
+			[]schema.Collection{boats(), crews},
+			[]schema.Collection{without(boats(), "name"), crews},
+			"collection crews would no longer be valid",
+		},
+		{
+			"a dropped collection that an undefined one relates to",
+			[]schema.Collection{boats(), crews},
+			[]schema.Collection{schema.Dropped("boats")},
+			"collection boats is to go, but crews, which is not defined, relates to it by the field boat",
+		},
+		{
+			"a dropped field in an undefined view",
+			[]schema.Collection{boats(), {Name: "v", Type: core.CollectionTypeView, Query: "SELECT id, name FROM boats"}},
+			[]schema.Collection{without(boats(), "name")},
+			"save collection v",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -49,10 +49,14 @@ func harbour(t *testing.T) core.App {
 		t.Fatal(err)
 	}
 	for i, row := range []dbx.Params{
-		{"name": "Ant", "length": 7, "kind": "sail", "gear": `["anchor","radio"]`, "crew": `["a","b","c"]`, "contact": "ant@one.example",
-			"log": `{"a":1}`, "afloat": true, "berth": `{"lon":1,"lat":2}`, "launched": "2026-01-02 00:00:00.000Z", "papers": `["a.txt","b.txt"]`},
-		{"name": "Bee", "length": 12, "kind": "motor", "gear": `["raft"]`, "crew": `["a"]`, "contact": "bee@two.example",
-			"log": `[]`, "afloat": true, "launched": "2026-02-02 00:00:00.000Z", "papers": `["c.txt"]`},
+		{
+			"name": "Ant", "length": 7, "kind": "sail", "gear": `["anchor","radio"]`, "crew": `["a","b","c"]`, "contact": "ant@one.example",
+			"log": `{"a":1}`, "afloat": true, "berth": `{"lon":1,"lat":2}`, "launched": "2026-01-02 00:00:00.000Z", "papers": `["a.txt","b.txt"]`,
+		},
+		{
+			"name": "Bee", "length": 12, "kind": "motor", "gear": `["raft"]`, "crew": `["a"]`, "contact": "bee@two.example",
+			"log": `[]`, "afloat": true, "launched": "2026-02-02 00:00:00.000Z", "papers": `["c.txt"]`,
+		},
 		{"name": "Bee", "length": 12, "kind": "motor"},
 		{"name": "Cow"},
 	} {
@@ -107,7 +111,8 @@ func TestPlanText(t *testing.T) {
 	d = renamed(d, "afloat", &core.BoolField{Name: "floating"})
 	d = with(d, &core.TextField{Name: "home", Required: true})
 	d.Indexes = []string{"CREATE UNIQUE INDEX `idx_boats_name` ON `boats` (`name`)"}
-	users := schema.Collection{Name: "crews", Was: "users", Type: core.CollectionTypeAuth,
+	users := schema.Collection{
+		Name: "crews", Was: "users", Type: core.CollectionTypeAuth,
 		Rules:     schema.Rules{Auth: schema.Public},
 		Fields:    []core.Field{&core.TextField{Name: "name", Max: 255}},
 		Configure: func(c *core.Collection) { c.AuthToken.Duration = 3600; c.OAuth2.MappedFields.Name = "name" },
@@ -230,21 +235,35 @@ func TestPlanCountsWhatIsAtStake(t *testing.T) {
 		{"change the type of the collection", schema.Collection{Name: "boats", Type: core.CollectionTypeAuth}, "loses 4 rows", 4},
 		{"retype a field", with(boats(), &core.TextField{Name: "length"}), "loses the value of 3 rows", 3},
 		{"point a relation elsewhere", with(boats(), &core.RelationField{Name: "crew", CollectionId: "boats", MaxSelect: 5}), "loses the value of 2 rows", 2},
-		{"take a value from a select", with(boats(), &core.SelectField{Name: "kind", MaxSelect: 1, Values: []string{"motor", "oars"}}),
-			"1 row holds what is no longer allowed", 1},
-		{"take an unused value from a select", with(boats(), &core.SelectField{Name: "kind", MaxSelect: 1, Values: []string{"motor", "sail"}}),
-			"0 rows hold what is no longer allowed", 0},
-		{"take a value from a list", with(boats(), &core.SelectField{Name: "gear", MaxSelect: 2, Values: []string{"anchor", "radio"}}),
-			"1 row holds what is no longer allowed", 1},
-		{"one value instead of a list", with(boats(), &core.SelectField{Name: "gear", MaxSelect: 1, Values: []string{"anchor", "radio", "raft"}}),
-			"1 row keeps only the last of its values", 1},
-		{"one relation instead of a list", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MaxSelect: 1}),
-			"1 row keeps only the last of its values", 1},
-		{"a shorter list of relations", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MaxSelect: 2}),
-			"1 row holds what is no longer allowed", 1},
+		{
+			"take a value from a select", with(boats(), &core.SelectField{Name: "kind", MaxSelect: 1, Values: []string{"motor", "oars"}}),
+			"1 row holds what is no longer allowed", 1,
+		},
+		{
+			"take an unused value from a select", with(boats(), &core.SelectField{Name: "kind", MaxSelect: 1, Values: []string{"motor", "sail"}}),
+			"0 rows hold what is no longer allowed", 0,
+		},
+		{
+			"take a value from a list", with(boats(), &core.SelectField{Name: "gear", MaxSelect: 2, Values: []string{"anchor", "radio"}}),
+			"1 row holds what is no longer allowed", 1,
+		},
+		{
+			"one value instead of a list", with(boats(), &core.SelectField{Name: "gear", MaxSelect: 1, Values: []string{"anchor", "radio", "raft"}}),
+			"1 row keeps only the last of its values", 1,
+		},
+		{
+			"one relation instead of a list", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MaxSelect: 1}),
+			"1 row keeps only the last of its values", 1,
+		},
+		{
+			"a shorter list of relations", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MaxSelect: 2}),
+			"1 row holds what is no longer allowed", 1,
+		},
 		{"a longer list of relations", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MaxSelect: 9}), "", 0},
-		{"at least two relations", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MinSelect: 2, MaxSelect: 5}),
-			"1 row does not fit and cannot be saved until changed", 1},
+		{
+			"at least two relations", with(boats(), &core.RelationField{Name: "crew", CollectionId: "users", MinSelect: 2, MaxSelect: 5}),
+			"1 row does not fit and cannot be saved until changed", 1,
+		},
 		{"fewer files", with(boats(), &core.FileField{Name: "papers", MaxSelect: 3}), "0 rows hold what is no longer allowed", 0},
 		{"a required number", with(boats(), &core.NumberField{Name: "length", Required: true}), "1 row does not fit and cannot be saved until changed", 1},
 		{"a required file", with(boats(), &core.FileField{Name: "papers", MaxSelect: 4, Required: true}), "2 rows do not fit and cannot be saved until changed", 2},
@@ -255,8 +274,10 @@ func TestPlanCountsWhatIsAtStake(t *testing.T) {
 		{"a pattern", with(boats(), &core.TextField{Name: "name", Required: true, Max: 100, Pattern: "^[AB]"}), "1 row does not fit and cannot be saved until changed", 1},
 		{"a shorter text", with(boats(), &core.TextField{Name: "name", Required: true, Max: 2}), "4 rows do not fit and cannot be saved until changed", 4},
 		{"fewer domains", with(boats(), &core.EmailField{Name: "contact", OnlyDomains: []string{"one.example"}}), "1 row does not fit and cannot be saved until changed", 1},
-		{"an earlier last day", with(boats(), &core.DateField{Name: "launched", Max: schema.Date("2026-01-31 00:00:00.000Z")}),
-			"1 row does not fit and cannot be saved until changed", 1},
+		{
+			"an earlier last day", with(boats(), &core.DateField{Name: "launched", Max: schema.Date("2026-01-31 00:00:00.000Z")}),
+			"1 row does not fit and cannot be saved until changed", 1,
+		},
 		{"less JSON", with(boats(), &core.JSONField{Name: "log", MaxSize: 5}), "1 row does not fit and cannot be saved until changed", 1},
 		{"a new field", with(boats(), &core.TextField{Name: "home"}), "", 0},
 		{"a new required field", with(boats(), &core.TextField{Name: "home", Required: true}), "4 rows will be blank and cannot be saved until filled", 4},
@@ -350,16 +371,25 @@ func TestDefinitionsThatContradictThemselves(t *testing.T) {
 		{"an unknown type", []schema.Collection{{Name: "a", Type: "table"}}, `collection a has the unknown type "table"`},
 		{"two that were one", []schema.Collection{{Name: "a", Was: "c"}, {Name: "b", Was: "c"}}, "collections a and b both say that they were c"},
 		{"two fields of one name", []schema.Collection{{Name: "a", Fields: []core.Field{text("x"), text("X")}}}, "collection a: field X is defined more than once"},
-		{"two fields that were one", []schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("z", text("x")), schema.Was("z", text("y"))}}},
-			"collection a: fields x and y both say that they were z"},
+		{
+			"two fields that were one",
+			[]schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("z", text("x")), schema.Was("z", text("y"))}}},
+			"collection a: fields x and y both say that they were z",
+		},
 		{"a collection that was itself", []schema.Collection{{Name: "a", Was: "a"}}, "collection a says that it was a, its own name"},
 		{"a field that was itself", []schema.Collection{{Name: "a", Fields: []core.Field{schema.Was("x", text("x"))}}}, "collection a: field x says that it was x, its own name"},
 		{"a nil field", []schema.Collection{{Name: "a", Fields: []core.Field{nil}}}, "collection a: field 0 is nil"},
 		{"a view with fields", []schema.Collection{{Name: "a", Type: core.CollectionTypeView, Fields: []core.Field{text("x")}}}, "collection a: a view has no fields of its own"},
-		{"a relation to nothing", []schema.Collection{{Name: "a", Fields: []core.Field{&core.RelationField{Name: "x", CollectionId: "nowhere"}}}},
-			`collection a, field x: there is no collection "nowhere" to relate to`},
-		{"fields from Configure", []schema.Collection{{Name: "a", Configure: func(c *core.Collection) { c.Fields.Add(text("x")) }}},
-			"collection a: Configure must leave the fields alone"},
+		{
+			"a relation to nothing",
+			[]schema.Collection{{Name: "a", Fields: []core.Field{&core.RelationField{Name: "x", CollectionId: "nowhere"}}}},
+			`collection a, field x: there is no collection "nowhere" to relate to`,
+		},
+		{
+			"fields from Configure",
+			[]schema.Collection{{Name: "a", Configure: func(c *core.Collection) { c.Fields.Add(text("x")) }}},
+			"collection a: Configure must leave the fields alone",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

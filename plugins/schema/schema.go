@@ -52,13 +52,12 @@ type Config struct {
 func (c Config) Validate() error {
 	var problems []error
 	if c.Dir != "" && filepath.Clean(c.Dir) == "." {
-		problems = append(problems, fmt.Errorf("Dir must be a folder of its own, got %q", c.Dir))
+		problems = append(problems, fmt.Errorf("schema: Dir must be a folder of its own, got %q", c.Dir))
 	}
-	problems = append(problems, checkDefinitions(c.Collections)...)
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("schema: %w", err)
+	for _, err := range checkDefinitions(c.Collections) {
+		problems = append(problems, fmt.Errorf("schema: %w", err))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // withDefaults is c with the zero values replaced.

@@ -58,8 +58,10 @@ func replicate(scratch core.App, w world) error {
 func insertCollection(tx core.App, c *core.Collection) error {
 	clone := cloneCollection(c)
 	if clone.IsAuth() {
-		for _, token := range []*core.TokenConfig{&clone.AuthToken, &clone.FileToken, &clone.PasswordResetToken,
-			&clone.EmailChangeToken, &clone.VerificationToken} {
+		for _, token := range []*core.TokenConfig{
+			&clone.AuthToken, &clone.FileToken, &clone.PasswordResetToken,
+			&clone.EmailChangeToken, &clone.VerificationToken,
+		} {
 			token.Secret = security.RandomString(50)
 		}
 		clone.OAuth2.Providers = keepSecrets(clone.OAuth2.Providers, nil)

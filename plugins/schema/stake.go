@@ -130,7 +130,7 @@ func (s store) misfitsOf(table string, from, to core.Field) (int64, error) {
 			return 0, nil // ids are checked once, when they are given
 		}
 	case *core.PasswordField: // only the hash is there to look at
-		return s.newlyBlank(table, from, to, requires(to))
+		return s.newlyBlank(table, from, requires(to))
 	case *core.FileField:
 		return s.newlyOutside(table, from, to, requires(to), 0)
 	case *core.RelationField:
@@ -142,7 +142,7 @@ func (s store) misfitsOf(table string, from, to core.Field) (int64, error) {
 // newlyOutside counts the rows that hold more or fewer values than to allows,
 // for the fields whose values need more than their column to be checked.
 func (s store) newlyOutside(table string, from, to core.Field, required bool, min int) (int64, error) {
-	total, err := s.newlyBlank(table, from, to, required)
+	total, err := s.newlyBlank(table, from, required)
 	if err != nil || from == nil {
 		return total, err
 	}
@@ -164,7 +164,7 @@ func (s store) newlyOutside(table string, from, to core.Field, required bool, mi
 }
 
 // newlyBlank counts the rows without a value, if it is new that one is required.
-func (s store) newlyBlank(table string, from, to core.Field, required bool) (int64, error) {
+func (s store) newlyBlank(table string, from core.Field, required bool) (int64, error) {
 	if !required || (from != nil && requires(from)) {
 		return 0, nil
 	}

@@ -48,8 +48,10 @@ var cautions = []caution{brief, wary, thorough}
 
 // stepsBetween returns the steps that lead from one world to the other.
 func stepsBetween(from, to world, c caution) []step {
-	t := &transition{from: from, to: to, now: slices.Clone(from), caution: c,
-		parked: map[string]bool{}, toCheck: map[string]bool{}}
+	t := &transition{
+		from: from, to: to, now: slices.Clone(from), caution: c,
+		parked: map[string]bool{}, toCheck: map[string]bool{},
+	}
 	t.parkViews()
 	t.freeNames()
 	t.freeIndexNames()
