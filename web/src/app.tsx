@@ -66,7 +66,12 @@ function Organizations({ user }: { user: User }) {
     else if (belongings && !creating) replace(targetOf(query.get("then"), belongings));
   }, [here, belongings, creating]);
 
-  if (failure && !belongings) return <main class="page narrow"><Failed failure={failure} onRetry={reload} /></main>;
+  if (failure && !belongings)
+    return (
+      <main class="page narrow">
+        <Failed failure={failure} onRetry={reload} />
+      </main>
+    );
   if (!belongings) return <Splash />;
   if (creating) {
     return (

@@ -58,11 +58,29 @@ test("an order that stops matching the filter leaves, another one does not come"
 });
 
 test("what cannot be merged for certain asks for a new reading", () => {
-  const cases: [name: string, change: Change<WorkOrder>, totals: Partial<Record<Status, number>>, filter: Partial<BoardFilter>, want: boolean][] = [
+  const cases: [
+    name: string,
+    change: Change<WorkOrder>,
+    totals: Partial<Record<Status, number>>,
+    filter: Partial<BoardFilter>,
+    want: boolean,
+  ][] = [
     ["an unknown order where the board is complete", { action: "update", record: order({ id: "o2" }) }, {}, {}, false],
-    ["an unknown order where a column overflows", { action: "update", record: order({ id: "o2" }) }, { completed: 300 }, {}, true],
+    [
+      "an unknown order where a column overflows",
+      { action: "update", record: order({ id: "o2" }) },
+      { completed: 300 },
+      {},
+      true,
+    ],
     ["a new order where a column overflows", { action: "create", record: order({ id: "o2" }) }, { completed: 300 }, {}, false],
-    ["an unknown deletion where a column overflows", { action: "delete", record: order({ id: "o2" }) }, { completed: 300 }, {}, true],
+    [
+      "an unknown deletion where a column overflows",
+      { action: "delete", record: order({ id: "o2" }) },
+      { completed: 300 },
+      {},
+      true,
+    ],
     ["a new order during a search", { action: "create", record: order({ id: "o2" }) }, {}, { q: "boiler" }, true],
   ];
   for (const [name, change, totals, filter, want] of cases) {
@@ -89,7 +107,10 @@ test("unconfirmed changes lie over the state and leave it alone", () => {
   const columns = columnsOf(before, [{ id: "o1", patch: { status: "enRoute" } }]);
   const of = (status: Status) => columns.find((column) => column.status === status);
   assert.equal(of("scheduled")?.total, 0);
-  assert.deepEqual(of("enRoute")?.cards.map(({ id }) => id), ["o1"]);
+  assert.deepEqual(
+    of("enRoute")?.cards.map(({ id }) => id),
+    ["o1"],
+  );
   assert.equal(before.cards.get("o1")?.status, "scheduled");
 });
 

@@ -30,7 +30,10 @@ test("an order's due time is a countdown, then a reproach", () => {
   assert.deepEqual(due("2026-01-14 09:30:00.000Z"), { level: "over", text: "30 min overdue" });
   assert.equal(due("2026-01-14 09:30:00.000Z", { status: "cancelled" }), undefined);
   assert.equal(due("2026-01-14 09:30:00.000Z", { status: "completed" }), undefined);
-  assert.equal(due("2026-01-14 09:30:00.000Z", { status: "completed", slaBreachedAt: "2026-01-14 09:31:00.000Z" })?.text, "Was late");
+  assert.equal(
+    due("2026-01-14 09:30:00.000Z", { status: "completed", slaBreachedAt: "2026-01-14 09:31:00.000Z" })?.text,
+    "Was late",
+  );
   assert.equal(due(""), undefined);
 });
 
@@ -42,7 +45,10 @@ test("a checklist's items have ids of their own and count when they are required
   assert.equal(newItem(items).id, "c4");
   assert.equal(openRequired(items), 2);
   assert.equal(openRequired(withDone(items, "c2", true)), 1);
-  assert.deepEqual(cleaned(items).map(({ label }) => label), ["Check pressure"]);
+  assert.deepEqual(
+    cleaned(items).map(({ label }) => label),
+    ["Check pressure"],
+  );
 });
 
 test("a filter survives the way through the address, nonsense does not", () => {
@@ -67,7 +73,10 @@ test("a live list keeps what it heard while an answer was on its way", async () 
   const row = (id: string) => ({ id, created: id, updated: id });
   type Row = ReturnType<typeof row>;
   const answers: ((rows: Row[]) => void)[] = [];
-  const list = new LiveRows<Row>(() => new Promise((resolve) => answers.push(resolve)), () => {});
+  const list = new LiveRows<Row>(
+    () => new Promise((resolve) => answers.push(resolve)),
+    () => {},
+  );
   const ids = () => list.rows?.map(({ id }) => id);
 
   const first = list.load();

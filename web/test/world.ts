@@ -28,7 +28,8 @@ export function order(change: Partial<WorkOrder> = {}): WorkOrder {
 }
 
 export function card(change: Partial<Card> = {}): Card {
-  const { id, number, title, status, priority, assignee, scheduledStart, scheduledEnd, slaDueAt, slaBreachedAt, updated } = order();
+  const { id, number, title, status, priority, assignee, scheduledStart, scheduledEnd, slaDueAt, slaBreachedAt, updated } =
+    order();
   return {
     ...{ id, number, title, status, priority, assignee, scheduledStart, scheduledEnd, slaDueAt, slaBreachedAt, updated },
     site: { id: "s1", name: "Mill Lane 4", address: "4 Mill Lane" },

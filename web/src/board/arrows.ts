@@ -1,5 +1,6 @@
 /** Moves the focus from card to card: up and down in a column, left and right between columns. */
-export function focusNeighbour(board: HTMLElement, from: Element, key: string): boolean {
+export function focusNeighbour(board: HTMLElement, key: string): boolean {
+  const from = document.activeElement;
   const columns = [...board.querySelectorAll(".column")]
     .map((column) => [...column.querySelectorAll<HTMLElement>("[data-card]")].filter((card) => card.offsetParent !== null))
     .filter((cards) => cards.length > 0);

@@ -24,7 +24,13 @@ export function FilterBar({ filter, people, timezone, onFilter }: Props) {
   return (
     <search class="filters" data-expanded={expanded ? "" : undefined}>
       <SearchInput value={filter.q} onValue={(q) => set({ q })} />
-      <button type="button" class="button filters-toggle" aria-expanded={expanded} aria-controls="filters-more" onClick={() => setExpanded(!expanded)}>
+      <button
+        type="button"
+        class="button filters-toggle"
+        aria-expanded={expanded}
+        aria-controls="filters-more"
+        onClick={() => setExpanded(!expanded)}
+      >
         <Icon name="settings" />
         Filters
         {others > 0 && <span class="count">{others}</span>}

@@ -52,8 +52,9 @@ export class BoardModel {
     return this.state && columnsOf(this.state, this.pending.values());
   }
 
-  card(id: string): Card | undefined {
-    return this.state?.cards.get(id);
+  /** Those who can be given orders, by name. */
+  get technicians(): Person[] {
+    return this.people.filter(({ role }) => role === "technician").sort((a, b) => a.name.localeCompare(b.name));
   }
 
   setFilter(filter: BoardFilter): void {

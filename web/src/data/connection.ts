@@ -38,12 +38,15 @@ export class Connection {
   lost(): void {
     this.set(navigator.onLine ? "reconnecting" : "offline");
     if (this.probing !== undefined) return;
-    this.probing = setTimeout(async () => {
-      const alive = await this.probe();
-      this.probing = undefined;
-      if (alive) this.reached();
-      else this.lost();
-    }, this.value === "offline" ? PROBE_EVERY : PROBE_EVERY / 3);
+    this.probing = setTimeout(
+      async () => {
+        const alive = await this.probe();
+        this.probing = undefined;
+        if (alive) this.reached();
+        else this.lost();
+      },
+      this.value === "offline" ? PROBE_EVERY : PROBE_EVERY / 3,
+    );
   }
 
   private set(state: ConnectionState): void {

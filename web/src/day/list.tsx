@@ -28,10 +28,20 @@ export function DayList({ user, belonging, day }: Props) {
   return (
     <div class="day">
       <header class="day-head">
-        <h1>{greeting(now, timezone)}{user.name && `, ${user.name.split(" ")[0]}`}</h1>
-        {groups && <p>{open === 0 ? "Nothing is waiting for you today." : `${open} ${open === 1 ? "order" : "orders"} to do today.`}</p>}
+        <h1>
+          {greeting(now, timezone)}
+          {user.name && `, ${user.name.split(" ")[0]}`}
+        </h1>
+        {groups && (
+          <p>{open === 0 ? "Nothing is waiting for you today." : `${open} ${open === 1 ? "order" : "orders"} to do today.`}</p>
+        )}
       </header>
-      {!groups && (day.failure ? <Failed failure={day.failure} onRetry={day.reload} /> : <Skeleton lines={8} label="Loading your orders" />)}
+      {!groups &&
+        (day.failure ? (
+          <Failed failure={day.failure} onRetry={day.reload} />
+        ) : (
+          <Skeleton lines={8} label="Loading your orders" />
+        ))}
       {groups && day.failure && (
         <p class="board-stale" role="status">
           <Icon name="alert" size={16} /> This may be old: {day.failure.sentence}

@@ -142,21 +142,21 @@ function Place({ site, span }: { site: Site | undefined; span: string }) {
       )}
       {site && (
         <>
-        <div class="place-actions">
-          <a class="button" href={mapLink(site)}>
-            <Icon name="pin" />
-            Navigate
-          </a>
-          {phone && (
-            <a class="button" href={`tel:${phone}`}>
-              <Icon name="phone" />
-              Call
+          <div class="place-actions">
+            <a class="button" href={mapLink(site)}>
+              <Icon name="pin" />
+              Navigate
             </a>
-          )}
-        </div>
-        <a class="web-map" href={webMapLink(site)} target="_blank" rel="noopener noreferrer">
-          Map in the browser
-        </a>
+            {phone && (
+              <a class="button" href={`tel:${phone}`}>
+                <Icon name="phone" />
+                Call
+              </a>
+            )}
+          </div>
+          <a class="web-map" href={webMapLink(site)} target="_blank" rel="noopener noreferrer">
+            Map in the browser
+          </a>
         </>
       )}
     </section>

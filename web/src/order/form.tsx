@@ -97,13 +97,16 @@ export function OrderForm({ belonging, people, order, onSaved, onClose }: Props)
           void save((event.submitter as HTMLButtonElement | null)?.value === "schedule");
         }}
       >
-        <TextField label="Title" required maxLength={200} value={draft.title} onValue={(title) => set({ title })} error={form.fields.title} autofocus />
-        <SiteField
-          organization={organization.id}
-          value={draft.site}
-          onValue={(site) => set({ site })}
-          error={form.fields.site}
+        <TextField
+          label="Title"
+          required
+          maxLength={200}
+          value={draft.title}
+          onValue={(title) => set({ title })}
+          error={form.fields.title}
+          autofocus
         />
+        <SiteField organization={organization.id} value={draft.site} onValue={(site) => set({ site })} error={form.fields.site} />
         <Field label="Description" optional error={form.fields.description}>
           {(control) => (
             <textarea
@@ -119,7 +122,12 @@ export function OrderForm({ belonging, people, order, onSaved, onClose }: Props)
         <PriorityField value={draft.priority} onValue={(priority) => set({ priority })} />
         <Field label="Assignee" optional error={form.fields.assignee}>
           {(control) => (
-            <select class="input" {...control} value={draft.assignee} onChange={(event) => set({ assignee: event.currentTarget.value })}>
+            <select
+              class="input"
+              {...control}
+              value={draft.assignee}
+              onChange={(event) => set({ assignee: event.currentTarget.value })}
+            >
               <option value="">Unassigned</option>
               {technicians.map((person) => (
                 <option key={person.id} value={person.id}>

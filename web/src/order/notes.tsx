@@ -54,7 +54,12 @@ export function Notes({ order, user, timezone, writable }: Props) {
                 <strong>{note.author === user.id ? "You" : (note.expand?.author?.name ?? "Former member")}</strong>
                 <time dateTime={note.created}>{momentLabel(parseTime(note.created) ?? now, timezone, now)}</time>
                 {writable && note.author === user.id && (
-                  <button type="button" class="button quiet icon-only small" aria-label="Delete this note" onClick={() => void remove(note)}>
+                  <button
+                    type="button"
+                    class="button quiet icon-only small"
+                    aria-label="Delete this note"
+                    onClick={() => void remove(note)}
+                  >
                     <Icon name="trash" size={15} />
                   </button>
                 )}

@@ -94,7 +94,12 @@ function Actions({ user, belonging, people, part, live, order, onRemoved }: Part
         </button>
       )}
       {others.map((to) => (
-        <button key={to} type="button" class={`button${to === "cancelled" ? " subtle-danger" : ""}`} onClick={() => live.move(to)}>
+        <button
+          key={to}
+          type="button"
+          class={`button${to === "cancelled" ? " subtle-danger" : ""}`}
+          onClick={() => live.move(to)}
+        >
           {label(to)}
         </button>
       ))}

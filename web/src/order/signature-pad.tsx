@@ -46,7 +46,9 @@ export function SignaturePad({ busy, onSave, onCancel }: Props) {
         width={WIDTH}
         height={HEIGHT}
         role="img"
-        aria-label={mode === "draw" ? "Area to sign in. Choose Type to sign with the keyboard." : `Signature of ${name || "nobody yet"}`}
+        aria-label={
+          mode === "draw" ? "Area to sign in. Choose Type to sign with the keyboard." : `Signature of ${name || "nobody yet"}`
+        }
         data-drawing={mode === "draw" ? "" : undefined}
         onPointerDown={(event) => {
           if (mode !== "draw") return;

@@ -84,7 +84,15 @@ function NewSite({ organization, onCreated, onCancel }: NewSiteProps) {
       <legend>New site</legend>
       <TextField label="Site name" maxLength={160} value={name} onValue={setName} error={form.fields.name} autofocus />
       <TextField label="Address" optional maxLength={300} value={address} onValue={setAddress} error={form.fields.address} />
-      <TextField label="Contact" optional maxLength={200} hint="Name and telephone number" value={contact} onValue={setContact} error={form.fields.contact} />
+      <TextField
+        label="Contact"
+        optional
+        maxLength={200}
+        hint="Name and telephone number"
+        value={contact}
+        onValue={setContact}
+        error={form.fields.contact}
+      />
       <ErrorText>{form.error}</ErrorText>
       <div class="button-row">
         <button type="button" class="button" disabled={form.busy || name.trim() === ""} onClick={() => void save()}>

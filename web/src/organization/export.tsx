@@ -30,14 +30,14 @@ export function Export({ organization }: { organization: string }) {
     <section class="panel" aria-labelledby="export-title">
       <h2 id="export-title">Take your data with you</h2>
       <div class="button-row">
-      <button type="button" class="button" disabled={busy !== undefined} onClick={() => void save("csv")}>
-        <Icon name="download" />
-        {busy === "csv" ? "Preparing…" : "Orders as CSV"}
-      </button>
-      <button type="button" class="button" disabled={busy !== undefined} onClick={() => void save("json")}>
-        <Icon name="download" />
-        {busy === "json" ? "Preparing…" : "Everything as JSON"}
-      </button>
+        <button type="button" class="button" disabled={busy !== undefined} onClick={() => void save("csv")}>
+          <Icon name="download" />
+          {busy === "csv" ? "Preparing…" : "Orders as CSV"}
+        </button>
+        <button type="button" class="button" disabled={busy !== undefined} onClick={() => void save("json")}>
+          <Icon name="download" />
+          {busy === "json" ? "Preparing…" : "Everything as JSON"}
+        </button>
       </div>
     </section>
   );

@@ -63,7 +63,8 @@ export function Members({ user, belonging, onLeft }: Props) {
         <h2 id="members-title">
           In {belonging.organization.name} {members.rows && <span class="count">{members.rows.length}</span>}
         </h2>
-        {!members.rows && (members.failure ? <Failed failure={members.failure} onRetry={members.reload} /> : <Skeleton lines={6} />)}
+        {!members.rows &&
+          (members.failure ? <Failed failure={members.failure} onRetry={members.reload} /> : <Skeleton lines={6} />)}
         <ul class="member-list">
           {members.rows?.toSorted(byRole).map((member) => (
             <li key={member.id}>
@@ -151,7 +152,15 @@ function Invite({ organization }: { organization: string }) {
           setEmail("");
         }}
       >
-        <TextField label="Email" type="email" autocomplete="off" required value={email} onValue={setEmail} error={form.fields.email} />
+        <TextField
+          label="Email"
+          type="email"
+          autocomplete="off"
+          required
+          value={email}
+          onValue={setEmail}
+          error={form.fields.email}
+        />
         <Field label="Role" hint={ROLE_HINT[role]} error={form.fields.role}>
           {(control) => (
             <select class="input" {...control} value={role} onChange={(event) => setRole(event.currentTarget.value as Role)}>

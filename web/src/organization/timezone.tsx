@@ -2,7 +2,15 @@ import { Field } from "../ui/field.tsx";
 
 const ZONES = Intl.supportedValuesOf("timeZone");
 
-export function TimezoneField({ value, onValue, error }: { value: string; onValue: (value: string) => void; error?: string | undefined }) {
+export function TimezoneField({
+  value,
+  onValue,
+  error,
+}: {
+  value: string;
+  onValue: (value: string) => void;
+  error?: string | undefined;
+}) {
   const zones = ZONES.includes(value) ? ZONES : [value, ...ZONES];
   return (
     <Field label="Timezone" hint="Schedules are shown in it." error={error}>

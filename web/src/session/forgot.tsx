@@ -22,11 +22,17 @@ export function ForgotPassword() {
           setSent(await form.submit(() => session.requestPasswordReset(email.trim())));
         }}
       >
-        <TextField label="Email" type="email" autocomplete="username" required value={email} onValue={setEmail} error={form.fields.email} />
+        <TextField
+          label="Email"
+          type="email"
+          autocomplete="username"
+          required
+          value={email}
+          onValue={setEmail}
+          error={form.fields.email}
+        />
         <ErrorText>{form.error}</ErrorText>
-        <div role="status">
-          {sent && <p class="notice">If there is an account with this address, a mail is on its way.</p>}
-        </div>
+        <div role="status">{sent && <p class="notice">If there is an account with this address, a mail is on its way.</p>}</div>
         <button class="button primary wide" disabled={form.busy}>
           Send the link
         </button>

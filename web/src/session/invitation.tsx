@@ -10,7 +10,7 @@ import { useLoad } from "../ui/load.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { useTitle } from "../ui/title.ts";
 import { Welcome } from "./layout.tsx";
-import { PASSWORD_HINT } from "./sign-up.tsx";
+import { NewPassword } from "./new-password.tsx";
 
 /** Accepting an invitation: as who one is, by signing in, or with a new account. */
 export function Invitation({ token, user }: { token: string; user: User | null }) {
@@ -104,18 +104,16 @@ function NewAccount({ token }: { token: string }) {
         if (await form.submit(() => session.acceptInvitation(token, { name: name.trim(), password }))) replace("#/");
       }}
     >
-      <TextField label="Your name" autocomplete="name" required maxLength={120} value={name} onValue={setName} error={form.fields.name} />
       <TextField
-        label="Choose a password"
-        type="password"
-        autocomplete="new-password"
+        label="Your name"
+        autocomplete="name"
         required
-        minLength={8}
-        hint={PASSWORD_HINT}
-        value={password}
-        onValue={setPassword}
-        error={form.fields.password}
+        maxLength={120}
+        value={name}
+        onValue={setName}
+        error={form.fields.name}
       />
+      <NewPassword label="Choose a password" value={password} onValue={setPassword} error={form.fields.password} />
       <ErrorText>{form.error}</ErrorText>
       <button class="button primary wide" disabled={form.busy}>
         Create account and join

@@ -36,7 +36,14 @@ export function SignIn({ then }: { then: string }) {
         }}
       >
         <TextField label="Email" type="email" autocomplete="username" required value={email} onValue={setEmail} />
-        <TextField label="Password" type="password" autocomplete="current-password" required value={password} onValue={setPassword} />
+        <TextField
+          label="Password"
+          type="password"
+          autocomplete="current-password"
+          required
+          value={password}
+          onValue={setPassword}
+        />
         <ErrorText>{form.error}</ErrorText>
         <button class="button primary wide" disabled={form.busy}>
           {form.busy ? "Signing in…" : "Sign in"}
@@ -56,7 +63,15 @@ export function SignIn({ then }: { then: string }) {
 const ROLE_ORDER = ["owner", "dispatcher", "technician", "viewer"];
 
 /** The demo data's people, each signed in as by one click. */
-function DemoAccounts({ accounts, busy, onChoose }: { accounts: DemoAccount[]; busy: boolean; onChoose: (account: DemoAccount) => void }) {
+function DemoAccounts({
+  accounts,
+  busy,
+  onChoose,
+}: {
+  accounts: DemoAccount[];
+  busy: boolean;
+  onChoose: (account: DemoAccount) => void;
+}) {
   const organizations = [...new Set(accounts.map((account) => account.organization))];
   return (
     <section class="demo" aria-labelledby="demo-title">

@@ -6,8 +6,7 @@ import { ErrorText, TextField } from "../ui/field.tsx";
 import { useForm } from "../ui/form.ts";
 import { useTitle } from "../ui/title.ts";
 import { Welcome } from "./layout.tsx";
-
-export const PASSWORD_HINT = "At least 8 characters.";
+import { NewPassword } from "./new-password.tsx";
 
 export function SignUp({ then }: { then: string }) {
   useTitle("Create an account");
@@ -26,19 +25,25 @@ export function SignUp({ then }: { then: string }) {
           if (done) replace(then.startsWith("#/") ? then : "#/");
         }}
       >
-        <TextField label="Name" autocomplete="name" required maxLength={120} value={name} onValue={setName} error={form.fields.name} />
-        <TextField label="Email" type="email" autocomplete="username" required value={email} onValue={setEmail} error={form.fields.email} />
         <TextField
-          label="Password"
-          type="password"
-          autocomplete="new-password"
+          label="Name"
+          autocomplete="name"
           required
-          minLength={8}
-          hint={PASSWORD_HINT}
-          value={password}
-          onValue={setPassword}
-          error={form.fields.password}
+          maxLength={120}
+          value={name}
+          onValue={setName}
+          error={form.fields.name}
         />
+        <TextField
+          label="Email"
+          type="email"
+          autocomplete="username"
+          required
+          value={email}
+          onValue={setEmail}
+          error={form.fields.email}
+        />
+        <NewPassword label="Password" value={password} onValue={setPassword} error={form.fields.password} />
         <ErrorText>{form.error}</ErrorText>
         <button class="button primary wide" disabled={form.busy}>
           Create account

@@ -32,16 +32,19 @@ export function Combobox({ control, value, placeholder, search, onChoose, footer
   useEffect(() => {
     if (!open) return;
     let current = true;
-    const timer = setTimeout(() => {
-      search(text ?? "").then(
-        (found) => {
-          if (!current) return;
-          setOptions(found);
-          setActive(found.length > 0 ? 0 : -1);
-        },
-        () => current && setOptions([]),
-      );
-    }, text ? PAUSE : 0);
+    const timer = setTimeout(
+      () => {
+        search(text ?? "").then(
+          (found) => {
+            if (!current) return;
+            setOptions(found);
+            setActive(found.length > 0 ? 0 : -1);
+          },
+          () => current && setOptions([]),
+        );
+      },
+      text ? PAUSE : 0,
+    );
     return () => {
       current = false;
       clearTimeout(timer);

@@ -58,7 +58,14 @@ export function TextField({ label, hint, error, optional, value, onValue, type =
   return (
     <Field label={label} hint={hint} error={error} optional={optional}>
       {(control) => (
-        <input class="input" type={type as "text"} {...input} {...control} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
+        <input
+          class="input"
+          type={type as "text"}
+          {...input}
+          {...control}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
       )}
     </Field>
   );

@@ -30,7 +30,8 @@ export function useForm(known: readonly string[]): FormState {
       const failure = failureOf(thrown);
       const fields = Object.fromEntries(Object.entries(failure.fields).filter(([name]) => known.includes(name)));
       const rest = Object.entries(failure.fields).filter(([name]) => !known.includes(name));
-      const error = rest.length > 0 ? rest.map(([, text]) => text).join(" ") : Object.keys(fields).length > 0 ? "" : failure.message;
+      const error =
+        rest.length > 0 ? rest.map(([, text]) => text).join(" ") : Object.keys(fields).length > 0 ? "" : failure.message;
       setState({ busy: false, error: error || "Please check the marked fields.", fields });
       return false;
     }

@@ -19,9 +19,7 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
 
   return {
     board: (organization, filter) =>
-      ask(() =>
-        pb.send<Board>(`/api/v1/organizations/${encodeURIComponent(organization)}/board`, { query: boardQuery(filter) }),
-      ),
+      ask(() => pb.send<Board>(`/api/v1/organizations/${encodeURIComponent(organization)}/board`, { query: boardQuery(filter) })),
 
     assignedTo: (organization, user, completedSince) =>
       ask(() =>
@@ -38,10 +36,13 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
     find: (id) => ask(() => orders.getOne<WorkOrder>(id, { expand: EXPAND })),
 
     watchOrganization: (organization, watcher) =>
-      live.watch("work_orders", { filter: pb.filter("organization = {:organization}", { organization }), expand: EXPAND }, watcher),
+      live.watch(
+        "work_orders",
+        { filter: pb.filter("organization = {:organization}", { organization }), expand: EXPAND },
+        watcher,
+      ),
 
-    watchOrder: (id, watcher) =>
-      live.watch("work_orders", { filter: pb.filter("id = {:id}", { id }), expand: EXPAND }, watcher),
+    watchOrder: (id, watcher) => live.watch("work_orders", { filter: pb.filter("id = {:id}", { id }), expand: EXPAND }, watcher),
 
     create: (organization, plan) => ask(() => orders.create<WorkOrder>({ organization, ...plan }, { expand: EXPAND })),
 
@@ -60,7 +61,11 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
 
     sign: (id, signature) =>
       ask(() =>
-        orders.update<WorkOrder>(id, { signature: new File([signature], "signature.png", { type: "image/png" }) }, { expand: EXPAND }),
+        orders.update<WorkOrder>(
+          id,
+          { signature: new File([signature], "signature.png", { type: "image/png" }) },
+          { expand: EXPAND },
+        ),
       ),
 
     remove: async (id) => {
@@ -71,8 +76,7 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
 
     watchNotes: (order, watcher) => live.watch("notes", { filter: ofOrder(order), expand: "author" }, watcher),
 
-    addNote: (order, body) =>
-      ask(() => notes.create<Note>({ work_order: order, author: me(), body }, { expand: "author" })),
+    addNote: (order, body) => ask(() => notes.create<Note>({ work_order: order, author: me(), body }, { expand: "author" })),
 
     removeNote: async (id) => {
       await ask(() => notes.delete(id));
