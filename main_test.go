@@ -123,15 +123,20 @@ func serve(t *testing.T, dir string, env []string, args ...string) *server {
 	t.Helper()
 	s := launch(t, dir, env, args...)
 	s.await(t, "the server to start", func() bool {
-		for line := range strings.Lines(s.stdout.String()) {
-			var entry struct{ Msg, Address string }
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
-				s.url = "http://" + entry.Address
-			}
-		}
+		s.findAddress()
 		return s.url != ""
 	})
 	return s
+}
+
+// findAddress takes the address of the last start from the log.
+func (s *server) findAddress() {
+	for line := range strings.Lines(s.stdout.String()) {
+		var entry struct{ Msg, Address string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
+			s.url = "http://" + entry.Address
+		}
+	}
 }
 
 // await polls until done returns true, for a minute at most: other tests keep
@@ -479,6 +484,47 @@ func TestFirstStartWithoutSuperuser(t *testing.T) {
 	s.await(t, "the link", func() bool { return strings.Contains(s.stderr.String(), "/_/#/pbinstall/") })
 	if strings.Contains(s.stdout.String(), "pbinstall") {
 		t.Error("the link is in the log")
+	}
+}
+
+func TestPublicDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "index.html"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, "", nil, "--publicDir", dir)
+	res, err := http.Get(s.url + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "mine" {
+		t.Errorf("got %q, %v, want the file of the directory", body, err)
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "", []string{"HOLDALL_CORS_ORIGINS=https://env.example.com"}, "--origins", "https://a.example.com", "--origins", "https://b.example.com")
+	for origin, want := range map[string]string{
+		"https://a.example.com": "https://a.example.com", "https://b.example.com": "https://b.example.com",
+		"https://env.example.com": "", "https://evil.example": "",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url+"/api/batch", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Access-Control-Request-Method", http.MethodPost)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := strings.Join(res.Header.Values("Access-Control-Allow-Origin"), " "); got != want {
+			t.Errorf("%s: got %q, want %q", origin, got, want)
+		}
 	}
 }
 

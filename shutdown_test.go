@@ -272,3 +272,33 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 		}
 	}
 }
+
+// PocketBase restores a backup by starting the program anew in its own process.
+func TestRestoredBackup(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "", nil)
+	token := s.signIn(t, rootPassword)
+	create := func(slug string) {
+		body := fmt.Sprintf(`{"name":%q,"slug":%q,"timezone":"UTC"}`, slug, slug)
+		s.must(t, http.MethodPost, "/api/collections/organizations/records", token, body, nil)
+	}
+	create("before")
+	s.must(t, http.MethodPost, "/api/backups", token, `{"name":"test.zip"}`, nil)
+	create("after")
+
+	first := s.url
+	s.must(t, http.MethodPost, "/api/backups/test.zip/restore", token, "", nil)
+	s.await(t, "the second start", func() bool {
+		s.findAddress()
+		return s.url != first
+	})
+	var list struct{ Items []struct{ Slug string } }
+	s.must(t, http.MethodGet, "/api/collections/organizations/records?fields=slug", s.signIn(t, rootPassword), "", &list)
+	if got := fmt.Sprint(list.Items); got != "[{before}]" {
+		t.Errorf("organizations: got %s, want the one of the backup", got)
+	}
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exit(t); code != 0 {
+		t.Errorf("exit code: got %d, want 0", code)
+	}
+}
