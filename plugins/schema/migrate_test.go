@@ -236,6 +236,37 @@ func init() {
 	}
 }
 
+// What is simple takes one save for each collection.
+func TestMigrationsAreShort(t *testing.T) {
+	t.Parallel()
+	people := schema.Collection{Name: "people", Type: core.CollectionTypeAuth, Rules: schema.Rules{Auth: schema.Public, List: `boats_via_crew.name ?= @request.body.nick`}, Fields: []core.Field{text("nick")}}
+	crewed := with(boats(), &core.RelationField{Name: "crew", CollectionId: "people", MaxSelect: 5})
+	for _, c := range []struct {
+		name        string
+		definitions []schema.Collection
+		want        int
+	}{
+		{"a field", []schema.Collection{with(boats(), text("home"))}, 1},
+		{"a rule about a new field", []schema.Collection{func() schema.Collection {
+			d := with(boats(), text("home"))
+			d.Rules.Update = `home = "x" && name != "home"`
+			return d
+		}()}, 1},
+		{"a new collection with rules about itself and others", []schema.Collection{boats(), {Name: "ports", Rules: schema.Rules{List: `boat.name != "" && code != ""`},
+			Fields: []core.Field{relation("boat", "boats"), text("code")}}}, 1},
+		{"a new collection that relates to itself", []schema.Collection{boats(), {Name: "ports", Rules: schema.Rules{List: `ports_via_next.code ?= "x"`},
+			Fields: []core.Field{relation("next", "ports"), text("code")}}}, 2},
+		{"a rule that needs the relation of another collection", []schema.Collection{crewed, people}, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := prove(t, harbour(t), c.definitions...).Saves(); got != c.want {
+				t.Errorf("got %d saves, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 func TestRenamesKeepTheData(t *testing.T) {
 	t.Parallel()
 	app := harbour(t)
