@@ -284,6 +284,37 @@ describe('the same calls get the same answers', () => {
 		});
 	}
 
+	it('realtime messages', async () => {
+		const heard = [];
+		for (const { world, normalise } of sides) {
+			const stream = await fetch(`${world.url}/api/realtime`);
+			const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader();
+			let text = '';
+			const readUntil = async (pattern) => {
+				while (!pattern.test(text)) {
+					const { done, value } = await reader.read();
+					assert.ok(!done, `the stream ended after ${text}`);
+					text += value;
+				}
+			};
+			await readUntil(/\n\n/);
+			const [, clientId] = text.match(/"clientId":"(\w+)"/);
+			const subscribed = await fetch(`${world.url}/api/realtime`, {
+				method: 'POST',
+				...json({ clientId, subscriptions: ['conf_tags/*', 'conf_tags?options={"query":{"fields":"label"}}'] }),
+			});
+			const made = await fetch(world.url + tags, { method: 'POST', ...json({ id: 'tagheard0000001', label: 'heard' }) });
+			await made.arrayBuffer();
+			await readUntil(/heard.*\n\n[^]*heard.*\n\n/);
+			await reader.cancel();
+			const messages = normalise(text.replaceAll(clientId, '<client>')).split('\n\n').sort();
+			const type = stream.headers.get('content-type');
+			heard.push({ type, caching: stream.headers.get('cache-control'), subscribed: subscribed.status, messages });
+		}
+		assert.deepEqual(heard[1], heard[0]);
+		assert.equal(heard[0].subscribed, 204);
+	});
+
 	it('the same mail was sent', async () => {
 		const subjects = (world) => world.mail.messages
 			.map((message) => `${message.to}: ${message.text.match(/Subject: (.*)/)[1].trim()}`).sort();

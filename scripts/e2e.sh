@@ -23,4 +23,5 @@ if ((${#files[@]} == 0)); then
 	echo "no tests found for $suite" >&2
 	exit 1
 fi
-node --test --test-reporter=spec "${files[@]}"
+# A test that hangs is a failure, not a stage without an end.
+node --test --test-reporter=spec --test-timeout=300000 "${files[@]}"
