@@ -1,0 +1,114 @@
+package changes
+
+import (
+	"fmt"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+)
+
+// attributionKey holds the attribution on a record between the request and the
+// statement. Records keep values of unknown names and never store or show them.
+const attributionKey = "@changesAttribution"
+
+// bindAttribution notes for each record request who made it, and stamps that on
+// what the request adds to the full log. It costs nothing where no collection has
+// a full log.
+func (l *Log) bindAttribution() {
+	mark := &hook.Handler[*core.RecordRequestEvent]{
+		Id: "holdallChangesAttribution",
+		Func: func(e *core.RecordRequestEvent) error {
+			if l.keepsHistory() {
+				e.Record.SetRaw(attributionKey, l.attributionOf(e.RequestEvent))
+			}
+			return e.Next()
+		},
+	}
+	l.app.OnRecordCreateRequest().Bind(mark)
+	l.app.OnRecordUpdateRequest().Bind(mark)
+	l.app.OnRecordDeleteRequest().Bind(mark)
+
+	// Around the statement of the request's own record, which is also around
+	// everything that cascades from it.
+	stamp := &hook.Handler[*core.RecordEvent]{
+		Id: "holdallChangesAttribution",
+		Func: func(e *core.RecordEvent) error {
+			attribution, ok := e.Record.GetRaw(attributionKey).(Attribution)
+			if !ok {
+				return e.Next()
+			}
+			original := e.App
+			defer func() { e.App = original }()
+			return original.RunInTransaction(func(tx core.App) error {
+				e.App = tx
+				return attribute(tx, attribution, e.Next)
+			})
+		},
+		Priority: -98,
+	}
+	l.app.OnRecordCreateExecute().Bind(stamp)
+	l.app.OnRecordUpdateExecute().Bind(stamp)
+	l.app.OnRecordDelete().Bind(stamp)
+}
+
+// Attribute runs fn in a transaction of app and names the caller of e as the
+// author of all that fn writes. It is for custom routes and jobs; the record API
+// needs no help. e may be nil, then only origin is noted.
+func (l *Log) Attribute(app core.App, e *core.RequestEvent, origin string, fn func(tx core.App) error) error {
+	attribution := Attribution{}
+	if e != nil {
+		attribution = l.attributionOf(e)
+	}
+	if origin != "" {
+		attribution.Origin = origin
+	}
+	return app.RunInTransaction(func(tx core.App) error {
+		return attribute(tx, attribution, func() error { return fn(tx) })
+	})
+}
+
+// attribute stamps what fn appends to the full log. It needs a transaction, which
+// keeps the changes of other writers out.
+func attribute(tx core.App, a Attribution, fn func() error) error {
+	before, err := historyEnd(tx)
+	if err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	_, err = tx.DB().NewQuery(`UPDATE _changesHistory
+		SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin}
+		WHERE seq > {:before} AND origin = ''`).
+		Bind(dbx.Params{
+			"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin, "before": before,
+		}).Execute()
+	if err != nil {
+		return fmt.Errorf("changes: attribute: %w", err)
+	}
+	return nil
+}
+
+func historyEnd(app core.App) (int64, error) {
+	var seq int64
+	if err := app.DB().NewQuery(`SELECT COALESCE(MAX(seq), 0) FROM _changesHistory`).Row(&seq); err != nil {
+		return 0, fmt.Errorf("changes: read history: %w", err)
+	}
+	return seq, nil
+}
+
+func (l *Log) attributionOf(e *core.RequestEvent) Attribution {
+	a := Attribution{Request: l.config.RequestID(e), Origin: "api"}
+	if e.Auth != nil {
+		a.ActorCollection, a.Actor = e.Auth.Collection().Id, e.Auth.Id
+	}
+	return a
+}
+
+func requestID(e *core.RequestEvent) string {
+	if id := e.Response.Header().Get("X-Request-Id"); id != "" {
+		return id
+	}
+	return e.Request.Header.Get("X-Request-Id")
+}
