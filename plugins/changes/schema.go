@@ -54,10 +54,8 @@ const schemaCollection = 0
 // numbers. It runs at every bootstrap.
 func (l *Log) install(app core.App) error {
 	err := app.RunInTransaction(func(tx core.App) error {
-		for _, statement := range tables {
-			if _, err := tx.DB().NewQuery(statement).Execute(); err != nil {
-				return fmt.Errorf("changes: create tables: %w", err)
-			}
+		if err := createTables(tx); err != nil {
+			return err
 		}
 		return openRange(tx, time.Now())
 	})
@@ -65,6 +63,15 @@ func (l *Log) install(app core.App) error {
 		return err
 	}
 	return l.installTriggers(app)
+}
+
+func createTables(tx core.App) error {
+	for _, statement := range tables {
+		if _, err := tx.DB().NewQuery(statement).Execute(); err != nil {
+			return fmt.Errorf("changes: create tables: %w", err)
+		}
+	}
+	return nil
 }
 
 // openRange moves the sequence past the current time, and notes where the last

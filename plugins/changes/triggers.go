@@ -131,15 +131,22 @@ func (l *Log) bindCollections() {
 		original := e.App
 		err := original.RunInTransaction(func(tx core.App) error {
 			e.App = tx
-			// triggers of the full log name columns, and SQLite drops no column
-			// that a trigger names
-			if err := dropTriggers(tx, e.Collection.Id); err != nil {
+			// PocketBase's first migrations make collections before the bootstrap is done
+			if err := createTables(tx); err != nil {
 				return err
+			}
+			// Triggers of the full log name columns, and SQLite drops no column that
+			// a trigger names. Those of the compact log stay: the change may rewrite
+			// rows.
+			if stored, err := tx.FindCollectionByNameOrId(e.Collection.Id); err == nil {
+				if err := l.installFor(tx, stored, compactOnly); err != nil {
+					return err
+				}
 			}
 			if err := e.Next(); err != nil {
 				return err
 			}
-			return l.installFor(tx, e.Collection, false)
+			return l.installFor(tx, e.Collection, asWanted)
 		})
 		e.App = original
 		return err
@@ -161,7 +168,7 @@ func (l *Log) installTriggers(app core.App) error {
 			return fmt.Errorf("changes: list collections: %w", err)
 		}
 		for _, c := range collections {
-			if err := l.installFor(tx, c, true); err != nil {
+			if err := l.installFor(tx, c, asWantedOrRelog); err != nil {
 				return err
 			}
 		}
@@ -169,25 +176,32 @@ func (l *Log) installTriggers(app core.App) error {
 	})
 }
 
-// installFor brings the triggers of one collection in order. With relog, a
-// collection that had no triggers is logged as if all of it had just changed.
-func (l *Log) installFor(tx core.App, c *core.Collection, relog bool) error {
-	if c.IsView() || unlogged[c.Name] {
-		return nil
+// install modes of [Log.installFor].
+type mode int
+
+const (
+	compactOnly     mode = iota // what survives a change of the collection
+	asWanted                    // with the full log where a consumer reads it
+	asWantedOrRelog             // and all records anew if there were no triggers
+)
+
+// installFor brings the triggers of one collection in order.
+func (l *Log) installFor(tx core.App, c *core.Collection, m mode) error {
+	if c.IsView() || unlogged[c.Name] || !tx.HasTable(c.Name) {
+		return nil // a table that is not there yet, or has another name
 	}
 	n, err := number(tx, c.Id)
 	if err != nil {
 		return err
 	}
-	history := l.wantsHistory(c)
 	had, err := existingTriggers(tx, c.Id)
 	if err != nil {
 		return err
 	}
-	if err := replaceTriggers(tx, c.Id, triggersOf(c, n, history)); err != nil {
+	if err := replaceTriggers(tx, c.Id, triggersOf(c, n, m != compactOnly && l.wantsHistory(c))); err != nil {
 		return fmt.Errorf("changes: triggers of %s: %w", c.Name, err)
 	}
-	if relog && len(had) == 0 {
+	if m == asWantedOrRelog && len(had) == 0 {
 		return relogAll(tx, c, n)
 	}
 	return nil
@@ -225,10 +239,6 @@ func replaceTriggers(tx core.App, owner string, wanted map[string]string) error 
 // normalized is a statement as SQLite keeps it.
 func normalized(app core.App, sql string) string {
 	return app.DB().NewQuery(sql).SQL()
-}
-
-func dropTriggers(tx core.App, collectionID string) error {
-	return replaceTriggers(tx, collectionID, nil)
 }
 
 func existingTriggers(app core.App, owner string) (map[string]string, error) {

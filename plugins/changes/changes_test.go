@@ -1,0 +1,429 @@
+package changes_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	_ "github.com/pocketbase/pocketbase/migrations"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
+	"github.com/holdall-go/holdall/plugins/changes"
+)
+
+// newApp returns an app on the engine with a log, and projects that have tasks.
+func newApp(t *testing.T, dir string, consumers ...changes.Consumer) (core.App, *changes.Log) {
+	t.Helper()
+	engine := sqlite.New()
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: engine.Connect})
+	log, err := changes.Register(app, changes.Config{Engine: engine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range consumers {
+		if err := log.Consume(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := app.Bootstrap(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { terminate(t, app) })
+	if _, err := app.FindCollectionByNameOrId("tasks"); err == nil {
+		return app, log
+	}
+	if err := app.RunAllMigrations(); err != nil {
+		t.Fatal(err)
+	}
+	makeCollections(t, app)
+	return app, log
+}
+
+func terminate(t *testing.T, app core.App) {
+	t.Helper()
+	if !app.IsBootstrapped() {
+		return
+	}
+	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
+		return e.App.ResetBootstrapState()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func makeCollections(t *testing.T, app core.App) {
+	t.Helper()
+	projects := core.NewBaseCollection("projects")
+	projects.Fields.Add(&core.TextField{Name: "name"})
+	save(t, app, projects)
+
+	tasks := core.NewBaseCollection("tasks")
+	tasks.Fields.Add(
+		&core.TextField{Name: "title"},
+		&core.NumberField{Name: "count"},
+		&core.TextField{Name: "secret", Hidden: true},
+		&core.JSONField{Name: "data"},
+		&core.RelationField{Name: "project", CollectionId: projects.Id, MaxSelect: 1, CascadeDelete: true},
+		&core.SelectField{Name: "tag", Values: []string{"a", "b"}, MaxSelect: 1},
+	)
+	tasks.ListRule, tasks.ViewRule = types.Pointer(""), types.Pointer("")
+	tasks.CreateRule, tasks.UpdateRule, tasks.DeleteRule = types.Pointer(""), types.Pointer(""), types.Pointer("")
+	save(t, app, tasks)
+}
+
+func save(t *testing.T, app core.App, model core.Model) {
+	t.Helper()
+	if err := app.Save(model); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exec(app core.App, sql string) error {
+	_, err := app.DB().NewQuery(sql).Execute()
+	return err
+}
+
+func create(app core.App, collection, id string, fields map[string]any) error {
+	c, err := app.FindCollectionByNameOrId(collection)
+	if err != nil {
+		return err
+	}
+	r := core.NewRecord(c)
+	r.Id = id
+	r.Load(fields)
+	return app.Save(r)
+}
+
+// id pads a name to the length of PocketBase's ids.
+func id(name string) string {
+	return name + strings.Repeat("0", 15-len(name))
+}
+
+// TestEveryWriteIsLogged goes through the ways in which data changes. The steps
+// build on each other; each says which changes it must leave in the log.
+func TestEveryWriteIsLogged(t *testing.T) {
+	t.Parallel()
+	app, log := newApp(t, t.TempDir())
+	collection := func(name string) *core.Collection {
+		c, err := app.FindCollectionByNameOrId(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	steps := []struct {
+		name  string
+		write func() error
+		want  []string // "+id" changed, "-id" deleted; in order unless they come from one statement
+	}{
+		{"create", func() error { return create(app, "projects", id("p"), nil) }, []string{"+p"}},
+		{"create three", func() error {
+			return errors.Join(
+				create(app, "tasks", id("a"), map[string]any{"project": id("p")}),
+				create(app, "tasks", id("b"), map[string]any{"project": id("p")}),
+				create(app, "tasks", id("c"), map[string]any{"project": id("p")}))
+		}, []string{"+a", "+b", "+c"}},
+		{"update", func() error {
+			r, err := app.FindRecordById("tasks", id("a"))
+			if err != nil {
+				return err
+			}
+			r.Set("title", "new")
+			return app.Save(r)
+		}, []string{"+a"}},
+		{"a transaction that rolls back", func() error {
+			_ = app.RunInTransaction(func(tx core.App) error {
+				return errors.Join(create(tx, "tasks", id("x"), nil), errors.New("no"))
+			})
+			return nil
+		}, nil},
+		{"SQL update of all rows", func() error { return exec(app, "UPDATE tasks SET title = 'raw'") }, []string{"+a", "+b", "+c"}},
+		{"SQL delete of one row", func() error { return exec(app, "DELETE FROM tasks WHERE id = '"+id("c")+"'") }, []string{"-c"}},
+		{"INSERT OR IGNORE over a tombstone", func() error {
+			return exec(app, "INSERT OR IGNORE INTO tasks (id, project) VALUES ('"+id("c")+"', '"+id("p")+"')")
+		}, []string{"+c"}},
+		{"INSERT OR ABORT over a tombstone", func() error {
+			return errors.Join(exec(app, "DELETE FROM tasks WHERE id = '"+id("c")+"'"),
+				exec(app, "INSERT OR ABORT INTO tasks (id, project) VALUES ('"+id("c")+"', '"+id("p")+"')"))
+		}, []string{"+c"}},
+		{"upsert", func() error {
+			return exec(app, "INSERT INTO tasks (id) VALUES ('"+id("c")+"') ON CONFLICT (id) DO UPDATE SET title = 'up'")
+		}, []string{"+c"}},
+		{"REPLACE of the same id", func() error {
+			return exec(app, "REPLACE INTO tasks (id, project) VALUES ('"+id("c")+"', '"+id("p")+"')")
+		}, []string{"+c"}},
+		{"cascade", func() error {
+			r, err := app.FindRecordById("projects", id("p"))
+			if err != nil {
+				return err
+			}
+			return app.Delete(r)
+		}, []string{"-a", "-b", "-c", "-p"}},
+		{"two more", func() error {
+			return errors.Join(create(app, "tasks", id("d"), nil), create(app, "tasks", id("e"), nil))
+		}, []string{"+d", "+e"}},
+		{"field rename", func() error {
+			c := collection("tasks")
+			c.Fields.GetByName("title").SetName("label")
+			return app.Save(c)
+		}, []string{"+schema"}},
+		{"field drop", func() error {
+			c := collection("tasks")
+			c.Fields.RemoveByName("secret")
+			return app.Save(c)
+		}, []string{"+schema"}},
+		{"single select becomes multiple, which rewrites the rows", func() error {
+			c := collection("tasks")
+			c.Fields.GetByName("tag").(*core.SelectField).MaxSelect = 2
+			return app.Save(c)
+		}, []string{"+schema", "+d", "+e"}},
+		{"collection rename", func() error {
+			c := collection("tasks")
+			c.Name = "todos"
+			return app.Save(c)
+		}, []string{"+schema"}},
+		{"write after the rename", func() error { return create(app, "todos", id("f"), nil) }, []string{"+f"}},
+		{"change of an id", func() error { return exec(app, "UPDATE todos SET id = '"+id("g")+"' WHERE id = '"+id("f")+"'") }, []string{"-f", "+g"}},
+		{"import adds a collection", func() error {
+			return app.ImportCollections([]map[string]any{{"name": "imported", "type": "base", "fields": []map[string]any{{"name": "t", "type": "text"}}}}, false)
+		}, []string{"+schema"}},
+		{"write to the imported collection", func() error { return create(app, "imported", id("i"), nil) }, []string{"+i"}},
+		{"truncate", func() error { return app.TruncateCollection(collection("todos")) }, []string{"-d", "-e", "-g"}},
+		{"DELETE without WHERE, which SQLite would shorten to a truncate", func() error {
+			return errors.Join(create(app, "todos", id("h"), nil), exec(app, "DELETE FROM todos"))
+		}, []string{"-h"}},
+		{"REPLACE that evicts another row through a unique index", func() error {
+			return errors.Join(
+				exec(app, "CREATE UNIQUE INDEX u ON todos (label) WHERE label <> ''"),
+				exec(app, "INSERT INTO todos (id, label) VALUES ('"+id("j")+"', 'same')"),
+				exec(app, "REPLACE INTO todos (id, label) VALUES ('"+id("k")+"', 'same')"))
+		}, []string{"-j", "+k"}},
+		{"drop of a collection", func() error { return app.Delete(collection("todos")) }, []string{"-schema"}},
+	}
+
+	position, err := log.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		if err := step.write(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		page, err := log.Read(t.Context(), position, 1000)
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		got := summary(page.Changes)
+		want := slices.Clone(step.want)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", step.name, got, want)
+		}
+		if !page.UpToDate || page.Next < position {
+			t.Errorf("%s: page is up to date: %v, next %d after %d", step.name, page.UpToDate, page.Next, position)
+		}
+		position = page.Next
+	}
+}
+
+func summary(list []changes.Change) []string {
+	result := make([]string, 0, len(list))
+	for _, c := range list {
+		name := strings.TrimRight(c.Record, "0")
+		if c.Collection == changes.SchemaCollection {
+			name = "schema"
+		}
+		result = append(result, map[bool]string{true: "-", false: "+"}[c.Deleted]+name)
+	}
+	return result
+}
+
+func TestPositions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	app, log := newApp(t, dir)
+	if err := create(app, "tasks", id("a"), nil); err != nil {
+		t.Fatal(err)
+	}
+	first, err := log.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := time.Now().UnixMilli() << 10; first < now-(1<<40) || first > now+(1<<20) || first >= 1<<53 {
+		t.Errorf("position %d is not near the clock %d", first, now)
+	}
+	copyDir(t, app, dir+"-backup")
+
+	if err := create(app, "tasks", id("lost"), nil); err != nil {
+		t.Fatal(err)
+	}
+	lost, err := log.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// a day later, the backup is restored
+	restored, restoredLog := newApp(t, dir+"-backup")
+	if err := create(restored, "tasks", id("other"), nil); err != nil {
+		t.Fatal(err)
+	}
+	last, err := restoredLog.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		position int64
+		want     error
+	}{
+		"the beginning":                     {0, nil},
+		"before the backup":                 {first, nil},
+		"of the timeline that was lost":     {lost, changes.ErrUnknownPosition},
+		"after the restore":                 {last, nil},
+		"of the future":                     {last + 1, changes.ErrUnknownPosition},
+		"negative":                          {-1, changes.ErrUnknownPosition},
+		"between the timelines (never out)": {(lost + last) / 2, changes.ErrUnknownPosition},
+	} {
+		if got := restoredLog.Check(t.Context(), test.position); !errors.Is(got, test.want) {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
+	}
+	if last <= lost {
+		t.Errorf("position %d of the restored database was given out before (%d)", last, lost)
+	}
+}
+
+// copyDir copies the databases as a backup would.
+func copyDir(t *testing.T, app core.App, to string) {
+	t.Helper()
+	mkdir(t, to)
+	for db, name := range map[dbx.Builder]string{app.NonconcurrentDB(): "data.db", app.AuxNonconcurrentDB(): "auxiliary.db"} {
+		if _, err := db.NewQuery("VACUUM INTO '" + to + "/" + name + "'").Execute(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestForgetting(t *testing.T) {
+	t.Parallel()
+	app, log := newApp(t, t.TempDir())
+	if err := errors.Join(create(app, "tasks", id("a"), nil), create(app, "tasks", id("b"), nil)); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := log.Head(t.Context())
+	if err := exec(app, "DELETE FROM tasks WHERE id = '"+id("a")+"'"); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := log.Head(t.Context())
+
+	if err := log.Forget(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Check(t.Context(), before); err != nil {
+		t.Errorf("within the retention: got %v, want nil", err)
+	}
+	if err := log.Forget(t.Context(), time.Now().Add(31*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Check(t.Context(), before); !errors.Is(err, changes.ErrTooOld) {
+		t.Errorf("before a forgotten deletion: got %v, want %v", err, changes.ErrTooOld)
+	}
+	if err := log.Check(t.Context(), after); err != nil {
+		t.Errorf("after the forgotten deletion: got %v, want nil", err)
+	}
+	page, err := log.Read(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := summary(page.Changes); !slices.Contains(got, "+b") || slices.Contains(got, "-a") {
+		t.Errorf("got %v, want the living b and no tombstone", got)
+	}
+	// the floor never falls
+	if err := log.Forget(t.Context(), time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Check(t.Context(), before); !errors.Is(err, changes.ErrTooOld) {
+		t.Errorf("after another round: got %v, want %v", err, changes.ErrTooOld)
+	}
+}
+
+// TestTriggersHealThemselves rebuilds a table by hand, as some tools do, and
+// writes unseen; the next start has to notice.
+func TestTriggersHealThemselves(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	app, _ := newApp(t, dir)
+	if err := errors.Join(create(app, "tasks", id("a"), nil), create(app, "tasks", id("b"), nil)); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		"CREATE TABLE rebuilt AS SELECT * FROM tasks", "DROP TABLE tasks", "ALTER TABLE rebuilt RENAME TO tasks",
+		"DELETE FROM tasks WHERE id = '" + id("a") + "'", "INSERT INTO tasks (id) VALUES ('" + id("c") + "')",
+	} {
+		if err := exec(app, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	terminate(t, app)
+
+	again, log := newApp(t, dir)
+	page, err := log.Read(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := summary(page.Changes)
+	for _, want := range []string{"-a", "+b", "+c"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("got %v, want %s in it", got, want)
+		}
+	}
+	if err := create(again, "tasks", id("d"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if page, _ = log.Read(t.Context(), page.Next, 10); !slices.Equal(summary(page.Changes), []string{"+d"}) {
+		t.Errorf("after the repair: got %v, want [+d]", summary(page.Changes))
+	}
+}
+
+func TestWaitWakesUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	app, log := newApp(t, dir)
+	log.Start()
+	other, _ := newApp(t, dir) // a second process on the same files, as far as SQLite is concerned
+
+	for name, write := range map[string]func(i int) error{
+		"a save":                 func(i int) error { return create(app, "tasks", id(fmt.Sprint("s", i)), nil) },
+		"raw SQL":                func(i int) error { return exec(app, fmt.Sprintf("INSERT INTO tasks (id) VALUES ('r%d')", i)) },
+		"SQL of another process": func(i int) error { return exec(other, fmt.Sprintf("INSERT INTO tasks (id) VALUES ('o%d')", i)) },
+	} {
+		for i := range 5 {
+			position, err := log.Head(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := write(i); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			head, err := log.Wait(ctx, position)
+			cancel()
+			if err != nil || head <= position {
+				t.Fatalf("%s: Wait returned %d, %v after %d", name, head, err, position)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := log.Wait(ctx, 1<<60); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
