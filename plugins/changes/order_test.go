@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -31,7 +32,7 @@ func TestNothingMissedNothingEarly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		seen := make(chan map[int64]string)
 		go func() { seen <- follow(ctx, t, log, start, rand.New(rand.NewPCG(seed, 0))) }()
 
