@@ -7,7 +7,7 @@ package bg
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -39,7 +39,7 @@ func New(app core.App, id string, grace time.Duration) *Group {
 		Id: "holdallBg_" + id,
 		Func: func(e *core.TerminateEvent) error {
 			if !g.Stop() {
-				e.App.Logger().Error("Background work did not end in time.", "plugin", id, "grace", grace.String())
+				e.App.Logger().Error("Background work did not end in time.", slog.String("plugin", id), slog.Duration("grace", grace))
 			}
 			return e.Next()
 		},
@@ -62,8 +62,8 @@ func (g *Group) Go(name string, fn func(ctx context.Context)) bool {
 		defer g.running.Done()
 		defer func() {
 			if r := recover(); r != nil {
-				g.app.Logger().Error("Background work panicked.", "plugin", g.id, "work", name,
-					"error", fmt.Sprint(r), "stack", string(debug.Stack()))
+				g.app.Logger().Error("Background work panicked.", slog.String("plugin", g.id), slog.String("work", name),
+					slog.Any("error", r), slog.String("stack", string(debug.Stack())))
 			}
 		}()
 		fn(g.ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -111,7 +112,7 @@ func (l *Log) Consume(c Consumer) error {
 
 func backoff(attempts int) time.Duration {
 	d := min(time.Second<<min(attempts-1, 20), 10*time.Minute)
-	return d + rand.N(d/5)
+	return d + rand.N(d/5) //nolint:gosec // spreads the retries, guards nothing
 }
 
 // keepsHistory tells whether any collection has a full log.
@@ -133,13 +134,13 @@ func (c *consumer) run(ctx context.Context) {
 		position, attempts, held, err := c.lease(ctx)
 		if err != nil || !held {
 			if err != nil && ctx.Err() == nil {
-				c.log.app.Logger().Error("A consumer of the change log cannot get its lease.", "consumer", c.Name, "error", err)
+				c.log.app.Logger().Error("A consumer of the change log cannot get its lease.", slog.String("consumer", c.Name), slog.Any("error", err))
 			}
 			pause(ctx, leaseFor/3)
 			continue
 		}
 		if err := c.work(ctx, position, attempts); err != nil && ctx.Err() == nil {
-			c.log.app.Logger().Error("A consumer of the change log stopped and starts again.", "consumer", c.Name, "error", err)
+			c.log.app.Logger().Error("A consumer of the change log stopped and starts again.", slog.String("consumer", c.Name), slog.Any("error", err))
 			pause(ctx, time.Second)
 		}
 	}
@@ -154,17 +155,12 @@ func (c *consumer) work(ctx context.Context, position int64, attempts int) error
 			return err
 		}
 		for _, change := range page.Changes {
-			wanted, err := c.wants(change)
-			if err != nil {
-				return err
-			}
-			if !wanted {
+			if !c.wants(change) {
 				continue
 			}
 			if attempts, err = c.handle(ctx, change, attempts); err != nil {
 				return err
 			}
-			position = change.Seq
 		}
 		position = page.Next
 		if held, err := c.save(ctx, position, 0, ""); err != nil || !held {
@@ -198,8 +194,9 @@ func (c *consumer) handle(ctx context.Context, change Change, attempts int) (int
 			text = text[:maxErrorLen]
 		}
 		if c.MaxAttempts > 0 && attempts >= c.MaxAttempts {
-			c.log.app.Logger().Error("A consumer of the change log gave up a change.", "consumer", c.Name,
-				"collection", change.Collection, "record", change.Record, "seq", change.Seq, "error", err)
+			c.log.app.Logger().Error("A consumer of the change log gave up a change.", slog.String("consumer", c.Name),
+				slog.String("collection", change.Collection), slog.String("record", change.Record),
+				slog.Int64("seq", change.Seq), slog.Any("error", err))
 			return 0, c.bury(ctx, change, text)
 		}
 		if _, err := c.save(ctx, change.Seq-1, attempts, text); err != nil {
@@ -227,18 +224,18 @@ func (c *consumer) read(ctx context.Context, position int64) (Page, error) {
 }
 
 // wants tells whether the change is of one of the consumer's collections.
-func (c *consumer) wants(change Change) (bool, error) {
+func (c *consumer) wants(change Change) bool {
 	if len(c.Collections) == 0 || slices.Contains(c.Collections, change.Collection) {
-		return true, nil
+		return true
 	}
 	if change.Collection == SchemaCollection {
-		return false, nil
+		return false
 	}
 	collection, err := c.log.app.FindCachedCollectionByNameOrId(change.Collection)
 	if err != nil {
-		return false, nil // dropped since
+		return false // dropped since
 	}
-	return slices.Contains(c.Collections, collection.Name), nil
+	return slices.Contains(c.Collections, collection.Name)
 }
 
 // lease takes or renews the right to work and returns where to go on.
@@ -305,7 +302,7 @@ func (c *consumer) release() {
 	_, err := c.log.app.NonconcurrentDB().NewQuery(`UPDATE _changesConsumers SET leaseUntil = 0 WHERE name = {:name} AND owner = {:owner}`).
 		Bind(dbx.Params{"name": c.Name, "owner": c.owner}).Execute()
 	if err != nil {
-		c.log.app.Logger().Warn("A consumer of the change log could not give its lease back.", "consumer", c.Name, "error", err)
+		c.log.app.Logger().Warn("A consumer of the change log could not give its lease back.", slog.String("consumer", c.Name), slog.Any("error", err))
 	}
 }
 
@@ -314,8 +311,10 @@ func (c *consumer) bury(ctx context.Context, change Change, problem string) erro
 	err := c.log.app.RunInTransaction(func(tx core.App) error {
 		_, err := tx.DB().NewQuery(`INSERT INTO _changesDead (consumer, seq, collection, record, error, at)
 			VALUES ({:consumer}, {:seq}, {:collection}, {:record}, {:error}, {:at})`).WithContext(ctx).
-			Bind(dbx.Params{"consumer": c.Name, "seq": change.Seq, "collection": change.Collection, "record": change.Record,
-				"error": problem, "at": time.Now().UnixMilli()}).Execute()
+			Bind(dbx.Params{
+				"consumer": c.Name, "seq": change.Seq, "collection": change.Collection, "record": change.Record,
+				"error": problem, "at": time.Now().UnixMilli(),
+			}).Execute()
 		if err != nil {
 			return err
 		}

@@ -280,7 +280,8 @@ func TestAttribution(t *testing.T) {
 	r.await(t, "+p", "+a", "+b", "+b", "-p", "-a", "+b")
 
 	want := []changes.Attribution{
-		{}, {},
+		{},
+		{},
 		{ActorCollection: user.Collection().Id, Actor: user.Id, Request: "r-POST", Origin: "api"},
 		{ActorCollection: user.Collection().Id, Actor: user.Id, Request: "r-PATCH", Origin: "api"},
 		{ActorCollection: user.Collection().Id, Actor: user.Id, Request: "r-DELETE", Origin: "api"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -207,7 +208,7 @@ func (l *Log) Wait(ctx context.Context, after int64) (int64, error) {
 func (l *Log) retain(ctx context.Context) {
 	for {
 		if err := l.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			l.app.Logger().Error("The change log could not be trimmed.", "error", err)
+			l.app.Logger().Error("The change log could not be trimmed.", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():

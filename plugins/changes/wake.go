@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -92,7 +93,7 @@ func (l *Log) bindWakeUp() {
 func (l *Log) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := l.watch(ctx); err != nil && ctx.Err() == nil {
-			l.app.Logger().Error("The change log lost its connection and opens another.", "error", err)
+			l.app.Logger().Error("The change log lost its connection and opens another.", slog.Any("error", err))
 			pause(ctx, time.Second)
 		}
 	}
