@@ -56,6 +56,8 @@ world.test('a technician takes an order from the list to its end, with photo and
 	await page.locator('.note', { hasText: 'All is dry again.' }).waitFor();
 	await page.getByRole('button', { name: 'Complete' }).click();
 	await page.locator('.way [aria-current=step]', { hasText: 'Completed' }).waitFor();
+	// It shows at once; this is said when the server has agreed.
+	await page.locator('[data-announcer]', { hasText: 'Now: Completed.' }).waitFor({ state: 'attached' });
 	await assertFits(page);
 
 	const stored = await pb.collection('work_orders').getOne(order.id);
