@@ -28,10 +28,11 @@ type PullOptions struct {
 	// adds it to the function All of the package.
 	Write bool
 
-	// Overwrite also replaces the functions that return the definitions of
-	// collections that differ. What else is in their files stays, but comments
-	// inside of the functions and rules that were put together from pieces are
-	// lost. It implies Write.
+	// Overwrite also changes the functions that return the definitions of
+	// collections that differ. They are changed where they differ and nowhere
+	// else; but a rule that differs becomes plain text, whatever it was put
+	// together from, and a function that does more than to return one literal may
+	// be replaced as a whole. It implies Write.
 	Overwrite bool
 }
 
@@ -228,12 +229,15 @@ func (p *puller) compare(c *core.Collection) (Pulled, error) {
 	case !found:
 		pulled.Note = fmt.Sprintf("The definition of %s is not a function of its own in %s, so change it by hand.", c.Name, p.pkg.dir)
 	case p.options.Overwrite:
-		if err := p.pkg.replace(existing, after); err != nil {
+		patched, ok := patchDefinition(p.pkg.sources[existing.file], function, d, defined, c, p.live.nameOf)
+		if ok {
+			p.pkg.set(existing.file, patched)
+		} else if err := p.pkg.replace(existing, after); err != nil {
 			return Pulled{}, err
 		}
 		pulled.Written = true
 	default:
-		pulled.Note = fmt.Sprintf("Change %s by hand, or have its function %s replaced with --overwrite.", existing.file, function)
+		pulled.Note = fmt.Sprintf("Change %s by hand, or have its function %s changed with --overwrite.", existing.file, function)
 	}
 	return pulled, nil
 }
@@ -250,7 +254,11 @@ func (p *puller) asDefined(d Collection, c *core.Collection) (*core.Collection, 
 	if err != nil || defined.Type != c.Type {
 		return defined, err
 	}
-	return defined, adopt(defined, pairing{Collection: d, id: c.Id, live: c})
+	indexes := slices.Clone(defined.Indexes)
+	err = adopt(defined, pairing{Collection: d, id: c.Id, live: c})
+	// a unique index on a system field that somebody replaced is a change too
+	defined.Indexes = indexes
+	return defined, err
 }
 
 // pullNew prepares the source of a collection that no definition describes.

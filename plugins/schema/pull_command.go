@@ -31,10 +31,9 @@ collections or for all. Without a flag nothing is written: it shows which
 collections have no definition, and how the others differ from theirs.
 
 --write writes a file for each collection that has no definition, and adds it to
-the function All. --overwrite also replaces the functions whose definitions
-differ. The rest of their files stays, but comments inside of the function and
-rules that were put together from pieces are lost, so commit before and read the
-difference after.
+the function All. --overwrite also changes the definitions that differ, where
+they differ. A rule that differs becomes plain text, whatever it was put together
+from, so commit before and read the difference after.
 
 Options that have their default are left out, and so are secrets: of the OAuth2
 providers only the names are mentioned.`,
@@ -63,7 +62,7 @@ providers only the names are mentioned.`,
 		},
 	}
 	command.Flags().BoolVar(&options.Write, "write", false, "write the definitions of new collections")
-	command.Flags().BoolVar(&options.Overwrite, "overwrite", false, "also replace the definitions that differ")
+	command.Flags().BoolVar(&options.Overwrite, "overwrite", false, "also change the definitions that differ")
 	command.Flags().BoolVar(&asJSON, "json", false, "print what was found as JSON")
 	return command
 }

@@ -157,9 +157,14 @@ func builtEverywhere(name string) bool {
 
 // add adds a file that declares function.
 func (p *goPackage) add(file, function string, source []byte) {
+	p.set(file, source)
+	p.declared[function] = true
+}
+
+// set gives a file another content.
+func (p *goPackage) set(file string, source []byte) {
 	p.sources[file] = source
 	p.changed[file] = true
-	p.declared[function] = true
 }
 
 // addToAll adds a call of function to the list that the package's function All
@@ -190,8 +195,7 @@ func (p *goPackage) addToAll(function string) bool {
 		if err != nil {
 			return false
 		}
-		p.sources[file] = changed
-		p.changed[file] = true
+		p.set(file, changed)
 		return true
 	}
 	return false
@@ -240,8 +244,7 @@ func (p *goPackage) replace(old definitionFunc, s *source) error {
 		if err != nil {
 			return fmt.Errorf("replace the function %s in %s: %w", old.function, old.file, err)
 		}
-		p.sources[old.file] = after
-		p.changed[old.file] = true
+		p.set(old.file, after)
 		return nil
 	}
 	return fmt.Errorf("replace the function %s in %s: it is not there", old.function, old.file)

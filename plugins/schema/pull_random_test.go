@@ -241,7 +241,7 @@ func (b *chance) authOptions(c *core.Collection) {
 	}
 	switch b.IntN(3) {
 	case 0:
-		c.AddIndex("idx_identity_"+c.Name, true, "`code`", "`code` != ''")
+		c.AddIndex("idx_identity_"+c.Name, true, "`code`", "code <> ''")
 		c.PasswordAuth.IdentityFields = []string{"email", "code"}
 	case 1:
 		c.PasswordAuth.Enabled = c.MFA.Enabled && !(c.OTP.Enabled && c.OAuth2.Enabled)
@@ -272,4 +272,72 @@ func (b *chance) addViews() {
 	second := core.NewCollection(core.CollectionTypeView, "aa_second")
 	second.ViewQuery = `SELECT id, count(id) AS total FROM zz_first GROUP BY id`
 	b.save(second)
+}
+
+// editedZoo is an app with the collections of the zoo, a few of which somebody
+// changed at random.
+func editedZoo(t *testing.T, seed uint64) core.App {
+	t.Helper()
+	app := zooApp(t)
+	if err := app.Delete(mustCollection(t, app, "users")); err != nil {
+		t.Fatal(err)
+	}
+	b := &chance{Rand: rand.New(rand.NewPCG(seed, 1)), t: t, app: app}
+	for _, name := range []string{"keepers", "animals", "staff", "quotas", "animal_names"} {
+		b.collections = append(b.collections, mustCollection(t, app, name))
+	}
+	done := 0
+	for range 12 {
+		// afresh each time: what could not be saved has to be forgotten
+		c := mustCollection(t, app, b.collections[b.IntN(len(b.collections))].Name)
+		b.edit(c)
+		if app.Save(c) == nil {
+			done++
+		}
+	}
+	if done < 4 {
+		t.Errorf("seed %d: got %d edits that could be saved, want some", seed, done)
+	}
+	return app
+}
+
+// edit changes one thing about a collection.
+func (b *chance) edit(c *core.Collection) {
+	rules := []**string{&c.ListRule, &c.ViewRule, &c.CreateRule, &c.UpdateRule, &c.DeleteRule}
+	if c.IsView() {
+		*rules[b.IntN(2)] = types.Pointer(`name != "" && id != ""`)
+		c.ViewQuery = b.pick(c.ViewQuery, "SELECT id, name FROM animals", "SELECT id, (name || `born`) AS text FROM animals")
+		return
+	}
+	at := 1 + b.IntN(len(c.Fields))
+	name := fmt.Sprintf("new%d", b.IntN(1000))
+	switch b.IntN(8) {
+	case 0, 1:
+		*rules[b.IntN(5)] = []*string{nil, types.Pointer(""), types.Pointer(`id != "x"`)}[b.IntN(3)]
+	case 2:
+		c.Fields.AddAt(max(at, 6), b.field(name))
+	case 3:
+		if f := c.Fields[at-1]; !f.GetSystem() { // which comes back, in another place
+			c.Fields.RemoveByName(f.GetName())
+		}
+	case 4:
+		if text, ok := c.Fields[at-1].(*core.TextField); ok {
+			text.Max, text.Help = 44, "Changed"
+		}
+		c.Fields[at-1].SetHidden(true)
+	case 5:
+		c.AddIndex("idx_"+c.Name+"_"+name, false, "`id`, `"+c.Fields[at-1].GetName()+"`", "")
+	case 6:
+		c.RemoveIndex(b.pick("idx_animals_keeper", "idx_animals_born"))
+	case 7:
+		if c.IsAuth() {
+			b.authOptions(c)
+			c.PasswordAuth.IdentityFields = []string{"email"}
+			c.RemoveIndex("idx_identity_" + c.Name)
+		}
+		first, last := len(c.Fields)-2, len(c.Fields)-1
+		if b.IntN(3) == 0 && first > 0 && !c.Fields[first].GetSystem() && !c.Fields[last].GetSystem() {
+			c.Fields[first], c.Fields[last] = c.Fields[last], c.Fields[first]
+		}
+	}
 }

@@ -220,7 +220,7 @@ func TestPullOfAChangedCollection(t *testing.T) {
 		"\t\"strings\"\n\n", "",
 		"\t\tRules: schema.Rules{\n\t\t\tList: schema.Rule(rule),\n\t\t},\n", "",
 		"core\" // fields\n", "core\" // fields\n\t\"github.com/pocketbase/pocketbase/tools/types\"\n",
-		" // as printed\n", "\n\t\t\t&core.NumberField{Name: \"age\", Min: types.Pointer(18.0)},\n",
+		" // as printed\n", " // as printed\n\t\t\t&core.NumberField{Name: \"age\", Min: types.Pointer(18.0)},\n",
 	).Replace(authorsFile)
 	if got := b.read(t, "authors.go"); got != want {
 		t.Errorf("got another file than wanted:\n%s", schema.DiffLines(want, got))

@@ -197,10 +197,7 @@ func (s *source) writeRules(rules, shared []namedRule) {
 	}
 	s.printf("Rules: schema.Rules{\n")
 	for _, r := range rules {
-		value := ruleLiteral(r.rule)
-		if r.rule == "" {
-			value = "schema.Public"
-		}
+		value := ruleValueLiteral(r.rule)
 		for _, constant := range shared {
 			if constant.rule == r.rule {
 				value = constant.name
@@ -209,6 +206,14 @@ func (s *source) writeRules(rules, shared []namedRule) {
 		s.printf("%s: %s,\n", r.name, value)
 	}
 	s.printf("},\n")
+}
+
+// ruleValueLiteral is a rule that is not locked, as it stands in [Rules].
+func ruleValueLiteral(rule string) string {
+	if rule == "" {
+		return "schema.Public"
+	}
+	return ruleLiteral(rule)
 }
 
 // functionName is the name of the function that defines a collection. It is

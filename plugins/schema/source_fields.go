@@ -35,27 +35,15 @@ var enforced = map[string][]string{
 }
 
 func (s *source) writeFields(c *core.Collection, previous Collection, targetName func(id string) string) error {
-	defaults := core.NewCollection(c.Type, c.Name).Fields
 	var lines []string
 	for _, f := range c.Fields {
-		line, err := s.field(c, f, targetName)
+		line, err := s.definedField(c, f, previous, targetName)
 		if err != nil {
 			return fmt.Errorf("collection %s, field %s: %w", c.Name, f.GetName(), err)
 		}
-		if system := defaults.GetByName(f.GetName()); system != nil {
-			// the default of a system field goes without saying
-			usual, err := s.field(c, system, targetName)
-			if err != nil {
-				return fmt.Errorf("collection %s, field %s: %w", c.Name, f.GetName(), err)
-			}
-			if line == usual {
-				continue
-			}
+		if line != "" {
+			lines = append(lines, line)
 		}
-		if was := previousName(previous, f.GetName()); was != "" {
-			line = "schema.Was(" + literal(was) + ", " + line + ")"
-		}
-		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
 		return nil
@@ -63,6 +51,27 @@ func (s *source) writeFields(c *core.Collection, previous Collection, targetName
 	s.use(importCore)
 	s.printf("Fields: []core.Field{\n%s,\n},\n", strings.Join(lines, ",\n"))
 	return nil
+}
+
+// definedField is a field as an element of a definition, "" for a system field
+// with its default options, which goes without saying.
+func (s *source) definedField(
+	c *core.Collection, f core.Field, previous Collection, targetName func(id string) string,
+) (string, error) {
+	line, err := s.field(c, f, targetName)
+	if err != nil {
+		return "", err
+	}
+	if system := core.NewCollection(c.Type, c.Name).Fields.GetByName(f.GetName()); system != nil {
+		usual, err := s.field(c, system, targetName)
+		if err != nil || line == usual {
+			return "", err
+		}
+	}
+	if was := previousName(previous, f.GetName()); was != "" {
+		line = "schema.Was(" + literal(was) + ", " + line + ")"
+	}
+	return line, nil
 }
 
 // previousName is the earlier name of a field that a definition declares.
@@ -171,16 +180,18 @@ func (s *source) writeIndexes(c *core.Collection) {
 }
 
 // isSystemIndex reports whether index is one that PocketBase gives an auth
-// collection by itself. One of another name was made on purpose, and takes the
-// place of the system's.
+// collection by itself. Its name does not matter: it has the collection's id in
+// it, and was another in earlier versions.
 func isSystemIndex(c *core.Collection, index string) bool {
-	parsed := dbutils.ParseIndex(index)
-	for _, usual := range core.NewCollection(c.Type, c.Name, c.Id).Indexes {
-		if dbutils.ParseIndex(usual).Build() == parsed.Build() {
-			return true
-		}
+	shape := func(raw string) string {
+		parsed := dbutils.ParseIndex(raw)
+		parsed.IndexName = "any"
+		parsed.Where = strings.ReplaceAll(parsed.Where, "`", "")
+		return parsed.Build()
 	}
-	return false
+	return slices.ContainsFunc(core.NewCollection(c.Type, c.Name, c.Id).Indexes, func(usual string) bool {
+		return shape(usual) == shape(index)
+	})
 }
 
 // fold puts an SQL statement in one line. Quoted parts stay as they are.

@@ -15,6 +15,7 @@ const StaffCollection = "staff"
 const (
 	StaffFieldID     = "id"
 	StaffFieldOnDuty = "onDuty"
+	StaffFieldDesk   = "desk"
 )
 
 // Staff is a record of the staff collection.
@@ -53,4 +54,14 @@ func (r *Staff) OnDuty() bool {
 // SetOnDuty sets the onDuty field.
 func (r *Staff) SetOnDuty(value bool) {
 	r.Set(StaffFieldOnDuty, value)
+}
+
+// Desk is the desk field: text.
+func (r *Staff) Desk() string {
+	return r.GetString(StaffFieldDesk)
+}
+
+// SetDesk sets the desk field.
+func (r *Staff) SetDesk(value string) {
+	r.Set(StaffFieldDesk, value)
 }

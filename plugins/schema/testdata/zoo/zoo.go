@@ -18,22 +18,53 @@ func All() []schema.Collection {
 
 // keepers are an auth collection, with an overridden system field.
 func keepers() schema.Collection {
+	var (
+		self   = `id = @request.auth.id`
+		domain = "zoo.example"
+	)
+	anybody := signedIn("")
+
 	return schema.Collection{
 		Name: "keepers",
 		Type: core.CollectionTypeAuth,
+		Rules: schema.Rules{
+			List: anybody, View: anybody,
+			Create: schema.Locked, // the zoo hires
+			Update: schema.Rule(self),
+			Auth:   schema.Public,
+		},
 		Fields: []core.Field{
-			&core.EmailField{Name: "email", Required: true, OnlyDomains: []string{"zoo.example"}},
+			// only the zoo's own people
+			&core.EmailField{Name: "email", Required: true, OnlyDomains: []string{domain}},
 			&core.TextField{Name: "badge", Max: 20},
+		},
+		Configure: func(c *core.Collection) {
+			c.AuthToken.Duration = 24 * 60 * 60
 		},
 	}
 }
 
+// signedIn admits everybody who is signed in and meets the condition.
+func signedIn(condition string) schema.Rule {
+	rule := `@request.auth.id != ""`
+	if condition != "" {
+		rule += " && " + condition
+	}
+	return schema.Rule(rule)
+}
+
+// readOnly are the rules of what nobody changes.
+func readOnly() schema.Rules {
+	return schema.Rules{List: signedIn(""), View: signedIn("")}
+}
+
 // animals have a field of every type, single and multiple.
 func animals() schema.Collection {
+	limit := 40
 	return schema.Collection{
-		Name: "animals",
+		Name: "animals", Rules: readOnly(),
 		Fields: []core.Field{
-			&core.TextField{Name: "name", Required: true, Min: 2, Max: 40, Presentable: true},
+			&core.TextField{Name: "name", Required: true, Min: 2, Max: limit, Presentable: true},
 			&core.EditorField{Name: "story"},
 			&core.EmailField{Name: "fan_mail"},
 			&core.URLField{Name: "camUrl", Required: true},
@@ -55,6 +86,10 @@ func animals() schema.Collection {
 			&core.JSONField{Name: "facts"},
 			&core.GeoPointField{Name: "cage"},
 			&core.PasswordField{Name: "lock", Hidden: true},
+		},
+		Indexes: []string{
+			"CREATE INDEX `idx_animals_keeper` ON `animals` (`keeper`)", // for the keeper's day
+			"CREATE INDEX `idx_animals_born` ON `animals` (`born`)",
 		},
 	}
 }
@@ -81,7 +116,7 @@ func oddities() schema.Collection {
 
 // staff is its own singular.
 func staff() schema.Collection {
-	return schema.Collection{Name: "staff", Fields: []core.Field{&core.BoolField{Name: "onDuty"}}}
+	return schema.Collection{Name: "staff", Fields: []core.Field{&core.BoolField{Name: "onDuty"}, &core.TextField{Name: "desk"}}}
 }
 
 func secondFloor() schema.Collection { return schema.Collection{Name: "2nd_floor"} }
