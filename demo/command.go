@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -99,8 +97,8 @@ func printResult(out io.Writer, result Result) {
 
 func counts(records map[string]int) string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(records)) {
-		parts = append(parts, fmt.Sprintf("%d %s", records[name], strings.ReplaceAll(strings.TrimPrefix(name, "_"), "_", " ")))
+	for _, name := range seededCollections() {
+		parts = append(parts, fmt.Sprintf("%d %s", records[name], strings.ReplaceAll(name, "_", " ")))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -245,3 +245,23 @@ func TestCommand(t *testing.T) {
 	}
 	run("--reset") // nothing to remove is no mistake
 }
+
+func TestProgressBar(t *testing.T) {
+	t.Parallel()
+
+	var out strings.Builder
+	demo.Bar(&out, "Painting", 1000)
+	frames := strings.Split(out.String(), "\r")
+	if n := len(frames); n != 103 { // nothing, 0 to 100 %, and the end
+		t.Errorf("got %d frames, want one for each per cent", n)
+	}
+	if half := frames[51]; !strings.Contains(half, " 50 %  Painting") || strings.Count(half, "=") != 15 {
+		t.Errorf("half way: got %q", half)
+	}
+	if last := frames[len(frames)-1]; last != "\x1b[K" {
+		t.Errorf("got %q left on the line, want nothing", last)
+	}
+	if strings.Contains(out.String(), "\n") {
+		t.Error("the bar scrolls")
+	}
+}
