@@ -105,6 +105,19 @@ world.test('what is typed or photographed without a connection is kept until it 
 	assert.equal((await pb.collection('photos').getFullList({ filter: `work_order = "${order.id}"` })).length, 1);
 });
 
+world.test('what could not be read comes by itself when the connection is back', { as: people.technician, at: day, viewport: phone, wired: true, allow: [/ERR_/] }, async (page, wire) => {
+	const { pb, order } = await assignedOrder({ title: 'Read me later' });
+	await pb.collection('notes').create({ work_order: order.id, author: pb.authStore.record.id, body: 'The key is next door.' });
+	await orderLink(page, order).waitFor();
+
+	wire.cut();
+	await orderLink(page, order).click();
+	await page.getByText('The server cannot be reached.').waitFor();
+	wire.mend();
+	await page.getByRole('heading', { name: 'Read me later' }).waitFor({ timeout: 20_000 });
+	await page.getByText('The key is next door.').waitFor();
+});
+
 world.test('a note that was begun survives a reload', { as: people.technician, at: day, viewport: phone }, async (page) => {
 	const { order } = await assignedOrder({ title: 'Begun and left' });
 	await orderLink(page, order).click();

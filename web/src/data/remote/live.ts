@@ -20,12 +20,16 @@ export class Live {
     pb.realtime.onDisconnect = (topics) => {
       if (topics.length > 0) connection.lost();
     };
+    // A read may have failed while the live connection held.
+    connection.onChange(() => {
+      if (connection.state === "online") this.syncAll();
+    });
   }
 
   /**
    * Watches records of a collection. The watcher's sync runs once the
-   * subscription stands, and again after every reconnect, since changes in
-   * between were not delivered. Where there is no live connection it runs anyway.
+   * subscription stands, and again after every break of the connection, since
+   * changes in between were not delivered. Where there is no live connection it runs anyway.
    */
   watch<T>(collection: string, query: { filter: string; expand?: string }, watcher: Watcher<T>): Stop {
     let stopped = false;
@@ -81,13 +85,15 @@ export class Live {
     void this.pb.realtime.unsubscribe().catch(ignore);
   }
 
+  private syncAll(): void {
+    for (const sync of this.active) sync();
+  }
+
   private async hearReconnects(): Promise<void> {
     if (this.hearsReconnects) return;
     this.hearsReconnects = true;
     try {
-      await this.pb.realtime.subscribe("PB_CONNECT", () => {
-        for (const sync of this.active) sync();
-      });
+      await this.pb.realtime.subscribe("PB_CONNECT", () => this.syncAll());
     } catch {
       this.hearsReconnects = false;
     }
