@@ -1,6 +1,7 @@
 package pbtest
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
+	"github.com/pocketbase/pocketbase/tools/logger"
 )
 
 // Template is a data directory that many apps start from, so that a schema or
@@ -144,12 +146,22 @@ func (s snapshot) app() (*tests.TestApp, error) {
 	if err != nil {
 		return nil, err
 	}
+	dropLogs(app)
 	// stored files go where they belong at once, as copying them twice shows
 	if err := s.write(app.DataDir(), func(name string) bool { return !isDatabase(name) }); err != nil {
 		app.Cleanup()
 		return nil, err
 	}
 	return app, nil
+}
+
+// dropLogs empties PocketBase's queue of what it logged while it started. Its
+// writer looks at the queue every three seconds, and would look at the app
+// while the cleanup takes that down, which is a data race.
+func dropLogs(app core.App) {
+	if queue, ok := app.Logger().Handler().(*logger.BatchHandler); ok {
+		_ = queue.WriteAll(context.Background()) // drops, as the app has logs off
+	}
 }
 
 // write writes the chosen files to the directory.
