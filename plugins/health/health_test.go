@@ -328,8 +328,10 @@ func TestImpatientClient(t *testing.T) {
 	p, _ := register(t, health.Config{CacheFor: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := p.Ready(ctx).Status; got != health.StatusOK {
-		t.Errorf("got %s, want ok", got)
+	for _, c := range p.Ready(ctx).Checks {
+		if c.Status != health.StatusOK {
+			t.Errorf("%s: got %s, want ok", c.Name, c.Status)
+		}
 	}
 }
 

@@ -187,7 +187,7 @@ func (p *Plugin) bind(app core.App) {
 		Func: func(e *core.TerminateEvent) error {
 			// from here on nothing waits: nobody says when the process ends
 			p.out.unbuffer()
-			return errors.Join(e.Next(), p.out.Flush())
+			return e.Next()
 		},
 		Priority: -99999,
 	})
