@@ -21,7 +21,7 @@ STATIC := CGO_ENABLED=0 GOFLAGS=-trimpath
 
 # The stages of a full check, cheapest first so that a mistake shows early.
 TEST_STAGES := deps check-fmt check-mod check-generated check-docs vet check-web test-go e2e e2e-browser e2e-container
-CI_STAGES := $(TEST_STAGES) lint vulncheck
+CHECK_STAGES := $(TEST_STAGES) lint vulncheck
 
 ##@ Work
 
@@ -74,9 +74,9 @@ clean: ## remove what a build or a test run left in the tree
 test: ## install what the tests need and run every test
 	@scripts/stages.sh $(TEST_STAGES)
 
-.PHONY: ci
-ci: ## what CI runs
-	@scripts/stages.sh $(CI_STAGES)
+.PHONY: check
+check: ## run every test, lint and the vulnerability scan, as before a release
+	@scripts/stages.sh $(CHECK_STAGES)
 
 .PHONY: deps
 deps: ## install what the tests need (Debian packages, npm and Go modules)
