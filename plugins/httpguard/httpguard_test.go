@@ -33,6 +33,8 @@ func site() fs.FS {
 		"docs/index.html":                {Data: []byte("<p>docs")},
 		"assets/deep/a-DC-KSUi6.woff2":   {Data: []byte("font")},
 		"not-assets/index-B0h5PTbq.html": {Data: []byte("x")},
+		"api/index.html":                 {Data: []byte("not reached")},
+		"api/file.txt":                   {Data: []byte("not reached")},
 	}
 }
 
@@ -304,6 +306,7 @@ func TestPublicFiles(t *testing.T) {
 		{"/nothing", "application/json", "", 404},
 		{"/assets/", "application/json", "", 404}, // no listing
 		{"/api/nothing", "application/json", "", 404},
+		{"/api/file.txt", "application/json", "", 404},
 		{"/api", "application/json", "", 404},
 		{"/api/", "application/json", "", 404},
 	}
@@ -363,15 +366,15 @@ func TestCompression(t *testing.T) {
 		{"not asked for", "/assets/plain.js", "identity", ""},
 		{"compressed already", "/assets/photo-B0h5PTbq.jpg", "gzip", ""},
 		{"too small", "/favicon.svg", "gzip", ""},
-		{"a part", "/assets/plain.js", "gzip", "bytes=0-99"},
+		{"a part", "/assets/plain.js", "gzip", "bytes=0-1999"},
 	}
 	for _, c := range cases {
 		res, body := send(t, http.MethodGet, url+c.path, "Accept-Encoding", c.accept, "Range", c.byteRange)
 		if got := res.Header.Get("Content-Encoding"); got != "" {
 			t.Errorf("%s: got encoding %q, want none", c.name, got)
 		}
-		if c.byteRange != "" && (res.StatusCode != http.StatusPartialContent || len(body) != 100) {
-			t.Errorf("%s: got %d with %d bytes, want 206 with 100", c.name, res.StatusCode, len(body))
+		if c.byteRange != "" && (res.StatusCode != http.StatusPartialContent || len(body) != 2000) {
+			t.Errorf("%s: got %d with %d bytes, want 206 with 2000", c.name, res.StatusCode, len(body))
 		}
 	}
 }
