@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -87,6 +88,10 @@ func WriteMigration(app core.App, config Config, name string, allowDataLoss bool
 func writePlan(plan *Plan, config Config, name string, allowDataLoss bool) (Migration, error) {
 	if risks := plan.Risks(); len(risks) > 0 && !allowDataLoss {
 		return Migration{Plan: plan}, &DataLossError{risks}
+	}
+	if _, err := os.Stat(config.Dir); errors.Is(err, fs.ErrNotExist) && len(config.Migrations.Items()) > 0 {
+		return Migration{Plan: plan}, fmt.Errorf(
+			"there is no folder %s here, where the other migrations are: change to the folder of the project", config.Dir)
 	}
 	j, err := plan.prove()
 	if err != nil {

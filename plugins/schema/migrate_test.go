@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,10 @@ func history(t *testing.T, app core.App, definitions ...schema.Collection) schem
 	t.Helper()
 	c := config(t, definitions...)
 	const file = "1700000000_boats.go"
+	if err := os.Mkdir(c.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(c.Dir, file), "package pb_migrations\n")
 	c.Migrations.Register(func(app core.App) error { return schema.Apply(app, []schema.Collection{boats()}) }, nil, file)
 	if _, err := app.DB().Insert(core.DefaultMigrationsTable, dbx.Params{"file": file, "applied": 1}).Execute(); err != nil {
 		t.Fatal(err)
@@ -38,14 +43,15 @@ func history(t *testing.T, app core.App, definitions ...schema.Collection) schem
 	return c
 }
 
-// migrationFiles are the names of the files in the folder of the migrations.
+// migrationFiles are the files in the folder of the migrations, without the one
+// of history.
 func migrationFiles(t *testing.T, c schema.Config) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(c.Dir, "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return paths
+	return slices.DeleteFunc(paths, func(path string) bool { return filepath.Base(path) == "1700000000_boats.go" })
 }
 
 // prove returns the migration to the definitions.
@@ -337,8 +343,7 @@ func TestMigrationNames(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			config := config(t, with(boats(), &core.TextField{Name: "home"}))
-			config.Migrations.Register(nil, nil, "1700000000_boats.go")
+			config := history(t, harbour(t), with(boats(), &core.TextField{Name: "home"}))
 			_, err := schema.WriteMigration(app, config, c.name, false)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got error %v, want %q", err, c.want)
@@ -454,6 +459,47 @@ func TestWrongDefinitionsWriteNothing(t *testing.T) {
 				t.Errorf("the database changed (+ is new, - is gone):\n%s", schema.DiffLines(before, got))
 			}
 		})
+	}
+}
+
+// Migrations of a project are not written somewhere else.
+func TestMigrateInAnotherFolder(t *testing.T) {
+	t.Parallel()
+	app := harbour(t)
+	c := history(t, app, with(boats(), text("home")))
+	c.Dir = filepath.Join(t.TempDir(), "pb_migrations")
+	_, err := schema.WriteMigration(app, c, "add_home", false)
+	if err == nil || !strings.Contains(err.Error(), "change to the folder of the project") {
+		t.Errorf("got error %v, want one about the folder", err)
+	}
+	if _, err := os.Stat(c.Dir); !os.IsNotExist(err) {
+		t.Errorf("the folder was created, error %v", err)
+	}
+}
+
+// A view that is broken in the database is in the way of what SQLite renames and
+// drops there, so it is in the way of the proof too.
+func TestBrokenViewsAreInTheProof(t *testing.T) {
+	t.Parallel()
+	app := harbour(t)
+	if err := schema.Apply(app, []schema.Collection{view("broken", "SELECT id FROM boats")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		"UPDATE _collections SET options = json_set(options, '$.viewQuery', 'SELECT id FROM nowhere') WHERE name = 'broken'",
+		"DROP VIEW broken",
+		"CREATE VIEW broken AS SELECT id FROM nowhere",
+	} {
+		if _, err := app.DB().NewQuery(query).Execute(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan, err := schema.Diff(app, []schema.Collection{without(boats(), "name")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schema.Prove(plan); err == nil || !strings.Contains(err.Error(), "error in view broken") {
+		t.Errorf("got error %v, want SQLite's about the view", err)
 	}
 }
 

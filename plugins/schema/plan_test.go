@@ -342,6 +342,26 @@ func TestPlanComparesLongRules(t *testing.T) {
 	}
 }
 
+// Of a mail template only the lines that changed are shown.
+func TestPlanComparesLongOptions(t *testing.T) {
+	t.Parallel()
+	plan, err := schema.Diff(pbtest.New(t), []schema.Collection{{Name: "users", Type: core.CollectionTypeAuth, Configure: func(c *core.Collection) {
+		c.VerificationTemplate.Body = strings.Replace(c.VerificationTemplate.Body, "<p>Hello,</p>", "<p>Good day,</p>", 1)
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+  ~ option verificationTemplate.body
+      - <p>Hello,</p>
+      + <p>Good day,</p>
+        <p>Thank you for joining us at {APP_NAME}.</p>
+`
+	if got := plan.String(); !strings.Contains(got, want) {
+		t.Errorf("got plan\n%s\nwant in it\n%s", got, want)
+	}
+}
+
 // A unique index on a renamed and on a new column is looked up by what it will hold.
 func TestPlanCountsDuplicatesUnderNewNames(t *testing.T) {
 	t.Parallel()

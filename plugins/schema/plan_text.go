@@ -135,6 +135,12 @@ func (w *planWriter) rule(c Change) {
 		w.oldAndNew(nil, next, func(v any) string { return v.(string) })
 		return
 	}
+	w.texts(old, next)
+}
+
+// texts prints an old and a new text, of those with several lines only what
+// differs.
+func (w *planWriter) texts(old, next string) {
 	if !strings.Contains(old, "\n") || !strings.Contains(next, "\n") {
 		w.oldAndNew(old, next, func(v any) string { return v.(string) })
 		return
@@ -180,7 +186,7 @@ func (w *planWriter) option(lead string, c Change) {
 		return
 	}
 	w.line("%s%s", lead, c.Name)
-	w.oldAndNew(old, next, func(v any) string { return v.(string) })
+	w.texts(old, next)
 }
 
 // oldAndNew prints two values below each other, without one that is nil.

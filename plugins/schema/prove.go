@@ -44,7 +44,7 @@ func (p *Plan) tryJourney(c caution) (journey, error) {
 			}
 		}
 		if err := arrive(app, j.down, p.from); err != nil {
-			return fmt.Errorf("back again: %w", err)
+			return fmt.Errorf("on the way back: %w", err)
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -82,8 +83,8 @@ func insertCollection(tx core.App, c *core.Collection) error {
 	return nil
 }
 
-// replicateViews creates the views of w, those that read others after them. A
-// view that cannot be created is broken in the original too and is left out.
+// replicateViews creates the views of w, those that read others after them. One
+// that is broken in the original is as broken in the copy.
 func replicateViews(tx core.App, w world) error {
 	if err := tx.ReloadCachedCollections(); err != nil {
 		return err
@@ -105,6 +106,13 @@ func replicateViews(tx core.App, w world) error {
 			progress = true
 		}
 		pending = left
+	}
+	for _, c := range pending {
+		// PocketBase does not create a view that reads nothing, SQLite does
+		query := "CREATE VIEW {{" + c.Name + "}} AS SELECT * FROM (" + strings.TrimRight(strings.TrimSpace(c.ViewQuery), ";") + ")"
+		if _, err := tx.DB().NewQuery(query).Execute(); err != nil {
+			return fmt.Errorf("copy the view %s: %w", c.Name, err)
+		}
 	}
 	return nil
 }
