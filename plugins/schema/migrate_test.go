@@ -258,10 +258,14 @@ func TestMigrationsAreShort(t *testing.T) {
 			d.Rules.Update = `home = "x" && name != "home"`
 			return d
 		}()}, 1},
-		{"a new collection with rules about itself and others", []schema.Collection{boats(), {Name: "ports", Rules: schema.Rules{List: `boat.name != "" && code != ""`},
-			Fields: []core.Field{relation("boat", "boats"), text("code")}}}, 1},
-		{"a new collection that relates to itself", []schema.Collection{boats(), {Name: "ports", Rules: schema.Rules{List: `ports_via_next.code ?= "x"`},
-			Fields: []core.Field{relation("next", "ports"), text("code")}}}, 2},
+		{"a new collection with rules about itself and others", []schema.Collection{boats(), {
+			Name: "ports", Rules: schema.Rules{List: `boat.name != "" && code != ""`},
+			Fields: []core.Field{relation("boat", "boats"), text("code")},
+		}}, 1},
+		{"a new collection that relates to itself", []schema.Collection{boats(), {
+			Name: "ports", Rules: schema.Rules{List: `ports_via_next.code ?= "x"`},
+			Fields: []core.Field{relation("next", "ports"), text("code")},
+		}}, 2},
 		{"a rule that needs the relation of another collection", []schema.Collection{crewed, people}, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
