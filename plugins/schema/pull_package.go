@@ -149,8 +149,10 @@ func (p *goPackage) newFile(collection string) string {
 // builtEverywhere reports whether the name of a file does not tie it to an
 // operating system or processor.
 func builtEverywhere(name string) bool {
-	nowhere := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc",
-		OpenFile: func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil }}
+	nowhere := build.Context{
+		GOOS: "none", GOARCH: "none", Compiler: "gc",
+		OpenFile: func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil },
+	}
 	match, err := nowhere.MatchFile("", name)
 	return match && err == nil
 }

@@ -43,8 +43,10 @@ func patchDefinition(code []byte, function string, d Collection, defined, live *
 	if defined.Type != live.Type || defined.Name != live.Name {
 		return nil, false
 	}
-	p := &patcher{code: code, files: token.NewFileSet(), imports: map[string]bool{importSchema: true},
-		definition: d, targetName: targetName, defined: defined, live: live}
+	p := &patcher{
+		code: code, files: token.NewFileSet(), imports: map[string]bool{importSchema: true},
+		definition: d, targetName: targetName, defined: defined, live: live,
+	}
 	parsed, err := parser.ParseFile(p.files, "", code, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, false

@@ -106,7 +106,8 @@ func TestOverwriteChangesOnlyWhatDiffers(t *testing.T) {
 			}
 			t.Cleanup(app.Cleanup)
 			definitions := []schema.Collection{{Name: "t", Rules: schema.Rules{List: rule, View: rule}, Fields: []core.Field{
-				&core.TextField{Name: "a"}, &core.TextField{Name: "b"}, &core.TextField{Name: "c"}}}}
+				&core.TextField{Name: "a"}, &core.TextField{Name: "b"}, &core.TextField{Name: "c"},
+			}}}
 			if err := schema.Apply(app, definitions); err != nil {
 				t.Fatal(err)
 			}

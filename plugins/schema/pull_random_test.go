@@ -141,8 +141,10 @@ func (b *chance) field(name string) core.Field {
 	)
 	switch b.IntN(15) {
 	case 0:
-		f := &core.TextField{Name: name, Required: required, Presentable: presentable, Hidden: hidden, Help: help, Min: low, Max: high,
-			Pattern: b.pick("", `^[a-z]+$`, "^[\"\\w]+$", "^`+$", `^\d+$`)}
+		f := &core.TextField{
+			Name: name, Required: required, Presentable: presentable, Hidden: hidden, Help: help, Min: low, Max: high,
+			Pattern: b.pick("", `^[a-z]+$`, "^[\"\\w]+$", "^`+$", `^\d+$`),
+		}
 		if f.Pattern == `^[a-z]+$` {
 			f.Max, f.AutogeneratePattern = 40, b.pick("", `[a-z]{30}`)
 		}
@@ -186,19 +188,25 @@ func (b *chance) field(name string) core.Field {
 		values := append(b.some("one", "two words", "`", `"`, "日本", `\`), "last")
 		return &core.SelectField{Name: name, Required: required, MaxSelect: min(many, len(values)), Values: values, Help: help}
 	case 10:
-		return &core.FileField{Name: name, Required: required, MaxSelect: many, MaxSize: size, Protected: b.yes(),
-			Thumbs: b.some("100x100", "0x50"), MimeTypes: b.some("image/png", "text/plain"), Help: help}
+		return &core.FileField{
+			Name: name, Required: required, MaxSelect: many, MaxSize: size, Protected: b.yes(),
+			Thumbs: b.some("100x100", "0x50"), MimeTypes: b.some("image/png", "text/plain"), Help: help,
+		}
 	case 11:
 		target := b.collections[b.IntN(len(b.collections))]
-		return &core.RelationField{Name: name, CollectionId: target.Id, Required: required, MaxSelect: many,
-			MinSelect: min(low, many), CascadeDelete: b.yes(), Presentable: presentable}
+		return &core.RelationField{
+			Name: name, CollectionId: target.Id, Required: required, MaxSelect: many,
+			MinSelect: min(low, many), CascadeDelete: b.yes(), Presentable: presentable,
+		}
 	case 12:
 		return &core.JSONField{Name: name, Required: required, MaxSize: size, Hidden: hidden, Help: help}
 	case 13:
 		return &core.GeoPointField{Name: name, Required: required, Presentable: presentable, Help: help}
 	default:
-		return &core.PasswordField{Name: name, Required: required, Hidden: b.yes(), Min: low, Max: 70, Cost: []int{0, 4, 12}[b.IntN(3)],
-			Pattern: b.pick("", `^\S+$`)}
+		return &core.PasswordField{
+			Name: name, Required: required, Hidden: b.yes(), Min: low, Max: 70, Cost: []int{0, 4, 12}[b.IntN(3)],
+			Pattern: b.pick("", `^\S+$`),
+		}
 	}
 }
 
@@ -244,7 +252,7 @@ func (b *chance) authOptions(c *core.Collection) {
 		c.AddIndex("idx_identity_"+c.Name, true, "`code`", "code <> ''")
 		c.PasswordAuth.IdentityFields = []string{"email", "code"}
 	case 1:
-		c.PasswordAuth.Enabled = c.MFA.Enabled && !(c.OTP.Enabled && c.OAuth2.Enabled)
+		c.PasswordAuth.Enabled = c.MFA.Enabled && (!c.OTP.Enabled || !c.OAuth2.Enabled)
 	}
 	if b.IntN(4) == 0 {
 		c.RemoveIndex("idx_email_" + c.Id)

@@ -111,11 +111,15 @@ func accessorOf(field core.Field) accessor {
 		return text
 	case *core.FileField:
 		if f.IsMultiple() {
-			return accessor{result: texts.result, get: texts.get, param: "any",
-				about: "a slice of new *filesystem.File and the names of stored files to keep"}
+			return accessor{
+				result: texts.result, get: texts.get, param: "any",
+				about: "a slice of new *filesystem.File and the names of stored files to keep",
+			}
 		}
-		return accessor{result: text.result, get: text.get, param: "any",
-			about: "a new *filesystem.File, the name of the stored file to keep it, or nil"}
+		return accessor{
+			result: text.result, get: text.get, param: "any",
+			about: "a new *filesystem.File, the name of the stored file to keep it, or nil",
+		}
 	case *core.NumberField:
 		if f.OnlyInt {
 			return accessor{result: "int", get: "r.GetInt(%s)", param: "int"}
@@ -207,17 +211,7 @@ func (t *recordType) describe(field recordField) string {
 	case *core.URLField:
 		add("URL")
 	case *core.NumberField:
-		if f.OnlyInt {
-			add("whole number")
-		} else {
-			add("number")
-		}
-		if f.Min != nil {
-			add("at least %s", number(*f.Min))
-		}
-		if f.Max != nil {
-			add("at most %s", number(*f.Max))
-		}
+		describeNumber(add, f)
 	case *core.BoolField:
 		add("true or false")
 	case *core.DateField:
@@ -238,14 +232,7 @@ func (t *recordType) describe(field recordField) string {
 			add("id of a record of %s", f.CollectionId)
 		}
 	case *core.FileField:
-		if f.IsMultiple() {
-			add("names of up to %d files", f.MaxSelect)
-		} else {
-			add("name of a file")
-		}
-		if f.Protected {
-			add("served with a file token only")
-		}
+		describeFile(add, f)
 	case *core.JSONField:
 		add("JSON")
 	case *core.GeoPointField:
@@ -270,6 +257,31 @@ func describeRange(add func(string, ...any), low, high int, unit string) {
 		add("at least %d %s", low, unit)
 	case high > 0:
 		add("at most %d %s", high, unit)
+	}
+}
+
+func describeNumber(add func(string, ...any), f *core.NumberField) {
+	if f.OnlyInt {
+		add("whole number")
+	} else {
+		add("number")
+	}
+	if f.Min != nil {
+		add("at least %s", number(*f.Min))
+	}
+	if f.Max != nil {
+		add("at most %s", number(*f.Max))
+	}
+}
+
+func describeFile(add func(string, ...any), f *core.FileField) {
+	if f.IsMultiple() {
+		add("names of up to %d files", f.MaxSelect)
+	} else {
+		add("name of a file")
+	}
+	if f.Protected {
+		add("served with a file token only")
 	}
 }
 

@@ -293,7 +293,7 @@ func TestRecordNamesThatCollide(t *testing.T) {
 	for name, c := range constants {
 		equal(t, name, c[0], c[1])
 	}
-	var _ = []core.RecordProxy{&zoo.Staff{}, &zoo.DailyQuota{}, &zoo.Collection2ndFloor{}}
+	_ = []core.RecordProxy{&zoo.Staff{}, &zoo.DailyQuota{}, &zoo.Collection2ndFloor{}}
 }
 
 func mustCollection(t *testing.T, app core.App, name string) *core.Collection {

@@ -85,8 +85,7 @@ func definitionSource(
 	if err != nil {
 		return nil, fmt.Errorf("format the definition of %s: %w", c.Name, err)
 	}
-	s.Reset()
-	s.Write(formatted)
+	s.Buffer = *bytes.NewBuffer(formatted)
 	return s, nil
 }
 

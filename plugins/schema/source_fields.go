@@ -145,24 +145,24 @@ func isDefault(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// wrap joins options to lines of bearable length.
+// wrap joins options to lines of bearable length, behind the brace or below it.
 func wrap(options []string) string {
-	var b strings.Builder
-	width := 0
-	for i, option := range options {
-		if i > 0 {
-			b.WriteString(",")
-			if width+len(option) > lineLimit {
-				b.WriteString("\n")
-				width = 0
-			} else {
-				b.WriteString(" ")
-			}
+	var lines []string
+	line := ""
+	for _, option := range options {
+		if line != "" && len(line)+len(option) > lineLimit {
+			lines = append(lines, line)
+			line = ""
 		}
-		b.WriteString(option)
-		width += len(option) + 2
+		if line != "" {
+			line += ", "
+		}
+		line += option
 	}
-	return b.String()
+	if len(lines) == 0 {
+		return line
+	}
+	return "\n" + strings.Join(append(lines, line), ",\n") + ",\n"
 }
 
 // writeIndexes writes the indexes but those that an auth collection always has.
