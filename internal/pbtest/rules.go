@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
 )
 
@@ -237,13 +236,7 @@ func (m Matrix) lists(tb testing.TB, s *stage, row Row) error {
 	if answer.Status != http.StatusOK {
 		return fmt.Errorf("list: got %d %s, want 200", answer.Status, answer.Body)
 	}
-	var page struct{ Items []struct{ ID string } }
-	answer.JSON(tb, &page)
-	got := make([]string, 0, len(page.Items))
-	for _, item := range page.Items {
-		got = append(got, item.ID)
-	}
-	return sameIDs(got, row.Lists)
+	return listed(tb, answer, row.Lists)
 }
 
 // refused checks that the action is refused and that the answer tells nothing.
@@ -322,101 +315,17 @@ func (m Matrix) try(tb testing.TB, s *stage, as string, action Action, id string
 	}
 }
 
-// Case claims what comes of one request, for what a [Matrix] cannot say:
-// somebody's way round a rule, most of the time.
-type Case struct {
-	// Name says what holds: "a technician cannot give the order away".
-	Name string
-	// As is a name of World.People, or [Guest].
-	As string
-	// Method defaults to GET.
-	Method string
-	// Path is the address with its query. It is sent as it is, so escape it.
-	Path string
-	// Body is sent as JSON, or as a form when it has a [File]. [Self] as a value
-	// stands for the id of who sends it.
-	Body map[string]any
-	// Status is the wanted status. Defaults to 200.
-	Status int
-	// IDs are the ids of all records in the wanted list, in any order. Nil
-	// leaves them open, an empty slice wants none.
-	IDs []string
-	// Has and HasNot are texts that the answer must, and must not, contain.
-	Has, HasNot []string
-	// Before prepares the app.
-	Before func(app core.App) error
-	// After looks at what the request did.
-	After func(app core.App) error
-}
-
-// harmless reports whether the case, as long as its claim holds, leaves the app
-// as it is, so that others can use it too.
-func (c Case) harmless() bool {
-	reads := c.Method == "" || c.Method == http.MethodGet
-	return c.Before == nil && (reads || c.Status >= http.StatusBadRequest)
-}
-
-// about reports whether the case's outcome may depend on the rule of the action.
-func (c Case) about(action string) bool {
-	switch c.Method {
-	case "", http.MethodGet:
-		return action == "list" || action == "view"
-	case http.MethodPost:
-		return action == "create"
-	case http.MethodPatch:
-		return action == "update"
-	case http.MethodDelete:
-		return action == "delete"
-	default:
-		return true
-	}
-}
-
-func (c Case) check(tb testing.TB, s *stage) error {
+// listed checks that the answer lists the records with the ids, in any order.
+func listed(tb testing.TB, answer Response, want []string) error {
 	tb.Helper()
-	if c.Before != nil {
-		if err := c.Before(s.app); err != nil {
-			return fmt.Errorf("before: %w", err)
-		}
+	var page struct{ Items []struct{ ID string } }
+	answer.JSON(tb, &page)
+	got := make([]string, 0, len(page.Items))
+	for _, item := range page.Items {
+		got = append(got, item.ID)
 	}
-	if c.Status == 0 {
-		c.Status = http.StatusOK
-	}
-	answer := s.do(tb, c.As, c.Method, c.Path, c.Body)
-	if answer.Status != c.Status {
-		return fmt.Errorf("%s %s: got %d %s, want %d", c.Method, c.Path, answer.Status, answer.Body, c.Status)
-	}
-	for _, text := range c.Has {
-		if !strings.Contains(string(answer.Body), text) {
-			return fmt.Errorf("got %s, want %q in it", answer.Body, text)
-		}
-	}
-	for _, text := range c.HasNot {
-		if strings.Contains(string(answer.Body), text) {
-			return fmt.Errorf("got %s, want no %q in it", answer.Body, text)
-		}
-	}
-	if c.IDs != nil {
-		var page struct{ Items []struct{ ID string } }
-		answer.JSON(tb, &page)
-		got := make([]string, 0, len(page.Items))
-		for _, item := range page.Items {
-			got = append(got, item.ID)
-		}
-		if err := sameIDs(got, c.IDs); err != nil {
-			return err
-		}
-	}
-	if c.After != nil {
-		return c.After(s.app)
-	}
-	return nil
-}
-
-// sameIDs compares two lists of ids in any order.
-func sameIDs(got, want []string) error {
-	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
-	if !slices.Equal(got, want) {
+	slices.Sort(got)
+	if want = slices.Sorted(slices.Values(want)); !slices.Equal(got, want) {
 		return fmt.Errorf("listed: got %v, want %v", got, want)
 	}
 	return nil
