@@ -169,6 +169,9 @@ func TestSignalDuringTheStart(t *testing.T) {
 	if code := s.exit(t); code != 0 || strings.Contains(s.stderr.String(), "panic") {
 		t.Errorf("exit code: got %d, want 0 without a panic\n%s", code, s.stderr)
 	}
+	if got := s.stdout.String(); !strings.Contains(got, `"msg":"serving"`) || !strings.Contains(got, `"msg":"shutting down"`) {
+		t.Errorf("the start was cut off:\n%s", got)
+	}
 }
 
 // A command that waits for an answer is not a server: it did not do its work.
