@@ -78,10 +78,12 @@ func takeSnapshot(build []func(core.App) error) (snapshot, error) {
 		return nil, fmt.Errorf("start an empty app: %w", err)
 	}
 	defer app.Cleanup()
+	dropLogs(app)
 	for i, b := range build {
 		if err := b(app); err != nil {
 			return nil, fmt.Errorf("build function %d: %w", i, err)
 		}
+		dropLogs(app)
 	}
 
 	image := filepath.Join(source, "image")
