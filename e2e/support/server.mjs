@@ -67,7 +67,9 @@ export async function serve(program, options = {}) {
 
 	const child = spawn(
 		programs[program],
-		['serve', '--dir', dir, '--http', `127.0.0.1:${port}`, ...(options.args ?? [])],
+		// below the system's folder for temporary files PocketBase takes itself for
+		// a program under development, unless it is told
+		['serve', '--dev=false', '--dir', dir, '--http', `127.0.0.1:${port}`, ...(options.args ?? [])],
 		{ env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
 	);
 	const server = new Server(program, child, dir, port, options.dir === undefined);
