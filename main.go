@@ -21,6 +21,7 @@ import (
 	"github.com/holdall-go/holdall/hooks"
 	_ "github.com/holdall-go/holdall/pb_migrations"
 	"github.com/holdall-go/holdall/plugins/fielderrors"
+	"github.com/holdall-go/holdall/plugins/filterguard"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/requestlog"
@@ -108,6 +109,10 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := schema.Register(app, schema.Config{Collections: collections.All(), RootCmd: root}); err != nil {
 		return err
 	}
+	// collections that are not defined here stay as stock PocketBase has them
+	if _, err := filterguard.Register(app, filterguard.Config{Collections: definedCollections()}); err != nil {
+		return err
+	}
 	bindGreeting(app, cfg)
 
 	if err := hooks.Register(app, hooks.Config{}); err != nil {
@@ -117,4 +122,13 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 		demo.Register(app, demo.Config{AllowPublic: cfg.demoPublic})
 	}
 	return nil
+}
+
+// definedCollections are the names of the collections that are defined in Go.
+func definedCollections() []string {
+	var names []string
+	for _, c := range collections.All() {
+		names = append(names, c.Name)
+	}
+	return names
 }

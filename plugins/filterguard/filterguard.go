@@ -26,6 +26,7 @@ package filterguard
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ganigeorgiev/fexpr"
@@ -35,8 +36,12 @@ import (
 	"github.com/pocketbase/pocketbase/tools/search"
 )
 
-// Config has no options yet.
-type Config struct{}
+// Config says what is guarded. The zero value guards every collection.
+type Config struct {
+	// Collections are the names of the collections whose lists are guarded; the
+	// others answer as PocketBase does. Defaults to all.
+	Collections []string
+}
 
 // Validate reports everything that is wrong with the config: nothing.
 func (Config) Validate() error { return nil }
@@ -63,7 +68,7 @@ func MustRegister(app core.App, config Config) *Plugin {
 const registered = "holdallFilterguard"
 
 // Register binds the guard to app. It fails on an app that has it already.
-func Register(app core.App, _ Config) (*Plugin, error) {
+func Register(app core.App, config Config) (*Plugin, error) {
 	if app.Store().Has(registered) {
 		return nil, errors.New("filterguard: the app has it already")
 	}
@@ -72,7 +77,7 @@ func Register(app core.App, _ Config) (*Plugin, error) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallFilterguardServe",
 		Func: func(e *core.ServeEvent) error {
-			e.Router.Bind(&hook.Handler[*core.RequestEvent]{Id: "holdallFilterguard", Func: guard})
+			e.Router.Bind(&hook.Handler[*core.RequestEvent]{Id: "holdallFilterguard", Func: config.guard})
 			return e.Next()
 		},
 	})
@@ -85,7 +90,7 @@ const listPattern = "GET /api/collections/{collection}/records"
 
 // guard refuses a list before PocketBase makes a query for it, so that not even
 // the time that the query takes tells anything.
-func guard(e *core.RequestEvent) error {
+func (c Config) guard(e *core.RequestEvent) error {
 	if e.Request.Pattern != listPattern || e.HasSuperuserAuth() {
 		return e.Next()
 	}
@@ -98,6 +103,9 @@ func guard(e *core.RequestEvent) error {
 	collection, err := e.App.FindCachedCollectionByNameOrId(e.Request.PathValue("collection"))
 	if err != nil {
 		return e.Next() // which answers 404
+	}
+	if len(c.Collections) > 0 && !slices.Contains(c.Collections, collection.Name) {
+		return e.Next()
 	}
 
 	problems := validation.Errors{}

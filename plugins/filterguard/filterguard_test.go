@@ -242,3 +242,18 @@ func TestRegisterTwiceFails(t *testing.T) {
 		t.Error("got no error")
 	}
 }
+
+func TestOtherCollectionsStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for guarded, want := range map[string]int{"clubs": http.StatusOK, "users": http.StatusBadRequest} {
+		app := clubs.New(t, func(app core.App) error {
+			_, err := filterguard.Register(app, filterguard.Config{Collections: []string{guarded}})
+			return err
+		})
+		_, token := pbtest.User(t, app, "users", map[string]any{"email": "eve@example.com"})
+		answer := pbtest.Do(t, pbtest.Handler(t, app), pbtest.Request{Path: "/api/collections/users/records?sort=email", Token: token})
+		if answer.Status != want {
+			t.Errorf("only %s guarded: got %d %s, want %d", guarded, answer.Status, answer.Body, want)
+		}
+	}
+}
