@@ -193,6 +193,54 @@ func TestPullOfANewCollection(t *testing.T) {
 	equal(t, "authors.go", b.read(t, "authors.go"), authorsFile)
 }
 
+func TestPullLeavesOutDefaults(t *testing.T) {
+	t.Parallel()
+	b := newBlog(t)
+	readers := core.NewAuthCollection("readers")
+	readers.RemoveIndex("idx_email_" + readers.Id)
+	readers.AddIndex("idx_of_an_earlier_version", true, "`email`", "email != ''")
+	if err := b.app.Save(readers); err != nil {
+		t.Fatal(err)
+	}
+	const want = `// readers defines the readers collection.
+func readers() schema.Collection {
+	return schema.Collection{
+		Name: "readers",
+		Type: core.CollectionTypeAuth,
+		Rules: schema.Rules{
+			Auth: schema.Public,
+		},
+	}
+}
+`
+	if got := b.pull(t, schema.PullOptions{})["readers"].Source; !strings.HasSuffix(got, want) {
+		t.Errorf("got another end than wanted:\n%s", schema.DiffLines(want, got))
+	}
+}
+
+// Long rules are cut at the operators that join their conditions, the outer ones
+// first, and never inside of a text.
+func TestPullCutsLongRules(t *testing.T) {
+	t.Parallel()
+	b := newBlog(t)
+	notes := core.NewBaseCollection("notes")
+	notes.ViewRule = types.Pointer(`@request.auth.name != "this && that || (" && (@request.auth.id = "aaaaaaaaaaaaaaaaaaaaaaaaa" || ` +
+		`(@request.auth.id != 'it\'s || not' && @request.auth.verified = true && @request.auth.email != "somebody@zoo.example"))`)
+	if err := b.app.Save(notes); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Join([]string{
+		"\t\t\tView: `@request.auth.name != \"this && that || (\"` +",
+		"\t\t\t\t` && (@request.auth.id = \"aaaaaaaaaaaaaaaaaaaaaaaaa\"` +",
+		"\t\t\t\t` || (@request.auth.id != 'it\\'s || not'` +",
+		"\t\t\t\t` && @request.auth.verified = true` +",
+		"\t\t\t\t` && @request.auth.email != \"somebody@zoo.example\"))`,\n",
+	}, "\n")
+	if got := b.pull(t, schema.PullOptions{})["notes"].Source; !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant in it\n%s", got, want)
+	}
+}
+
 func TestPullOfAChangedCollection(t *testing.T) {
 	t.Parallel()
 	b := newBlog(t)
