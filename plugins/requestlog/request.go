@@ -37,7 +37,7 @@ func (p *Plugin) wrap(next http.Handler) http.Handler {
 
 		rec := &recorder{ResponseWriter: w, aborted: true}
 		// deferred, so that a response that a handler aborts by panic has a line too
-		defer func() { p.log(r.Context(), r, rec, id, started) }()
+		defer p.log(r.Context(), r, rec, id, started)
 		next.ServeHTTP(rec, r)
 		rec.aborted = false
 	})
