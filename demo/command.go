@@ -14,8 +14,11 @@ import (
 
 // Command is "demo": it seeds the demo data, or removes it.
 func Command(app core.App) *cobra.Command {
+	return newCommand(app, Config{})
+}
+
+func newCommand(app core.App, config Config) *cobra.Command {
 	var (
-		config        Config
 		reset, remove bool
 		asJSON        bool
 	)

@@ -1,6 +1,11 @@
 package demo
 
-import "io"
+import (
+	"io"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/spf13/cobra"
+)
 
 // WithoutImages leaves out the drawing of the images, which takes most of the
 // time. The records still name them.
@@ -18,4 +23,9 @@ func Bar(out io.Writer, task string, steps int) {
 		p.step()
 	}
 	p.stop()
+}
+
+// CommandWithoutImages is [Command] with the option of [WithoutImages].
+func CommandWithoutImages(app core.App) *cobra.Command {
+	return newCommand(app, WithoutImages(Config{}))
 }

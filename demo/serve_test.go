@@ -96,7 +96,7 @@ func TestRegister(t *testing.T) {
 
 	var output bytes.Buffer
 	app := empty.New(t)
-	demo.Register(app, demo.Config{Now: noon, Output: &output})
+	demo.Register(app, demo.WithoutImages(demo.Config{Now: noon, Output: &output}))
 	answer := pbtest.Do(t, pbtest.Handler(t, app), pbtest.Request{Path: demo.Path})
 
 	var body struct{ Accounts []map[string]string }
@@ -155,7 +155,10 @@ func TestRegisterAsksWhoCanReachTheServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			app := empty.New(t)
-			demo.Register(app, quiet(demo.WithoutImages(c.config)))
+			if c.served {
+				app = seeded.New(t) // what is written is another test's matter
+			}
+			demo.Register(app, quiet(c.config))
 			router, err := apis.NewRouter(app)
 			if err != nil {
 				t.Fatal(err)
@@ -199,8 +202,8 @@ func TestCommand(t *testing.T) {
 	run := func(args ...string) (stdout, stderr string) {
 		t.Helper()
 		var out, progress bytes.Buffer
-		command := demo.Command(app)
-		command.SetArgs(args)
+		command := demo.CommandWithoutImages(app)
+		command.SetArgs(append([]string{}, args...)) // nil would mean those of the test
 		command.SetOut(&out)
 		command.SetErr(&progress)
 		if err := command.Execute(); err != nil {
