@@ -208,6 +208,9 @@ func keptOrder(c, other *core.Collection) []string {
 }
 
 func compareField(from, to core.Field) []Change {
+	if from == to {
+		return nil
+	}
 	var changes []Change
 	if from.GetName() != to.GetName() {
 		changes = append(changes, Change{

@@ -30,28 +30,50 @@ func (p *Plan) prove() (journey, error) {
 func (p *Plan) tryJourney(c caution) (journey, error) {
 	j := journey{up: stepsBetween(p.from, p.to, c), down: stepsBetween(p.to, p.from, c)}
 	annotateDown(j.down)
+	var invalid map[string]error
 	err := withScratch(func(app core.App) error {
 		if err := replicate(app, p.from); err != nil {
 			return err
 		}
-		broken := invalidCollections(app)
 		if err := arrive(app, j.up, p.to); err != nil {
 			return err
 		}
-		for name, err := range invalidCollections(app) {
-			if broken[name] == nil {
-				return fmt.Errorf("collection %s would no longer be valid: %w", name, err)
-			}
+		var err error
+		if invalid, err = invalidCollections(app); err != nil {
+			return err
 		}
 		if err := arrive(app, j.down, p.from); err != nil {
 			return fmt.Errorf("on the way back: %w", err)
 		}
 		return nil
 	})
+	if err == nil && len(invalid) > 0 {
+		err = p.newlyInvalid(invalid)
+	}
 	if err != nil {
 		return journey{}, err
 	}
 	return j, nil
+}
+
+// newlyInvalid is the error about one of the collections that are not valid
+// after the way up, unless all of them were invalid before.
+func (p *Plan) newlyInvalid(invalid map[string]error) error {
+	return withScratch(func(app core.App) error {
+		if err := replicate(app, p.from); err != nil {
+			return err
+		}
+		before, err := invalidCollections(app)
+		if err != nil {
+			return err
+		}
+		for _, c := range p.to {
+			if invalid[c.Id] != nil && before[c.Id] == nil {
+				return fmt.Errorf("collection %s would no longer be valid: %w", c.Name, invalid[c.Id])
+			}
+		}
+		return nil
+	})
 }
 
 // arrive runs the steps and compares the outcome with what it has to be.
@@ -77,19 +99,23 @@ func arrive(app core.App, steps []step, want world) error {
 	return nil
 }
 
-// invalidCollections are the collections that PocketBase would not save as they are.
-func invalidCollections(app core.App) map[string]error {
-	invalid := map[string]error{}
+// invalidCollections are the ids of the collections that PocketBase would not
+// save as they are, with the reason. Those of the system depend on no other.
+func invalidCollections(app core.App) (map[string]error, error) {
 	w, err := loadWorld(app)
 	if err != nil {
-		return map[string]error{"": err}
+		return nil, err
 	}
+	invalid := map[string]error{}
 	for _, c := range w {
+		if c.System {
+			continue
+		}
 		if err := app.Validate(c); err != nil {
-			invalid[c.Name] = err
+			invalid[c.Id] = err
 		}
 	}
-	return invalid
+	return invalid, nil
 }
 
 // canonical is a collection as one text: without times and secrets, in one

@@ -19,7 +19,7 @@ import (
 // back.
 func TestWrittenMigrationsDoWhatTheStepsDo(t *testing.T) {
 	t.Parallel()
-	const links = 25
+	const links = 24 / slowdown
 
 	app := pbtest.New(t)
 	m := newModel(*firstSeed + 1000)

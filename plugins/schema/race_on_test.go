@@ -1,0 +1,7 @@
+//go:build race
+
+package schema_test
+
+// slowdown is how many times fewer random edits are made under the race
+// detector, which has nothing to find in them and makes SQLite slow.
+const slowdown = 3
