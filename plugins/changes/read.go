@@ -228,6 +228,8 @@ func (l *Log) Forget(ctx context.Context, now time.Time) error {
 		for _, sql := range []string{
 			`UPDATE _changesFloor SET seq = MAX(seq, COALESCE((SELECT MAX(seq) FROM _changes WHERE deleted = 1 AND at < {:tombstones}), 0))`,
 			`DELETE FROM _changes WHERE deleted = 1 AND at < {:tombstones}`,
+			`UPDATE _changesKept SET since = MAX(since, COALESCE((SELECT MAX(seq) FROM _changesHistory WHERE at < {:history}
+				AND seq <= COALESCE((SELECT MIN(position) FROM _changesConsumers), 9223372036854775807)), 0))`,
 			`DELETE FROM _changesHistory WHERE at < {:history}
 				AND seq <= COALESCE((SELECT MIN(position) FROM _changesConsumers), 9223372036854775807)`,
 		} {

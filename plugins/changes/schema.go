@@ -14,6 +14,7 @@ import (
 //
 // _changes        the compact log. c is the number of the collection.
 // _changesHistory the full log. seq is that of the compact row it came with.
+// _changesKept    for which collections somebody asked for a full log, see KeepHistory.
 // _changesNames   numbers for collection ids, which saves a third of the log.
 // _changesBoots   which sequence numbers were given out by which life of the
 // database, so that a position of a lost timeline is recognised.
@@ -38,6 +39,8 @@ var tables = []string{
 	`CREATE TABLE IF NOT EXISTS _changesFloor (
 		id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL)`,
 	`INSERT OR IGNORE INTO _changesFloor (id, seq) VALUES (1, 0)`,
+	`CREATE TABLE IF NOT EXISTS _changesKept (
+		collection TEXT PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS _changesConsumers (
 		name TEXT PRIMARY KEY, position INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
 		error TEXT NOT NULL DEFAULT '', owner TEXT NOT NULL DEFAULT '', leaseUntil INTEGER NOT NULL DEFAULT 0)`,
