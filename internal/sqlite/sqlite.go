@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"sync"
 
 	"github.com/pocketbase/dbx"
@@ -23,6 +24,10 @@ const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=
 	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)" +
 	"&_pragma=recursive_triggers(ON)"
 
+// driverName is what the driver calls itself. Functions and collations that a
+// program registers with the driver are found under this name only.
+const driverName = "sqlite"
+
 // Engine opens databases and watches their commits. Two engines in one process
 // do not notice each other.
 type Engine struct {
@@ -35,11 +40,11 @@ func New() *Engine {
 	return &Engine{}
 }
 
-// OnCommit registers listener for all transactions that are about to be
-// committed by this process on a connection of this engine. It runs within the
-// commit, on the committing goroutine and before others can see the result: it
-// may only leave a signal, and whoever acts on it has to look until the change
-// is there. It must not use the database.
+// OnCommit registers listener for all commits of this process on connections of
+// this engine. It is called as soon as the commit can be seen by others, on the
+// goroutine that made it and before the next use of its connection: it may only
+// leave a signal, and must not use the database. A transaction that changed
+// nothing counts, too. A commit on a [sql.Conn] is told when that is closed.
 func (e *Engine) OnCommit(listener func(path string)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -48,20 +53,19 @@ func (e *Engine) OnCommit(listener func(path string)) {
 
 // Connect opens the database file at path. It is a [core.DBConnectFunc].
 func (e *Engine) Connect(path string) (*dbx.DB, error) {
-	drv := &modernc.Driver{}
-	drv.RegisterConnectionHook(func(conn modernc.ExecQuerierContext, _ string) error {
-		if hooks, ok := conn.(modernc.HookRegisterer); ok {
-			hooks.RegisterCommitHook(func() int32 {
-				e.committing(path)
-				return 0 // anything else would turn the commit into a rollback
-			})
-		}
-		return nil
-	})
-	return dbx.NewFromDB(sql.OpenDB(connector{driver: drv, dsn: path + pragmas}), "sqlite"), nil
+	registered, err := sql.Open(driverName, "") // opens nothing
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: find the driver: %w", err)
+	}
+	defer registered.Close()
+	c := connector{
+		driver: registered.Driver(), dsn: path + pragmas,
+		committed: func() { e.tell(path) },
+	}
+	return dbx.NewFromDB(sql.OpenDB(c), driverName), nil
 }
 
-func (e *Engine) committing(path string) {
+func (e *Engine) tell(path string) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for _, listener := range e.listeners {
@@ -69,11 +73,71 @@ func (e *Engine) committing(path string) {
 	}
 }
 
-// connector opens connections of a driver that is registered under no name.
+// connector opens connections that tell of their commits.
 type connector struct {
-	driver driver.Driver
-	dsn    string
+	driver    driver.Driver
+	dsn       string
+	committed func()
 }
 
-func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
-func (c connector) Driver() driver.Driver                        { return c.driver }
+func (c connector) Driver() driver.Driver { return c.driver }
+
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	opened, err := c.driver.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	full, ok := opened.(driverConn)
+	if !ok {
+		return nil, fmt.Errorf("sqlite: the driver's connection %T lacks a method", opened)
+	}
+	wrapped := &conn{driverConn: full, tell: c.committed}
+	full.RegisterCommitHook(func() int32 {
+		wrapped.committed = true
+		return 0 // anything else would turn the commit into a rollback
+	})
+	return wrapped, nil
+}
+
+// driverConn is what database/sql makes use of in the driver's connections, and
+// what programs reach by [sql.Conn.Raw].
+type driverConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	modernc.HookRegisterer
+	NewBackup(destination string) (*modernc.Backup, error)
+	NewRestore(source string) (*modernc.Backup, error)
+	Serialize() ([]byte, error)
+	Deserialize(content []byte) error
+}
+
+// conn is a connection that tells of its commits. SQLite's hook comes before
+// others can see the commit; database/sql asks whether the connection is valid
+// when it is done with it, which is after.
+type conn struct {
+	driverConn
+	committed bool // by the hook; a connection has one user at a time
+	tell      func()
+}
+
+// Close implements [driver.Conn]. The driver keeps the hook of a closed
+// connection unless it is taken back.
+func (c *conn) Close() error {
+	c.RegisterCommitHook(nil)
+	return c.driverConn.Close()
+}
+
+// IsValid implements [driver.Validator].
+func (c *conn) IsValid() bool {
+	if c.committed {
+		c.committed = false
+		c.tell()
+	}
+	return c.driverConn.IsValid()
+}

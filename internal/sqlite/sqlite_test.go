@@ -1,0 +1,201 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/pocketbase/dbx"
+	modernc "modernc.org/sqlite"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
+)
+
+// open returns two connections' worth of one database, and what was told of it.
+func open(t *testing.T) (writer, reader *dbx.DB, told func() int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data.db")
+	engine := sqlite.New()
+	var mu sync.Mutex
+	count := 0
+	engine.OnCommit(func(got string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if got != path {
+			t.Errorf("told of %s, want %s", got, path)
+		}
+		count++
+	})
+	var databases [2]*dbx.DB
+	for i := range databases {
+		db, err := engine.Connect(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		databases[i] = db
+	}
+	exec(t, databases[0], "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+	return databases[0], databases[1], func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		n := count
+		count = 0
+		return n
+	}
+}
+
+func exec(t *testing.T, db dbx.Builder, sql string) {
+	t.Helper()
+	if _, err := db.NewQuery(sql).Execute(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCommitsAreTold(t *testing.T) {
+	t.Parallel()
+	db, reader, told := open(t)
+	insert := func(db dbx.Builder) error {
+		_, err := db.NewQuery("INSERT INTO t DEFAULT VALUES").Execute()
+		return err
+	}
+	for _, test := range []struct {
+		name string
+		do   func() error
+		want int
+	}{
+		{"the table of the test", func() error { return nil }, 1},
+		{"a statement", func() error { return insert(db) }, 1},
+		{"a transaction of two", func() error {
+			return db.Transactional(func(tx *dbx.Tx) error { return errors.Join(insert(tx), insert(tx)) })
+		}, 1},
+		{"a rollback", func() error {
+			_ = db.Transactional(func(tx *dbx.Tx) error { return errors.Join(insert(tx), errors.New("no")) })
+			return nil
+		}, 0},
+		{"a read", func() error { return reader.NewQuery("SELECT count(*) FROM t").Row(new(int)) }, 0},
+		{"a statement that returns rows", func() error { return db.NewQuery("INSERT INTO t DEFAULT VALUES RETURNING id").Row(new(int)) }, 1},
+		{"a prepared statement", func() error {
+			q := db.NewQuery("INSERT INTO t DEFAULT VALUES").Prepare()
+			_, err := q.Execute()
+			return errors.Join(err, q.Close())
+		}, 1},
+	} {
+		if err := test.do(); err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if got := told(); got != test.want {
+			t.Errorf("%s: told of %d commits, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+// TestCommitIsVisibleWhenTold is why nobody has to look twice.
+func TestCommitIsVisibleWhenTold(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data.db")
+	engine := sqlite.New()
+	commits := make(chan struct{}, 1)
+	engine.OnCommit(func(string) {
+		select {
+		case commits <- struct{}{}:
+		default:
+		}
+	})
+	db, err := engine.Connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	other, err := engine.Connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	exec(t, db, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+	<-commits
+
+	for want := 1; want <= 200; want++ {
+		done := make(chan error, 1)
+		go func() {
+			_, err := db.NewQuery("INSERT INTO t DEFAULT VALUES").Execute()
+			done <- err
+		}()
+		<-commits
+		var got int
+		if err := other.NewQuery("SELECT count(*) FROM t").Row(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Fatalf("told of a commit that cannot be seen: got %d rows, want %d", got, want)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestReplacedRowFiresItsTrigger is what recursive_triggers is for.
+func TestReplacedRowFiresItsTrigger(t *testing.T) {
+	t.Parallel()
+	db, _, _ := open(t)
+	for _, sql := range []string{
+		"CREATE TABLE gone (id INTEGER)",
+		"CREATE TRIGGER d AFTER DELETE ON t BEGIN INSERT INTO gone VALUES (OLD.id); END",
+		"INSERT INTO t VALUES (1, 'same')", "REPLACE INTO t VALUES (2, 'same')",
+	} {
+		exec(t, db, sql)
+	}
+	var id int
+	if err := db.NewQuery("SELECT id FROM gone").Row(&id); err != nil || id != 1 {
+		t.Errorf("got row %d and error %v, want the evicted row 1", id, err)
+	}
+}
+
+// TestFunctionsOfTheDriver shows that what a program adds to the driver is there.
+func TestFunctionsOfTheDriver(t *testing.T) {
+	t.Parallel()
+	err := modernc.RegisterDeterministicScalarFunction("holdall_test_seven", 0,
+		func(*modernc.FunctionContext, []driver.Value) (driver.Value, error) { return int64(7), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, _, _ := open(t)
+	var got int
+	if err := db.NewQuery("SELECT holdall_test_seven()").Row(&got); err != nil || got != 7 {
+		t.Errorf("got %d and error %v, want 7", got, err)
+	}
+}
+
+// TestRawConnectionCanBackUp is how a program copies a database while it is used.
+func TestRawConnectionCanBackUp(t *testing.T) {
+	t.Parallel()
+	db, _, _ := open(t)
+	conn, err := db.DB().Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = conn.Raw(func(raw any) error {
+		source, ok := raw.(interface {
+			NewBackup(string) (*modernc.Backup, error)
+		})
+		if !ok {
+			t.Fatalf("%T makes no backups", raw)
+		}
+		backup, err := source.NewBackup(filepath.Join(t.TempDir(), "copy.db"))
+		if err != nil {
+			return err
+		}
+		if _, err := backup.Step(-1); err != nil {
+			return err
+		}
+		return backup.Finish()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
