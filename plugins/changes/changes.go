@@ -41,13 +41,18 @@ type Config struct {
 	// have read it. Defaults to 7 days.
 	HistoryRetention time.Duration
 
+	// History names collections, by name or id, that are logged in full even if
+	// no consumer asks for it, for [Log.History].
+	History []string
+
 	// Engine, if set, wakes readers at the commit of any statement of this
 	// process, raw SQL included. Without it they are woken by PocketBase's hooks,
 	// and for other writes by polling.
 	Engine *sqlite.Engine
 
 	// PollInterval is how often the log looks for commits that nothing announced,
-	// such as those of another process. Defaults to 100 ms.
+	// such as those of another process, and for tables that lost their triggers.
+	// Defaults to 100 ms.
 	PollInterval time.Duration
 
 	// RequestID names the request that a change came from. Defaults to the
@@ -148,6 +153,26 @@ func Register(app core.App, config Config) (*Log, error) {
 		},
 	})
 	return l, nil
+}
+
+// Disable is the opposite of [Register], for a program that has stopped to keep
+// the log: it removes the triggers of earlier starts, which would go on to write,
+// when the app is bootstrapped. The tables stay. A later Register logs everything
+// anew, because it cannot know what it missed.
+func Disable(app core.App) error {
+	if app.IsBootstrapped() {
+		return dropTriggers(app)
+	}
+	app.OnBootstrap().Bind(&hook.Handler[*core.BootstrapEvent]{
+		Id: "holdallChangesInstall",
+		Func: func(e *core.BootstrapEvent) error {
+			if err := e.Next(); err != nil {
+				return err
+			}
+			return dropTriggers(e.App)
+		},
+	})
+	return nil
 }
 
 // Start runs the background work: the wake-up of readers, the consumers and the

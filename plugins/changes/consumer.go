@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -74,18 +73,6 @@ type DeadChange struct {
 	AtMillis   int64     `db:"at" json:"-"`
 }
 
-const (
-	batchSize   = 100
-	leaseFor    = 30 * time.Second
-	maxErrorLen = 1000
-)
-
-type consumer struct {
-	Consumer
-	log   *Log
-	owner string
-}
-
 // Consume adds a consumer. Call it before the app is bootstrapped, or before
 // [Log.Start].
 func (l *Log) Consume(c Consumer) error {
@@ -117,215 +104,17 @@ func backoff(attempts int) time.Duration {
 
 // keepsHistory tells whether any collection has a full log.
 func (l *Log) keepsHistory() bool {
-	return slices.ContainsFunc(l.consumers, func(c *consumer) bool { return c.History })
+	return len(l.config.History) > 0 || slices.ContainsFunc(l.consumers, func(c *consumer) bool { return c.History })
 }
 
-// wantsHistory tells whether a consumer reads the full log of the collection.
+// wantsHistory tells whether the collection is logged in full.
 func (l *Log) wantsHistory(c *core.Collection) bool {
+	if slices.Contains(l.config.History, c.Name) || slices.Contains(l.config.History, c.Id) {
+		return true
+	}
 	return slices.ContainsFunc(l.consumers, func(o *consumer) bool {
 		return o.History && (len(o.Collections) == 0 || slices.Contains(o.Collections, c.Name) || slices.Contains(o.Collections, c.Id))
 	})
-}
-
-// run handles changes until ctx ends. Of several processes one holds the lease
-// and works; the others look again when it expires.
-func (c *consumer) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		position, attempts, held, err := c.lease(ctx)
-		if err != nil || !held {
-			if err != nil && ctx.Err() == nil {
-				c.log.app.Logger().Error("A consumer of the change log cannot get its lease.", slog.String("consumer", c.Name), slog.Any("error", err))
-			}
-			pause(ctx, leaseFor/3)
-			continue
-		}
-		if err := c.work(ctx, position, attempts); err != nil && ctx.Err() == nil {
-			c.log.app.Logger().Error("A consumer of the change log stopped and starts again.", slog.String("consumer", c.Name), slog.Any("error", err))
-			pause(ctx, time.Second)
-		}
-	}
-	c.release()
-}
-
-// work reads and handles pages, renewing the lease with each.
-func (c *consumer) work(ctx context.Context, position int64, attempts int) error {
-	for ctx.Err() == nil {
-		page, err := c.read(ctx, position)
-		if err != nil {
-			return err
-		}
-		for _, change := range page.Changes {
-			if !c.wants(change) {
-				continue
-			}
-			if attempts, err = c.handle(ctx, change, attempts); err != nil {
-				return err
-			}
-		}
-		position = page.Next
-		if held, err := c.save(ctx, position, 0, ""); err != nil || !held {
-			return err
-		}
-		if page.UpToDate {
-			wait, cancel := context.WithTimeout(ctx, leaseFor/3)
-			_, err := c.log.Wait(wait, position)
-			cancel()
-			if err != nil && ctx.Err() != nil {
-				return nil
-			}
-		}
-	}
-	return nil
-}
-
-// handle tries one change until it is done or dead.
-func (c *consumer) handle(ctx context.Context, change Change, attempts int) (int, error) {
-	for {
-		err := c.try(ctx, change)
-		if err == nil {
-			return 0, nil
-		}
-		if ctx.Err() != nil {
-			return attempts, ctx.Err()
-		}
-		attempts++
-		text := err.Error()
-		if len(text) > maxErrorLen {
-			text = text[:maxErrorLen]
-		}
-		if c.MaxAttempts > 0 && attempts >= c.MaxAttempts {
-			c.log.app.Logger().Error("A consumer of the change log gave up a change.", slog.String("consumer", c.Name),
-				slog.String("collection", change.Collection), slog.String("record", change.Record),
-				slog.Int64("seq", change.Seq), slog.Any("error", err))
-			return 0, c.bury(ctx, change, text)
-		}
-		if _, err := c.save(ctx, change.Seq-1, attempts, text); err != nil {
-			return attempts, err
-		}
-		pause(ctx, c.Backoff(attempts))
-	}
-}
-
-// try calls Handle and turns a panic into an error.
-func (c *consumer) try(ctx context.Context, change Change) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	return c.Handle(ctx, change)
-}
-
-func (c *consumer) read(ctx context.Context, position int64) (Page, error) {
-	if c.History {
-		return c.log.History(ctx, position, batchSize)
-	}
-	return c.log.Read(ctx, position, batchSize)
-}
-
-// wants tells whether the change is of one of the consumer's collections.
-func (c *consumer) wants(change Change) bool {
-	if len(c.Collections) == 0 || slices.Contains(c.Collections, change.Collection) {
-		return true
-	}
-	if change.Collection == SchemaCollection {
-		return false
-	}
-	collection, err := c.log.app.FindCachedCollectionByNameOrId(change.Collection)
-	if err != nil {
-		return false // dropped since
-	}
-	return slices.Contains(c.Collections, collection.Name)
-}
-
-// lease takes or renews the right to work and returns where to go on.
-func (c *consumer) lease(ctx context.Context) (position int64, attempts int, held bool, err error) {
-	err = c.log.app.RunInTransaction(func(tx core.App) error {
-		start := int64(0)
-		if !c.FromStart {
-			if start, err = head(ctx, tx.DB()); err != nil {
-				return err
-			}
-		}
-		now := time.Now()
-		_, err := tx.DB().NewQuery(`INSERT INTO _changesConsumers (name, position) VALUES ({:name}, {:start}) ON CONFLICT (name) DO NOTHING`).
-			Bind(dbx.Params{"name": c.Name, "start": start}).Execute()
-		if err != nil {
-			return err
-		}
-		result, err := tx.DB().NewQuery(`UPDATE _changesConsumers SET owner = {:owner}, leaseUntil = {:until}
-			WHERE name = {:name} AND (owner = {:owner} OR leaseUntil < {:now})`).
-			Bind(dbx.Params{"name": c.Name, "owner": c.owner, "now": now.UnixMilli(), "until": now.Add(leaseFor).UnixMilli()}).Execute()
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		held = true
-		return tx.DB().NewQuery(`SELECT position, attempts FROM _changesConsumers WHERE name = {:name}`).
-			Bind(dbx.Params{"name": c.Name}).Row(&position, &attempts)
-	})
-	if err != nil {
-		err = fmt.Errorf("changes: lease of consumer %s: %w", c.Name, err)
-	}
-	return position, attempts, held, err
-}
-
-// save stores the position and renews the lease. It reports false if another
-// process has taken over.
-func (c *consumer) save(ctx context.Context, position int64, attempts int, problem string) (bool, error) {
-	result, err := c.log.app.NonconcurrentDB().NewQuery(`UPDATE _changesConsumers
-		SET position = MAX(position, {:position}), attempts = {:attempts}, error = {:error}, leaseUntil = {:until}
-		WHERE name = {:name} AND owner = {:owner}`).WithContext(ctx).
-		Bind(dbx.Params{
-			"name": c.Name, "owner": c.owner, "position": position, "attempts": attempts, "error": problem,
-			"until": time.Now().Add(leaseFor + c.nextPause(attempts)).UnixMilli(),
-		}).Execute()
-	if err != nil {
-		return false, fmt.Errorf("changes: save position of consumer %s: %w", c.Name, err)
-	}
-	n, err := result.RowsAffected()
-	return n > 0, err
-}
-
-// nextPause is how long the consumer sleeps after a failure, for the lease to outlast it.
-func (c *consumer) nextPause(attempts int) time.Duration {
-	if attempts == 0 {
-		return 0
-	}
-	return c.Backoff(attempts) * 2
-}
-
-// release gives the lease back, so that another process need not wait for it.
-func (c *consumer) release() {
-	_, err := c.log.app.NonconcurrentDB().NewQuery(`UPDATE _changesConsumers SET leaseUntil = 0 WHERE name = {:name} AND owner = {:owner}`).
-		Bind(dbx.Params{"name": c.Name, "owner": c.owner}).Execute()
-	if err != nil {
-		c.log.app.Logger().Warn("A consumer of the change log could not give its lease back.", slog.String("consumer", c.Name), slog.Any("error", err))
-	}
-}
-
-// bury puts a change among the dead and moves on.
-func (c *consumer) bury(ctx context.Context, change Change, problem string) error {
-	err := c.log.app.RunInTransaction(func(tx core.App) error {
-		_, err := tx.DB().NewQuery(`INSERT INTO _changesDead (consumer, seq, collection, record, error, at)
-			VALUES ({:consumer}, {:seq}, {:collection}, {:record}, {:error}, {:at})`).WithContext(ctx).
-			Bind(dbx.Params{
-				"consumer": c.Name, "seq": change.Seq, "collection": change.Collection, "record": change.Record,
-				"error": problem, "at": time.Now().UnixMilli(),
-			}).Execute()
-		if err != nil {
-			return err
-		}
-		_, err = tx.DB().NewQuery(`UPDATE _changesConsumers SET position = {:seq}, attempts = 0, error = '' WHERE name = {:name} AND owner = {:owner}`).
-			WithContext(ctx).Bind(dbx.Params{"seq": change.Seq, "name": c.Name, "owner": c.owner}).Execute()
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("changes: bury a change of consumer %s: %w", c.Name, err)
-	}
-	return nil
 }
 
 // Consumers tells how the consumers are doing, also those that are no longer registered.

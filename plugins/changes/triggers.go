@@ -1,7 +1,9 @@
 package changes
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/pocketbase/dbx"
@@ -88,13 +90,13 @@ func triggersOf(c *core.Collection, n int64, history bool) map[string]string {
 	}
 	trigger := func(event, body string) string {
 		return fmt.Sprintf("CREATE TRIGGER {{%s}} AFTER %s BEGIN %s END",
-			triggerName(c.Id, event), fmt.Sprintf(on[event], c.Name), body)
+			triggerName(n, event), fmt.Sprintf(on[event], c.Name), body)
 	}
 	return map[string]string{
-		triggerName(c.Id, "insert"): trigger("insert", put(n, "NEW.id", 0)+also("NEW.id", "NULL", newRow)),
-		triggerName(c.Id, "update"): trigger("update", put(n, "NEW.id", 0)+also("NEW.id", oldRow, newRow)),
-		triggerName(c.Id, "delete"): trigger("delete", put(n, "OLD.id", 1)+also("OLD.id", oldRow, "NULL")),
-		triggerName(c.Id, "rekey"): trigger("rekey", put(n, "OLD.id", 1)+also("OLD.id", oldRow, "NULL")+
+		triggerName(n, "insert"): trigger("insert", put(n, "NEW.id", 0)+also("NEW.id", "NULL", newRow)),
+		triggerName(n, "update"): trigger("update", put(n, "NEW.id", 0)+also("NEW.id", oldRow, newRow)),
+		triggerName(n, "delete"): trigger("delete", put(n, "OLD.id", 1)+also("OLD.id", oldRow, "NULL")),
+		triggerName(n, "rekey"): trigger("rekey", put(n, "OLD.id", 1)+also("OLD.id", oldRow, "NULL")+
 			put(n, "NEW.id", 0)+also("NEW.id", "NULL", newRow)),
 	}
 }
@@ -106,18 +108,23 @@ var on = map[string]string{
 	"rekey":  "UPDATE ON {{%s}} WHEN OLD.id <> NEW.id",
 }
 
-func triggerName(collectionID, event string) string {
-	return "_changes_" + collectionID + "_" + event
+// triggerName has the number and not the id of the collection: SQLite takes two
+// names that differ in case for one, and ids may.
+func triggerName(n int64, event string) string {
+	return fmt.Sprintf("_changes_%d_%s", n, event)
 }
 
 // schemaTriggers log changes of the collections themselves. A dropped collection
 // takes its rows along, which fires no row trigger.
 func schemaTriggers() map[string]string {
 	forget := `DELETE FROM _changes WHERE c = (SELECT n FROM _changesNames WHERE collection = OLD.id);`
+	trigger := func(event, body string) string {
+		return fmt.Sprintf("CREATE TRIGGER {{%s}} AFTER %s ON {{_collections}} BEGIN %s END", triggerName(schemaCollection, strings.ToLower(event)), event, body)
+	}
 	return map[string]string{
-		"_changes_schema_insert": "CREATE TRIGGER _changes_schema_insert AFTER INSERT ON {{_collections}} BEGIN " + put(schemaCollection, "NEW.id", 0) + " END",
-		"_changes_schema_update": "CREATE TRIGGER _changes_schema_update AFTER UPDATE ON {{_collections}} BEGIN " + put(schemaCollection, "NEW.id", 0) + " END",
-		"_changes_schema_delete": "CREATE TRIGGER _changes_schema_delete AFTER DELETE ON {{_collections}} BEGIN " + forget + put(schemaCollection, "OLD.id", 1) + " END",
+		triggerName(schemaCollection, "insert"): trigger("INSERT", put(schemaCollection, "NEW.id", 0)),
+		triggerName(schemaCollection, "update"): trigger("UPDATE", put(schemaCollection, "NEW.id", 0)),
+		triggerName(schemaCollection, "delete"): trigger("DELETE", forget+put(schemaCollection, "OLD.id", 1)),
 	}
 }
 
@@ -156,11 +163,11 @@ func (l *Log) bindCollections() {
 }
 
 // installTriggers makes what is missing and drops what is obsolete, for all
-// collections. A collection that lost its triggers, because somebody rebuilt its
+// collections. A collection that lost triggers, because somebody rebuilt its
 // table by hand, may have changed unseen: all of it is logged again.
 func (l *Log) installTriggers(app core.App) error {
 	return app.RunInTransaction(func(tx core.App) error {
-		if err := replaceTriggers(tx, "_collections", schemaTriggers()); err != nil {
+		if _, err := replaceTriggers(tx, schemaCollection, schemaTriggers()); err != nil {
 			return err
 		}
 		collections, err := tx.FindAllCollections(core.CollectionTypeBase, core.CollectionTypeAuth)
@@ -182,7 +189,7 @@ type mode int
 const (
 	compactOnly     mode = iota // what survives a change of the collection
 	asWanted                    // with the full log where a consumer reads it
-	asWantedOrRelog             // and all records anew if there were no triggers
+	asWantedOrRelog             // and all records anew if a trigger was missing
 )
 
 // installFor brings the triggers of one collection in order.
@@ -194,34 +201,67 @@ func (l *Log) installFor(tx core.App, c *core.Collection, m mode) error {
 	if err != nil {
 		return err
 	}
-	had, err := existingTriggers(tx, c.Id)
+	kept, err := isKept(tx, c.Id)
 	if err != nil {
 		return err
 	}
-	if err := replaceTriggers(tx, c.Id, triggersOf(c, n, m != compactOnly && l.wantsHistory(c))); err != nil {
+	wanted := triggersOf(c, n, m != compactOnly && (kept || l.wantsHistory(c)))
+	had, err := replaceTriggers(tx, n, wanted)
+	if err != nil {
 		return fmt.Errorf("changes: triggers of %s: %w", c.Name, err)
 	}
-	if m == asWantedOrRelog && len(had) == 0 {
-		return relogAll(tx, c, n)
+	for name := range wanted {
+		if m == asWantedOrRelog && !had[name] {
+			if err := restartKept(tx, c.Id); err != nil {
+				return err
+			}
+			return relogAll(tx, c, n)
+		}
 	}
 	return nil
 }
 
-// replaceTriggers makes the triggers of owner, a collection's id, equal to wanted.
-func replaceTriggers(tx core.App, owner string, wanted map[string]string) error {
-	if owner == "_collections" {
-		owner = "schema"
+// heal installs the triggers anew if a collection lacks some: another process
+// made it without this plugin, or somebody rebuilt its table by hand.
+func (l *Log) heal(ctx context.Context) error {
+	names := make([]any, 0, len(unlogged))
+	for name := range unlogged {
+		names = append(names, name)
 	}
-	existing, err := existingTriggers(tx, owner)
+	var lacking int
+	err := l.app.ConcurrentDB().Select("COUNT(*)").From("_collections c").
+		LeftJoin("_changesNames n", dbx.NewExp("n.collection = c.id")).
+		Where(dbx.In("type", core.CollectionTypeBase, core.CollectionTypeAuth)).
+		AndWhere(dbx.NotIn("name", names...)).
+		AndWhere(dbx.NewExp(`EXISTS (SELECT 1 FROM sqlite_master m WHERE m.type = 'table' AND m.name = c.name)`)).
+		AndWhere(dbx.NewExp(`{:all} > (SELECT COUNT(*) FROM sqlite_master t WHERE t.type = 'trigger'
+			AND t.tbl_name = c.name AND t.name GLOB '_changes_' || n.n || '_*')`, dbx.Params{"all": len(on)})).
+		WithContext(ctx).Row(&lacking)
 	if err != nil {
-		return err
+		return fmt.Errorf("changes: look for triggers: %w", err)
 	}
+	if lacking == 0 {
+		return nil
+	}
+	l.app.Logger().Warn("Collections had lost the triggers of the change log. They are logged anew.", slog.Int("collections", lacking))
+	return l.installTriggers(l.app)
+}
+
+// replaceTriggers makes the triggers of collection number n equal to wanted, and
+// tells which names there were before.
+func replaceTriggers(tx core.App, n int64, wanted map[string]string) (had map[string]bool, err error) {
+	existing, err := existingTriggers(tx, n)
+	if err != nil {
+		return nil, err
+	}
+	had = make(map[string]bool, len(existing))
 	for name, sql := range existing {
+		had[name] = true
 		if wanted[name] != "" && normalized(tx, wanted[name]) == sql {
 			continue
 		}
-		if _, err := tx.DB().NewQuery("DROP TRIGGER {{" + name + "}}").Execute(); err != nil {
-			return fmt.Errorf("drop trigger: %w", err)
+		if err := dropTrigger(tx, name); err != nil {
+			return nil, err
 		}
 		delete(existing, name)
 	}
@@ -230,8 +270,31 @@ func replaceTriggers(tx core.App, owner string, wanted map[string]string) error 
 			continue
 		}
 		if _, err := tx.DB().NewQuery(sql).Execute(); err != nil {
-			return fmt.Errorf("create trigger: %w", err)
+			return nil, fmt.Errorf("create trigger: %w", err)
 		}
+	}
+	return had, nil
+}
+
+// dropTriggers removes all triggers of the log.
+func dropTriggers(app core.App) error {
+	return app.RunInTransaction(func(tx core.App) error {
+		existing, err := findTriggers(tx, "_changes_[0-9]*_*")
+		if err != nil {
+			return err
+		}
+		for name := range existing {
+			if err := dropTrigger(tx, name); err != nil {
+				return fmt.Errorf("changes: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+func dropTrigger(tx core.App, name string) error {
+	if _, err := tx.DB().NewQuery("DROP TRIGGER {{" + name + "}}").Execute(); err != nil {
+		return fmt.Errorf("drop trigger: %w", err)
 	}
 	return nil
 }
@@ -241,17 +304,22 @@ func normalized(app core.App, sql string) string {
 	return app.DB().NewQuery(sql).SQL()
 }
 
-func existingTriggers(app core.App, owner string) (map[string]string, error) {
+// existingTriggers returns the triggers of a collection by their names.
+func existingTriggers(app core.App, n int64) (map[string]string, error) {
+	return findTriggers(app, fmt.Sprintf("_changes_%d_*", n))
+}
+
+func findTriggers(app core.App, glob string) (map[string]string, error) {
 	rows := []struct {
 		Name string `db:"name"`
 		SQL  string `db:"sql"`
 	}{}
 	err := app.DB().Select("name", "sql").From("sqlite_master").
 		Where(dbx.HashExp{"type": "trigger"}).
-		AndWhere(dbx.NewExp(`[[name]] GLOB {:pattern}`, dbx.Params{"pattern": "_changes_" + owner + "_*"})).
+		AndWhere(dbx.NewExp(`[[name]] GLOB {:pattern}`, dbx.Params{"pattern": glob})).
 		All(&rows)
 	if err != nil {
-		return nil, fmt.Errorf("list triggers: %w", err)
+		return nil, fmt.Errorf("changes: list triggers: %w", err)
 	}
 	result := make(map[string]string, len(rows))
 	for _, r := range rows {

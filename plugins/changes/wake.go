@@ -16,10 +16,12 @@ import (
 
 // signal tells waiting readers where the log ends.
 type signal struct {
-	mu    sync.Mutex
-	head  int64
-	moved chan struct{} // closed and replaced when head grows
-	nudge chan struct{}
+	mu      sync.Mutex
+	head    int64
+	waiting int
+	stale   bool          // something was committed while nobody waited
+	moved   chan struct{} // closed and replaced when head grows
+	nudge   chan struct{}
 }
 
 func newSignal() *signal {
@@ -38,7 +40,7 @@ func (s *signal) set(head int64) {
 	s.moved = make(chan struct{})
 }
 
-// hint says that something may have been committed. It never blocks.
+// hint says that something was committed. It never blocks.
 func (s *signal) hint() {
 	select {
 	case s.nudge <- struct{}{}:
@@ -46,24 +48,41 @@ func (s *signal) hint() {
 	}
 }
 
+// wanted tells whether anybody waits to hear of a commit. If not, the next who
+// waits asks for it, so that a write costs no query that nobody needs.
+func (s *signal) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = s.waiting == 0
+	return !s.stale
+}
+
 func (s *signal) wait(ctx context.Context, after int64) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting++
+	defer func() { s.waiting-- }()
 	for {
-		s.mu.Lock()
 		head, moved := s.head, s.moved
-		s.mu.Unlock()
 		if head > after {
 			return head, nil
 		}
+		if s.stale {
+			s.hint()
+		}
+		s.mu.Unlock()
 		select {
 		case <-moved:
+			s.mu.Lock()
 		case <-ctx.Done():
+			s.mu.Lock()
 			return head, ctx.Err()
 		}
 	}
 }
 
 // bindWakeUp makes commits of this process wake the readers at once. What these
-// miss is found by polling.
+// miss is found by polling. PocketBase calls the hooks after the commit, too.
 func (l *Log) bindWakeUp() {
 	if l.config.Engine != nil {
 		l.config.Engine.OnCommit(func(path string) {
@@ -86,10 +105,10 @@ func (l *Log) bindWakeUp() {
 	l.app.OnModelAfterDeleteSuccess().Bind(wake)
 }
 
-// poll watches PRAGMA data_version on a connection of its own, which changes
-// with each commit of any other connection of any process, and costs a few
-// microseconds. After a hint it looks often for a short while, because the hint
-// comes just before the commit can be seen.
+// poll tells the readers of commits: of those of this process when they are
+// announced, of all others within the poll interval. It sees these by PRAGMA
+// data_version on a connection of its own, which changes with each commit of any
+// other connection of any process, and costs a few microseconds.
 func (l *Log) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := l.watch(ctx); err != nil && ctx.Err() == nil {
@@ -110,50 +129,62 @@ func (l *Log) watch(ctx context.Context) error {
 	}
 	defer conn.Close()
 
-	version, eagerUntil := int64(-1), time.Time{}
+	ticker := time.NewTicker(l.config.PollInterval)
+	defer ticker.Stop()
+	seen := struct{ data, schema int64 }{-1, -1}
 	for {
-		current, err := dataVersion(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if current != version {
-			version = current
-			end, err := head(ctx, l.app.ConcurrentDB())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.signal.nudge:
+			if err := l.announce(ctx); err != nil {
+				return err
+			}
+		case <-ticker.C:
+			data, err := pragma(ctx, conn, "data_version")
 			if err != nil {
 				return err
 			}
-			l.signal.set(end)
-		}
-
-		interval := l.config.PollInterval
-		if time.Now().Before(eagerUntil) {
-			interval = min(interval, eagerInterval)
-		}
-		timer := time.NewTimer(interval)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-l.signal.nudge:
-			timer.Stop()
-			eagerUntil = time.Now().Add(eagerFor)
-		case <-timer.C:
+			if data == seen.data {
+				continue
+			}
+			seen.data = data
+			if err := l.announce(ctx); err != nil {
+				return err
+			}
+			schema, err := pragma(ctx, conn, "schema_version")
+			if err != nil {
+				return err
+			}
+			if schema != seen.schema {
+				seen.schema = schema
+				if err := l.heal(ctx); err != nil {
+					return err
+				}
+			}
 		}
 	}
 }
 
-// How often and how long the log looks for a commit that was announced.
-const (
-	eagerInterval = 500 * time.Microsecond
-	eagerFor      = 20 * time.Millisecond
-)
-
-func dataVersion(ctx context.Context, conn *sql.Conn) (int64, error) {
-	var version int64
-	if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
-		return 0, fmt.Errorf("changes: read data_version: %w", err)
+// announce tells the readers where the log ends, if there are any.
+func (l *Log) announce(ctx context.Context) error {
+	if !l.signal.wanted() {
+		return nil
 	}
-	return version, nil
+	end, err := head(ctx, l.app.ConcurrentDB())
+	if err != nil {
+		return err
+	}
+	l.signal.set(end)
+	return nil
+}
+
+func pragma(ctx context.Context, conn *sql.Conn, name string) (int64, error) {
+	var value int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value); err != nil {
+		return 0, fmt.Errorf("changes: read %s: %w", name, err)
+	}
+	return value, nil
 }
 
 // pause waits for d or until ctx is done.

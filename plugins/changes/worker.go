@@ -1,0 +1,286 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+)
+
+const (
+	batchSize   = 100
+	leaseFor    = 30 * time.Second
+	saveEvery   = 500 * time.Millisecond
+	maxErrorLen = 1000
+)
+
+type consumer struct {
+	Consumer
+	log   *Log
+	owner string // of the lease
+
+	position int64 // after the last change that is done
+	saved    int64 // in the database
+	savedAt  time.Time
+}
+
+// run handles changes until ctx ends. Of several processes one holds the lease
+// and works; the others look again when it expires.
+func (c *consumer) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		attempts, held, err := c.lease(ctx)
+		if err != nil || !held {
+			if err != nil && ctx.Err() == nil {
+				c.log.app.Logger().Error("A consumer of the change log cannot get its lease.", slog.String("consumer", c.Name), slog.Any("error", err))
+			}
+			pause(ctx, leaseFor/3)
+			continue
+		}
+		err = c.work(ctx, attempts)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			c.log.app.Logger().Error("A consumer of the change log stopped and starts again.", slog.String("consumer", c.Name), slog.Any("error", err))
+			pause(ctx, time.Second)
+		}
+	}
+	c.release()
+}
+
+// work reads and handles pages as long as it holds the lease.
+func (c *consumer) work(ctx context.Context, attempts int) error {
+	ctx, lost := context.WithCancel(ctx)
+	defer lost()
+	c.log.workers.Go("lease of consumer "+c.Name, func(context.Context) { c.keepLease(ctx, lost) })
+
+	for ctx.Err() == nil {
+		page, err := c.read(ctx, c.position)
+		if err != nil {
+			return err
+		}
+		for _, change := range page.Changes {
+			if c.wants(change) {
+				if attempts, err = c.handle(ctx, change, attempts); err != nil {
+					return err
+				}
+			}
+			c.position = change.Seq
+			if err := c.saveIfDue(ctx); err != nil {
+				return err
+			}
+		}
+		c.position = page.Next
+		if page.UpToDate {
+			if err := c.rest(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rest waits for more changes. If none come for a while it saves the position.
+func (c *consumer) rest(ctx context.Context) error {
+	if c.position != c.saved {
+		due, cancel := context.WithDeadline(ctx, c.savedAt.Add(saveEvery))
+		_, err := c.log.Wait(due, c.position)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if err := c.save(ctx, c.position, 0, ""); err != nil {
+			return err
+		}
+	}
+	_, err := c.log.Wait(ctx, c.position)
+	return err
+}
+
+// saveIfDue saves the position now and then: each save is a write, and who goes
+// on from a position that is a little old does nothing that is not allowed.
+func (c *consumer) saveIfDue(ctx context.Context) error {
+	if time.Since(c.savedAt) < saveEvery {
+		return nil
+	}
+	return c.save(ctx, c.position, 0, "")
+}
+
+// handle tries one change until it is done or dead.
+func (c *consumer) handle(ctx context.Context, change Change, attempts int) (int, error) {
+	for {
+		err := c.try(ctx, change)
+		if err == nil {
+			return 0, nil
+		}
+		if ctx.Err() != nil {
+			return attempts, ctx.Err()
+		}
+		attempts++
+		text := err.Error()
+		if len(text) > maxErrorLen {
+			text = text[:maxErrorLen]
+		}
+		if c.MaxAttempts > 0 && attempts >= c.MaxAttempts {
+			c.log.app.Logger().Error("A consumer of the change log gave up a change.", slog.String("consumer", c.Name),
+				slog.String("collection", change.Collection), slog.String("record", change.Record),
+				slog.Int64("seq", change.Seq), slog.Any("error", err))
+			return 0, c.bury(ctx, change, text)
+		}
+		if err := c.save(ctx, change.Seq-1, attempts, text); err != nil {
+			return attempts, err
+		}
+		pause(ctx, c.Backoff(attempts))
+	}
+}
+
+// try calls Handle and turns a panic into an error.
+func (c *consumer) try(ctx context.Context, change Change) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return c.Handle(ctx, change)
+}
+
+func (c *consumer) read(ctx context.Context, position int64) (Page, error) {
+	if c.History {
+		return c.log.History(ctx, position, batchSize)
+	}
+	return c.log.Read(ctx, position, batchSize)
+}
+
+// wants tells whether the change is of one of the consumer's collections.
+func (c *consumer) wants(change Change) bool {
+	if len(c.Collections) == 0 || slices.Contains(c.Collections, change.Collection) {
+		return true
+	}
+	if change.Collection == SchemaCollection {
+		return false
+	}
+	collection, err := c.log.app.FindCachedCollectionByNameOrId(change.Collection)
+	if err != nil {
+		return false // dropped since
+	}
+	return slices.Contains(c.Collections, collection.Name)
+}
+
+// lease takes or renews the right to work and finds out where to go on.
+func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err error) {
+	err = c.log.app.RunInTransaction(func(tx core.App) error {
+		start := int64(0)
+		if !c.FromStart {
+			if start, err = head(ctx, tx.DB()); err != nil {
+				return err
+			}
+		}
+		now := time.Now()
+		_, err := tx.DB().NewQuery(`INSERT INTO _changesConsumers (name, position) VALUES ({:name}, {:start}) ON CONFLICT (name) DO NOTHING`).
+			Bind(dbx.Params{"name": c.Name, "start": start}).Execute()
+		if err != nil {
+			return err
+		}
+		result, err := tx.DB().NewQuery(`UPDATE _changesConsumers SET owner = {:owner}, leaseUntil = {:until}
+			WHERE name = {:name} AND (owner = {:owner} OR leaseUntil < {:now})`).
+			Bind(dbx.Params{"name": c.Name, "owner": c.owner, "now": now.UnixMilli(), "until": now.Add(leaseFor).UnixMilli()}).Execute()
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		held = true
+		return tx.DB().NewQuery(`SELECT position, attempts FROM _changesConsumers WHERE name = {:name}`).
+			Bind(dbx.Params{"name": c.Name}).Row(&c.position, &attempts)
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("changes: lease of consumer %s: %w", c.Name, err)
+	}
+	c.saved, c.savedAt = c.position, time.Time{}
+	return attempts, held, nil
+}
+
+// errLeaseLost is returned when another process has taken over.
+var errLeaseLost = fmt.Errorf("another process has taken over: %w", context.Canceled)
+
+// keepLease renews the lease beside the work, however long one change takes, and
+// calls lost when another process has it.
+func (c *consumer) keepLease(ctx context.Context, lost func()) {
+	ticker := time.NewTicker(leaseFor / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := c.update(ctx, "leaseUntil = {:until}", dbx.Params{"until": time.Now().Add(leaseFor).UnixMilli()})
+		if errors.Is(err, errLeaseLost) {
+			lost()
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			c.log.app.Logger().Warn("A consumer of the change log could not renew its lease.", slog.String("consumer", c.Name), slog.Any("error", err))
+		}
+	}
+}
+
+// save stores a position, and what is wrong with the change after it.
+func (c *consumer) save(ctx context.Context, position int64, attempts int, problem string) error {
+	err := c.update(ctx, "position = MAX(position, {:position}), attempts = {:attempts}, error = {:error}",
+		dbx.Params{"position": position, "attempts": attempts, "error": problem})
+	if err != nil {
+		return err
+	}
+	c.saved, c.savedAt = position, time.Now()
+	return nil
+}
+
+// release stores where the consumer is and gives the lease back, so that another
+// process need not wait for it.
+func (c *consumer) release() {
+	err := c.update(context.Background(), "position = MAX(position, {:position}), leaseUntil = 0", dbx.Params{"position": c.position})
+	if err != nil && !errors.Is(err, errLeaseLost) {
+		c.log.app.Logger().Warn("A consumer of the change log could not give its lease back.", slog.String("consumer", c.Name), slog.Any("error", err))
+	}
+}
+
+// update changes the consumer's row while it holds the lease.
+func (c *consumer) update(ctx context.Context, set string, params dbx.Params) error {
+	params["name"], params["owner"] = c.Name, c.owner
+	result, err := c.log.app.NonconcurrentDB().NewQuery("UPDATE _changesConsumers SET " + set + " WHERE name = {:name} AND owner = {:owner}").
+		WithContext(ctx).Bind(params).Execute()
+	if err != nil {
+		return fmt.Errorf("changes: update consumer %s: %w", c.Name, err)
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		return errLeaseLost
+	}
+	return err
+}
+
+// bury puts a change among the dead and moves on.
+func (c *consumer) bury(ctx context.Context, change Change, problem string) error {
+	err := c.log.app.RunInTransaction(func(tx core.App) error {
+		_, err := tx.DB().NewQuery(`INSERT INTO _changesDead (consumer, seq, collection, record, error, at)
+			VALUES ({:consumer}, {:seq}, {:collection}, {:record}, {:error}, {:at})`).WithContext(ctx).
+			Bind(dbx.Params{
+				"consumer": c.Name, "seq": change.Seq, "collection": change.Collection, "record": change.Record,
+				"error": problem, "at": time.Now().UnixMilli(),
+			}).Execute()
+		if err != nil {
+			return err
+		}
+		_, err = tx.DB().NewQuery(`UPDATE _changesConsumers SET position = {:seq}, attempts = 0, error = '' WHERE name = {:name} AND owner = {:owner}`).
+			WithContext(ctx).Bind(dbx.Params{"seq": change.Seq, "name": c.Name, "owner": c.owner}).Execute()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("changes: bury a change of consumer %s: %w", c.Name, err)
+	}
+	return nil
+}
