@@ -60,10 +60,10 @@ func workOrders() schema.Collection {
 		},
 		Indexes: []string{
 			"CREATE UNIQUE INDEX `idx_work_orders_organization_number` ON `work_orders` (`organization`, `number`)",
-			"CREATE INDEX `idx_work_orders_organization_status` ON `work_orders` (`organization`, `status`)",
+			"CREATE INDEX `idx_work_orders_organization_status` ON `work_orders` (`organization`, `status`, `scheduledStart`, `number`)",
 			"CREATE INDEX `idx_work_orders_assignee` ON `work_orders` (`assignee`, `scheduledStart`)",
 			"CREATE INDEX `idx_work_orders_site` ON `work_orders` (`site`)",
-			"CREATE INDEX `idx_work_orders_sla` ON `work_orders` (`slaDueAt`) WHERE `slaBreachedAt` = ''",
+			"CREATE INDEX `idx_work_orders_sla` ON `work_orders` (`slaDueAt`) WHERE `slaBreachedAt` = '' AND `status` != 'completed' AND `status` != 'cancelled'",
 		},
 	}
 }

@@ -21,6 +21,10 @@ const (
 	boardColumnLimit = 200
 
 	maxBoardQuery = 100 // characters
+
+	// boardUnassigned stands for nobody as the assignee to filter by. No record
+	// has it as its id, which has 15 characters.
+	boardUnassigned = "none"
 )
 
 const messageInvalidQuery = "The query has invalid parameters."
@@ -75,6 +79,8 @@ type boardPerson struct {
 	Name   string `db:"name" json:"name"`
 	Avatar string `db:"avatar" json:"avatar"`
 	Role   string `db:"role" json:"role"`
+	// Open is how many orders they have to do, whatever the board is narrowed to.
+	Open int `db:"-" json:"open"`
 }
 
 // boardFilter narrows the board. Its times are instants, the zero time is no bound.
@@ -170,7 +176,11 @@ func (f boardFilter) conditions(organization string) dbx.Expression {
 		all = append(all, dbx.NewExp("[[work_orders.scheduledStart]] < {:until}", // '' is less
 			dbx.Params{"until": dateTime(f.until).String()}))
 	}
-	if f.assignee != "" {
+	switch f.assignee {
+	case "":
+	case boardUnassigned:
+		all = append(all, dbx.NewExp("[[work_orders.assignee]] = ''"))
+	default:
 		all = append(all, dbx.HashExp{"work_orders.assignee": f.assignee})
 	}
 	if f.priority != "" {
@@ -193,6 +203,14 @@ func (v *boardView) load(db dbx.Builder, filter boardFilter) error {
 	if err := v.loadCards(db, where); err != nil {
 		return fmt.Errorf("load the cards of the board: %w", err)
 	}
+	if err := v.loadPeople(db); err != nil {
+		return fmt.Errorf("load the people of the board: %w", err)
+	}
+	return nil
+}
+
+// loadPeople reads the members and how many open orders each has.
+func (v *boardView) loadPeople(db dbx.Builder) error {
 	v.People = []boardPerson{}
 	err := db.Select("users.id", "users.name", "users.avatar", "memberships.role").
 		From(collections.Memberships).
@@ -201,7 +219,26 @@ func (v *boardView) load(db dbx.Builder, filter boardFilter) error {
 		OrderBy("users.name", "users.id").
 		All(&v.People)
 	if err != nil {
-		return fmt.Errorf("load the people of the board: %w", err)
+		return err
+	}
+	var counts []struct {
+		Assignee string `db:"assignee"`
+		Open     int    `db:"open"`
+	}
+	err = db.Select("assignee", "COUNT(*) AS open").
+		From(collections.WorkOrders).
+		Where(dbx.HashExp{"organization": v.Organization.ID, "status": openStatuses()}).
+		GroupBy("assignee").
+		All(&counts)
+	if err != nil {
+		return err
+	}
+	open := make(map[string]int, len(counts))
+	for _, c := range counts {
+		open[c.Assignee] = c.Open
+	}
+	for i := range v.People {
+		v.People[i].Open = open[v.People[i].ID]
 	}
 	return nil
 }

@@ -112,7 +112,8 @@ func overdueOrders(app core.App, now time.Time) *dbx.SelectQuery {
 		// What an index may be limited to stands here in words: SQLite does not
 		// look into parameters when it chooses one.
 		AndWhere(dbx.NewExp("[[slaBreachedAt]] = ''")).
-		AndWhere(dbx.NewExp("[[status]] NOT IN ('" + collections.WorkOrderStatusCompleted + "', '" + collections.WorkOrderStatusCancelled + "')")).
+		AndWhere(dbx.NewExp("[[status]] != '" + collections.WorkOrderStatusCompleted + "'")).
+		AndWhere(dbx.NewExp("[[status]] != '" + collections.WorkOrderStatusCancelled + "'")).
 		AndWhere(dbx.NewExp("[[slaDueAt]] > '' AND [[slaDueAt]] <= {:now}", dbx.Params{"now": dateTime(now).String()})).
 		OrderBy(collections.WorkOrderFieldSLADueAt)
 }

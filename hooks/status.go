@@ -54,6 +54,17 @@ func isFinal(status string) bool {
 	return len(moves[status]) == 0
 }
 
+// openStatuses are those that are not final, as values of a query.
+func openStatuses() []any {
+	var open []any
+	for _, status := range statuses {
+		if !isFinal(status) {
+			open = append(open, status)
+		}
+	}
+	return open
+}
+
 // illegalMove returns the field error for a move that the machine does not
 // have, nil for one that it has.
 func illegalMove(from, to string) error {
