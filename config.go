@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/holdall-go/holdall/internal/env"
+	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/requestlog"
@@ -35,6 +36,9 @@ type config struct {
 	demo       bool
 	demoPublic bool
 
+	changesOff bool
+	changes    changes.Config
+
 	log      requestlog.Config
 	health   health.Config
 	shutdown shutdown.Config
@@ -52,6 +56,7 @@ func loadConfig(args, environ []string) (config, error) {
 	var cfg config
 	problems := []error{cfg.readServer(r), cfg.readHTTP(r), cfg.readLog(r)}
 	cfg.readLife(r)
+	cfg.readChanges(r)
 	cfg.readApp(r)
 	cfg.readMail(r)
 	cfg.readStorage(r)
@@ -59,7 +64,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readSuperuser(r)
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:
@@ -201,6 +206,16 @@ func (cfg *config) readLife(r *env.Reader) {
 		"How long requests may take to finish after the server is told to stop."))
 	cfg.shutdown.Delay = env.Get(r, env.Duration, "SHUTDOWN_DELAY", 0,
 		"How long the server goes on after it is told to stop, while it already reports not to be ready. For load balancers that are slow to notice.")
+}
+
+func (cfg *config) readChanges(r *env.Reader) {
+	r.Group("Change log")
+	cfg.changesOff = !env.Get(r, env.Bool, "CHANGES", true,
+		"Keeps an ordered log of every change in the database. What follows the data needs it. When it is switched on again after a while, all records count as changed.")
+	cfg.changes.TombstoneRetention = max(1, env.Get(r, env.Duration, "CHANGES_TOMBSTONE_RETENTION", 30*24*time.Hour,
+		"How long deletions are remembered, at least an hour. Who was away for longer compares what it holds with what there is."))
+	cfg.changes.HistoryRetention = max(1, env.Get(r, env.Duration, "CHANGES_HISTORY_RETENTION", 7*24*time.Hour,
+		"How long rows of the full log are kept once their consumers have read them, at least a minute."))
 }
 
 func (cfg *config) readApp(r *env.Reader) {

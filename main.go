@@ -19,7 +19,9 @@ import (
 	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/demo"
 	"github.com/holdall-go/holdall/hooks"
+	"github.com/holdall-go/holdall/internal/sqlite"
 	_ "github.com/holdall-go/holdall/pb_migrations"
+	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/fielderrors"
 	"github.com/holdall-go/holdall/plugins/filterguard"
 	"github.com/holdall-go/holdall/plugins/health"
@@ -59,7 +61,9 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
+	cfg.changes.Engine = sqlite.New()
 	app := pocketbase.NewWithConfig(pocketbase.Config{
+		DBConnect:            cfg.changes.Engine.Connect,
 		DefaultDev:           cfg.dev,
 		DefaultDataDir:       cfg.dir,
 		DefaultEncryptionEnv: encryptionEnv,
@@ -86,6 +90,10 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 // build wires every feature. It takes the interface so that tests can pass an
 // app of their own.
 func build(app core.App, root *cobra.Command, cfg config) error {
+	// first, so that what the others write at the start is logged
+	if err := registerChanges(app, cfg); err != nil {
+		return err
+	}
 	if _, err := requestlog.Register(app, cfg.log); err != nil {
 		return err
 	}
@@ -122,6 +130,16 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 		demo.Register(app, demo.Config{AllowPublic: cfg.demoPublic})
 	}
 	return nil
+}
+
+// registerChanges adds the change log, or takes away what an earlier start has
+// left of it.
+func registerChanges(app core.App, cfg config) error {
+	if cfg.changesOff {
+		return changes.Disable(app)
+	}
+	_, err := changes.Register(app, cfg.changes)
+	return err
 }
 
 // definedCollections are the names of the collections that are defined in Go.
