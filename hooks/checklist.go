@@ -11,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/pocketbase/apis"
-	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/holdall-go/holdall/collections"
@@ -108,38 +106,21 @@ func checkChecklistDone(order *collections.WorkOrder, problems validation.Errors
 		fmt.Sprintf("%d %s not done.", open, what))
 }
 
-// guardChecklist keeps whoever is not of the office from changing more of a
-// checklist than what is done. It runs in the transaction that [rebaseRequest]
-// opened, against the list as it is now, so that an item which the office has
-// just added is not lost to a technician's older list.
-func guardChecklist(e *core.RecordRequestEvent) error {
-	order := collections.WorkOrderOf(e.Record)
-	role, err := roleOf(e.App, e.Auth, order.Organization())
-	if err != nil {
-		return apis.NewInternalServerError("", err)
-	}
-	if isOffice(role) {
-		return e.Next()
-	}
-	stored, err := collections.FindWorkOrderById(e.App, order.Id)
-	if err != nil {
-		return apis.NewInternalServerError("", fmt.Errorf("reload work order %s: %w", order.Id, err))
-	}
+// checkItemsKept adds an error when the lists of two states of an order differ
+// in more than what is done. What cannot be read is for [checkChecklist].
+func checkItemsKept(order, stored *collections.WorkOrder, problems validation.Errors) {
 	before, err := parseChecklist(stored.Checklist())
 	if err != nil {
-		return e.Next() // an order from before the rules: validation tells what to repair
+		return
 	}
 	after, err := parseChecklist(order.Checklist())
 	if err != nil {
-		return e.Next() // likewise
+		return
 	}
 	if !sameItems(before, after) {
-		return apis.NewBadRequestError("Failed to update record.", validation.Errors{
-			collections.WorkOrderFieldChecklist: validation.NewError(codeChecklistLocked,
-				"You can mark items as done, but not change the list. It may have changed since you opened it."),
-		})
+		problems[collections.WorkOrderFieldChecklist] = validation.NewError(codeChecklistLocked,
+			"You can mark items as done, but not change the list. It may have changed since you opened it.")
 	}
-	return e.Next()
 }
 
 // sameItems reports whether the lists differ in nothing but what is done.

@@ -6,8 +6,11 @@ import (
 	"image"
 	"image/png"
 	"mime/multipart"
+	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/pocketbase/dbx"
 
 	"github.com/holdall-go/holdall/collections"
 )
@@ -120,6 +123,78 @@ func TestChecklistInTheHandsOf(t *testing.T) {
 	}
 }
 
+// What a technician attests on site stands once the order is over.
+func TestFinishedOrdersInTheHandsOf(t *testing.T) {
+	t.Parallel()
+	const done, open = `[{"id":"a","label":"Brakes","done":true}]`, `[{"id":"a","label":"Brakes","done":false}]`
+	list := func(done bool) map[string]any {
+		return map[string]any{"checklist": []any{map[string]any{"id": "a", "label": "Brakes", "done": done}}}
+	}
+	cases := []struct {
+		name, caller, status, signature string
+		send                            map[string]any // nil for a new signature
+		field                           string         // refused, "" for allowed
+	}{
+		{"a retried tick", "technician", "completed", "", list(true), ""},
+		{"an undone tick", "technician", "completed", "", list(false), "checklist"},
+		{"an undone tick of a cancelled order", "technician", "cancelled", "", list(false), "checklist"},
+		{"a tick taken back by the office", "dispatcher", "completed", "", list(false), ""},
+		{"a tick of an open order", "technician", "onSite", "", list(false), ""},
+		{"a late signature", "technician", "completed", "", nil, ""},
+		{"another signature", "technician", "completed", "old.png", nil, "signature"},
+		{"no signature any more", "technician", "completed", "old.png", map[string]any{"signature": ""}, "signature"},
+		{"a signature of a cancelled order", "technician", "cancelled", "", nil, "signature"},
+		{"another signature of an open order", "technician", "onSite", "old.png", nil, ""},
+		{"another signature by the office", "owner", "completed", "old.png", nil, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			order := w.order(w.planned, in(c.status), func(o *collections.WorkOrder) { o.SetChecklist(done) })
+			_, err := w.DB().NewQuery("UPDATE work_orders SET signature = {:s}").Bind(dbx.Params{"s": c.signature}).Execute()
+			w.must(err)
+			request := w.request(c.caller, "PATCH", ordersPath+"/"+order.Id, c.send)
+			if c.send == nil {
+				request = w.signing(c.caller, order, nil)
+			}
+			got := w.send(request)
+			if c.field == "" {
+				if got.status != 200 {
+					t.Errorf("got %d %s", got.status, got.body)
+				}
+				return
+			}
+			if got.status != 400 || got.code(t, c.field) != "validation_order_is_over" {
+				t.Errorf("got %d %s, want it refused", got.status, got.body)
+			}
+			now := w.reload(order)
+			if now.Checklist().String() == open || now.Signature() != c.signature {
+				t.Errorf("it changed to %s, %q", now.Checklist(), now.Signature())
+			}
+		})
+	}
+}
+
+// signing is a form with a signature and the other fields.
+func (w *world) signing(caller string, order *collections.WorkOrder, fields map[string]string) *http.Request {
+	w.tb.Helper()
+	var signature, body bytes.Buffer
+	w.must(png.Encode(&signature, image.NewGray(image.Rect(0, 0, 8, 8))))
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("signature", "signature.png")
+	w.must(err)
+	_, err = file.Write(signature.Bytes())
+	w.must(err)
+	for name, value := range fields {
+		w.must(form.WriteField(name, value))
+	}
+	w.must(form.Close())
+	request := w.request(caller, "PATCH", ordersPath+"/"+order.Id, body.Bytes())
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	return request
+}
+
 // A technician who has an older list open must not undo what the office added.
 func TestChecklistOfATechnicianIsComparedWithTheListAsItIsNow(t *testing.T) {
 	t.Parallel()
@@ -145,18 +220,7 @@ func TestChecklistAndSignatureInOneForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	order := w.order(w.planned, func(o *collections.WorkOrder) { o.SetChecklist(`[{"id":"a","label":"Brakes"}]`) })
-	var signature, body bytes.Buffer
-	w.must(png.Encode(&signature, image.NewGray(image.Rect(0, 0, 8, 8))))
-	form := multipart.NewWriter(&body)
-	file, err := form.CreateFormFile("signature", "signature.png")
-	w.must(err)
-	_, err = file.Write(signature.Bytes())
-	w.must(err)
-	w.must(form.WriteField("checklist", `[{"id":"a","label":"Brakes","done":true}]`))
-	w.must(form.Close())
-
-	request := w.request("technician", "PATCH", ordersPath+"/"+order.Id, body.Bytes())
-	request.Header.Set("Content-Type", form.FormDataContentType())
+	request := w.signing("technician", order, map[string]string{"checklist": `[{"id":"a","label":"Brakes","done":true}]`})
 	if got := w.send(request); got.status != 200 {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}

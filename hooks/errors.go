@@ -19,6 +19,8 @@ const (
 	codeSignInFirst      = "invitation_sign_in_first"
 	codeOtherAddress     = "invitation_other_address"
 	codeInvitationUnsent = "invitation_unsent"
+	codeInvitationsMany  = "too_many_invitations"
+	codeExportRunning    = "export_running"
 )
 
 // Codes of field errors that neither PocketBase nor ozzo-validation has.
@@ -35,6 +37,8 @@ const (
 	codeChecklist         = "validation_invalid_checklist"
 	codeChecklistOpen     = "validation_checklist_incomplete"
 	codeChecklistLocked   = "validation_checklist_locked"
+	codeOrderOver         = "validation_order_is_over"
+	codeNameWithLink      = "validation_name_with_link"
 	codeTimezone          = "validation_invalid_timezone"
 	codeSettings          = "validation_invalid_settings"
 	codeFieldLastOwner    = "validation_last_owner"

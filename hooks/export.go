@@ -31,6 +31,7 @@ const (
 const (
 	exportPatience = time.Minute
 	exportStretch  = 500
+	exportRetry    = 10 * time.Second // what a client is told while another export runs
 )
 
 // export sends all that the organization has, row by row from one state of the
@@ -49,6 +50,12 @@ func (h *hooks) export(e *core.RequestEvent) error {
 			})
 		}
 	}
+
+	release, ok := h.exports.take(organization.Id)
+	if !ok {
+		return tooMany(e, codeExportRunning, "Another export is running. Try again when it is done.", exportRetry)
+	}
+	defer release()
 
 	stream := &exportStream{event: e, organization: organization.Id}
 	stream.out = bufio.NewWriterSize(e.Response, 32<<10)

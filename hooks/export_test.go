@@ -265,6 +265,27 @@ func TestExportShowsOneState(t *testing.T) {
 	}
 }
 
+// An export holds a connection of the database while its client reads.
+func TestExportsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bulkOrders(2_000)
+	var second answer
+	out := &onWrite{header: http.Header{}}
+	out.f = func(int) {
+		if second.status == 0 {
+			second = w.ask("owner", "GET", w.exportPath(""), nil)
+		}
+	}
+	w.router().ServeHTTP(out, w.request("owner", "GET", w.exportPath(""), nil))
+	if second.status != http.StatusTooManyRequests || second.code(t, "") != "export_running" || second.header.Get("Retry-After") != "10" {
+		t.Errorf("during another: got %d %s, Retry-After %q", second.status, second.body, second.header.Get("Retry-After"))
+	}
+	if got := w.ask("owner", "GET", w.exportPath(""), nil); got.status != http.StatusOK {
+		t.Errorf("after it: got %d %s", got.status, got.body)
+	}
+}
+
 // recordingWriter keeps what is written.
 type recordingWriter struct {
 	*onWrite

@@ -14,6 +14,8 @@
 package hooks
 
 import (
+	"time"
+
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
@@ -27,14 +29,21 @@ type Config struct {
 	// Clock tells when orders are due, started and completed. Defaults to the
 	// clock of the machine, by which invitations end in any case.
 	Clock clock.Clock
+
+	// MailTimeout is how long an invitation waits for the mail server before it
+	// counts as not sent. Defaults to 20 s.
+	MailTimeout time.Duration
 }
 
 // maxBodyBytes bounds the body of every custom route.
 const maxBodyBytes = 64 << 10
 
-// hooks has what the handlers share. It keeps no state between two calls.
+// hooks has what the handlers share.
 type hooks struct {
-	clock clock.Clock
+	clock       clock.Clock
+	mailTimeout time.Duration
+	invitations quota // by who invites
+	exports     slots // by organization
 }
 
 // Register binds the business logic, the routes and the SLA job to the app. It
@@ -43,7 +52,15 @@ func Register(app core.App, config Config) error {
 	if config.Clock == nil {
 		config.Clock = clock.System()
 	}
-	h := &hooks{clock: config.Clock}
+	if config.MailTimeout <= 0 {
+		config.MailTimeout = 20 * time.Second
+	}
+	h := &hooks{
+		clock:       config.Clock,
+		mailTimeout: config.MailTimeout,
+		invitations: quota{limit: invitationsPerHour},
+		exports:     slots{total: exportsAtOnce, each: exportsAtOnceForOrganization},
+	}
 
 	h.bindWorkOrders(app)
 	h.bindOrganizations(app)
@@ -61,7 +78,7 @@ func (h *hooks) bindWorkOrders(app core.App) {
 	bind(app.OnRecordUpdate(name), "holdallWorkOrderConsequences", h.applyConsequences)
 	bind(app.OnRecordValidate(name), "holdallWorkOrderValidate", validateWorkOrder)
 	bind(app.OnRecordUpdateRequest(name), "holdallWorkOrderRebase", rebaseRequest)
-	bind(app.OnRecordUpdateRequest(name), "holdallWorkOrderChecklist", guardChecklist)
+	bind(app.OnRecordUpdateRequest(name), "holdallWorkOrderTechnicians", guardTechnicians)
 }
 
 func (h *hooks) bindOrganizations(app core.App) {

@@ -71,6 +71,9 @@ func (h *hooks) invite(e *core.RequestEvent) error {
 	if err := refuseMember(e.App, in); err != nil {
 		return answerOf(err, messageNoInvitation)
 	}
+	if wait, ok := h.invitations.take(e.Auth.Id, h.clock.Now()); !ok && !e.HasSuperuserAuth() {
+		return tooMany(e, codeInvitationsMany, fmt.Sprintf("You can send %d invitations an hour. Try again later.", invitationsPerHour), wait)
+	}
 	key := organization.InvitationKey()
 	if len(key) < minInvitationKeyLength {
 		if key, err = rotateInvitationKey(e.App, organization.Id); err != nil {
@@ -85,13 +88,29 @@ func (h *hooks) invite(e *core.RequestEvent) error {
 	if err != nil {
 		return answerOf(err, messageNoInvitation)
 	}
-	if err := e.App.NewMailClient().Send(message); err != nil {
+	if err := sendWithin(h.mailTimeout, e.App.NewMailClient(), message); err != nil {
 		e.App.Logger().Error("Sending an invitation failed.",
 			slog.Any("error", err), slog.String("organization", organization.Id))
 		return refusal(http.StatusInternalServerError, codeInvitationUnsent,
 			"The invitation could not be sent. Try again, or have the mail settings checked.")
 	}
 	return e.NoContent(http.StatusNoContent)
+}
+
+// sendWithin sends the mail, and stops waiting for it after the time: a mail
+// server that takes the connection and says nothing would hold up the request
+// and the end of the server. What is sent later all the same does no harm.
+func sendWithin(timeout time.Duration, client mailer.Mailer, message *mailer.Message) error {
+	sent := make(chan error, 1)
+	go func() { sent <- client.Send(message) }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("the mail server did not take the mail within %s", timeout)
+	}
 }
 
 func readInvitation(e *core.RequestEvent) (invitation, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -14,9 +15,11 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/logger"
+	"github.com/pocketbase/pocketbase/tools/mailer"
 	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/hooks"
 	"github.com/holdall-go/holdall/internal/pbtest"
 )
 
@@ -347,6 +350,70 @@ func TestInvitationOfARemovedMember(t *testing.T) {
 	again := w.invite("nora@example.com", "viewer")
 	if got := w.ask("nora", "POST", acceptPath, map[string]any{"token": again}); got.status != http.StatusOK {
 		t.Errorf("a new invitation: got %d %s", got.status, got.body)
+	}
+}
+
+// A former owner could have invited another address of theirs as an owner.
+func TestInvitationsOfAFormerOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.newMember(w.organization, "partner", collections.MembershipRoleOwner)
+	w.newUser("nora")
+	token := w.invite("nora@example.com", "owner")
+	partner := w.membershipOf(w.organization, "technician")
+	partner.SetRole("dispatcher") // ends nobody's ownership
+	w.must(w.Save(partner))
+	if got := w.ask("nora", "POST", previewPath, map[string]any{"token": token}); got.status != http.StatusOK {
+		t.Fatalf("before: got %d %s", got.status, got.body)
+	}
+	if got := w.ask("partner", "PATCH", membershipsPath+"/"+w.membershipOf(w.organization, "owner").Id, map[string]any{"role": "viewer"}); got.status != http.StatusOK {
+		t.Fatal(got.body)
+	}
+	got := w.ask("nora", "POST", acceptPath, map[string]any{"token": token})
+	if got.status != http.StatusBadRequest || got.code(t, "token") != "validation_invalid_invitation" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+func TestInvitationsPerHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 30 {
+		w.invite(fmt.Sprintf("nora%d@example.com", i), "viewer")
+	}
+	one := map[string]any{"email": "nora@example.com", "role": "viewer"}
+	got := w.ask("owner", "POST", w.invitationsPath(), one)
+	if got.status != http.StatusTooManyRequests || got.code(t, "") != "too_many_invitations" || got.header.Get("Retry-After") != "3600" {
+		t.Errorf("got %d %s, Retry-After %q", got.status, got.body, got.header.Get("Retry-After"))
+	}
+	if w.TestMailer.TotalSend() != 30 {
+		t.Errorf("%d mails were sent, want 30", w.TestMailer.TotalSend())
+	}
+	others := "/api/v1/organizations/" + w.otherOrganization.Id + "/invitations"
+	if got := w.ask("stranger", "POST", others, one); got.status != http.StatusNoContent {
+		t.Errorf("somebody else: got %d %s", got.status, got.body)
+	}
+	w.clock.Advance(time.Hour)
+	w.invite("nora@example.com", "viewer")
+}
+
+// A mail server that says nothing must not hold the request.
+func TestInvitingThroughASilentMailServer(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	w := newWorld(t)
+	w.must(hooks.Register(w, hooks.Config{MailTimeout: 50 * time.Millisecond}))
+	w.OnMailerSend().BindFunc(func(e *core.MailerEvent) error {
+		e.Mailer = &mailer.SMTPClient{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port}
+		return e.Next()
+	})
+	got := w.ask("owner", "POST", w.invitationsPath(), map[string]any{"email": "nora@example.com", "role": "viewer"})
+	if got.status != http.StatusInternalServerError || got.code(t, "") != "invitation_unsent" {
+		t.Errorf("got %d %s", got.status, got.body)
 	}
 }
 

@@ -15,8 +15,9 @@ import (
 
 const messageLastOwner = "An organization needs an owner. Make somebody else an owner first, or delete the organization."
 
-// changeMembership keeps the last owner an owner, and takes their open orders
-// from a member who becomes a viewer.
+// changeMembership keeps the last owner an owner, ends the invitations that are
+// out when somebody is an owner no longer, and takes their open orders from a
+// member who becomes a viewer.
 func changeMembership(e *core.RecordEvent) error {
 	membership := collections.MembershipOf(e.Record)
 	before, err := collections.FindMembershipById(e.App, membership.Id)
@@ -35,6 +36,12 @@ func changeMembership(e *core.RecordEvent) error {
 	}
 	if err := e.Next(); err != nil {
 		return err
+	}
+	// a former owner may have invited another address of theirs
+	if before.Role() == collections.MembershipRoleOwner && (moved || membership.Role() != before.Role()) {
+		if _, err := rotateInvitationKey(e.App, before.Organization()); err != nil {
+			return err
+		}
 	}
 	if moved || (membership.Role() == collections.MembershipRoleViewer && before.Role() != collections.MembershipRoleViewer) {
 		return unassign(e.App, before.Organization(), before.User())

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	_ "time/tzdata" // time zones where the machine has none, as in a container from scratch
 
@@ -50,11 +51,15 @@ func makeCreatorOwner(e *core.RecordRequestEvent) error {
 	})
 }
 
-// validateOrganization checks the time zone and the settings.
+// validateOrganization checks the name, the time zone and the settings.
 func validateOrganization(e *core.RecordEvent) error {
 	organization := collections.OrganizationOf(e.Record)
 	problems := validation.Errors{}
 
+	if name := strings.ToLower(organization.Name()); strings.Contains(name, "://") || strings.Contains(name, "www.") {
+		problems[collections.OrganizationFieldName] = validation.NewError(codeNameWithLink,
+			"Must not have a link in it, as it stands in the mails that invite people.")
+	}
 	if zone := organization.Timezone(); zone != "" && !isTimezone(zone) {
 		problems[collections.OrganizationFieldTimezone] = validation.NewError(codeTimezone,
 			"Must be a time zone of the IANA database, such as Europe/Lisbon.")

@@ -3,9 +3,11 @@ package hooks
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pocketbase/dbx"
 	validation "github.com/pocketbase/ozzo-validation/v4"
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/collections"
@@ -66,6 +68,51 @@ func validateWorkOrder(e *core.RecordEvent) error {
 		return err
 	}
 	return withFields(problems, e.Next())
+}
+
+// guardTechnicians keeps whoever is not of the office from changing more of a
+// checklist than what is done, and from changing what a finished order attests.
+// It runs in the transaction that [rebaseRequest] opened, against the order as
+// it is now, so that an item which the office has just added is not lost to a
+// technician's older list.
+func guardTechnicians(e *core.RecordRequestEvent) error {
+	order := collections.WorkOrderOf(e.Record)
+	role, err := roleOf(e.App, e.Auth, order.Organization())
+	if err != nil {
+		return apis.NewInternalServerError("", err)
+	}
+	if isOffice(role) {
+		return e.Next()
+	}
+	stored, err := collections.FindWorkOrderById(e.App, order.Id)
+	if err != nil {
+		return apis.NewInternalServerError("", fmt.Errorf("reload work order %s: %w", order.Id, err))
+	}
+	problems := validation.Errors{}
+	checkItemsKept(order, stored, problems)
+	if isFinal(stored.Status()) {
+		checkAttested(order, stored, problems)
+	}
+	if len(problems) > 0 {
+		return apis.NewBadRequestError("Failed to update record.", problems)
+	}
+	return e.Next()
+}
+
+// checkAttested adds errors for a changed checklist or signature of an order
+// that is over. The signature of a completed one may still be added.
+func checkAttested(order, stored *collections.WorkOrder, problems validation.Errors) {
+	over := fmt.Sprintf("The order is %s. Only the office can change this now.", stored.Status())
+	before, _ := parseChecklist(stored.Checklist()) // one that cannot be read has nothing to lose
+	after, err := parseChecklist(order.Checklist())
+	if err != nil || !slices.Equal(before, after) {
+		problems[collections.WorkOrderFieldChecklist] = validation.NewError(codeOrderOver, over)
+	}
+	signed := len(order.GetUnsavedFiles(collections.WorkOrderFieldSignature)) > 0 || order.Signature() != stored.Signature()
+	late := stored.Status() == collections.WorkOrderStatusCompleted && stored.Signature() == ""
+	if signed && !late {
+		problems[collections.WorkOrderFieldSignature] = validation.NewError(codeOrderOver, over)
+	}
 }
 
 // checkUnchanged adds errors for what an order has for life.
