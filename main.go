@@ -117,7 +117,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := schema.Register(app, schema.Config{Collections: collections.All(), RootCmd: root}); err != nil {
 		return err
 	}
-	// collections that are not defined here stay as stock PocketBase has them
+	// what never comes near these collections stays as stock PocketBase has it
 	if _, err := filterguard.Register(app, filterguard.Config{Collections: definedCollections()}); err != nil {
 		return err
 	}

@@ -549,6 +549,14 @@ func TestDemo(t *testing.T) {
 	if orders.TotalItems == 0 {
 		t.Error("the first account sees no work orders")
 	}
+	// not guarded by the rules alone
+	telling := "/api/collections/users/records?filter=memberships_via_user.organization.name!~%22A%25%22"
+	var refusal struct {
+		Data map[string]struct{ Code string }
+	}
+	if status, err := s.call(t, http.MethodGet, telling, auth.Token, nil, "", &refusal); err != nil || refusal.Data["filter"].Code != "validation_filter_not_allowed" {
+		t.Errorf("a filter that tells of other organizations: got %d, %v, %v, want its refusal", status, refusal, err)
+	}
 	s.signal(t, syscall.SIGTERM)
 	if code := s.exit(t); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,9 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/subscriptions"
 
+	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/filterguard"
 )
 
 // Subscriptions tell of changes to those who may view the record, and only them.
@@ -89,6 +92,41 @@ func TestSubscriptionsFollowTheRules(t *testing.T) {
 					t.Errorf("%s: %s hears a secret: %s", c.name, who, message)
 				}
 			}
+		}
+	}
+}
+
+// The filter of a subscription is held to the same as that of a list: it must
+// not tell of another organization, here of the one that a colleague works for
+// besides alpha.
+func TestSubscriptionsTellNothingOfOtherOrganizations(t *testing.T) {
+	t.Parallel()
+	app := world.New(t)
+	var names []string
+	for _, c := range collections.All() {
+		names = append(names, c.Name)
+	}
+	filterguard.MustRegister(app, filterguard.Config{Collections: names})
+	handler := pbtest.Handler(t, app)
+	person, err := person(app, dispatcher)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for filter, want := range map[string]int{
+		`memberships_via_user.organization.name !~ "B%"`:  http.StatusBadRequest,
+		`memberships_via_user.organization.name ?!~ "B%"`: http.StatusNoContent,
+		`name = "Double"`: http.StatusNoContent,
+	} {
+		client := subscriptions.NewDefaultClient()
+		app.SubscriptionsBroker().Register(client)
+		topic := "users/" + doubleID + "?options=" + url.QueryEscape(fmt.Sprintf(`{"query":{"filter":%q}}`, filter))
+		answer := pbtest.Do(t, handler, pbtest.Request{
+			Method: http.MethodPost, Path: "/api/realtime", Token: pbtest.Token(t, person),
+			Body: map[string]any{"clientId": client.Id(), "subscriptions": []string{topic}},
+		})
+		if answer.Status != want {
+			t.Errorf("%s: got %d %s, want %d", filter, answer.Status, answer.Body, want)
 		}
 	}
 }

@@ -243,17 +243,62 @@ func TestRegisterTwiceFails(t *testing.T) {
 	}
 }
 
-func TestOtherCollectionsStayAsTheyAre(t *testing.T) {
+// comments are a collection that somebody adds in the dashboard, with a relation
+// to people.
+func comments(app core.App) error {
+	users, err := app.FindCollectionByNameOrId("users")
+	if err != nil {
+		return err
+	}
+	everybody, signedIn := "", `@request.auth.id != ""`
+	threads := core.NewBaseCollection("threads")
+	threads.ListRule = &signedIn
+	if err := app.Save(threads); err != nil {
+		return err
+	}
+	comments := core.NewBaseCollection("comments")
+	comments.ListRule = &everybody
+	comments.Fields.Add(
+		&core.TextField{Name: "text"},
+		&core.RelationField{Name: "author", CollectionId: users.Id, MaxSelect: 1},
+		&core.RelationField{Name: "threads", CollectionId: threads.Id, MaxSelect: 9},
+	)
+	return app.Save(comments)
+}
+
+func TestGuardedAreThePathsThatComeByACollection(t *testing.T) {
 	t.Parallel()
-	for guarded, want := range map[string]int{"clubs": http.StatusOK, "users": http.StatusBadRequest} {
-		app := clubs.New(t, func(app core.App) error {
-			_, err := filterguard.Register(app, filterguard.Config{Collections: []string{guarded}})
+	const throughClubs, throughThreads = `author.clubs_via_members.name !~ "P%"`, `threads.id = "x"`
+	cases := []struct {
+		guarded, lists, parameter, value string
+		refused                          bool
+	}{
+		{"users", "users", "filter", `clubs_via_members.name !~ "P%"`, true},
+		{"users", "clubs", "filter", `members.name = "Ada"`, true},
+		{"users", "comments", "filter", throughClubs, true},
+		{"clubs", "comments", "filter", throughClubs, true},
+		{"tags", "comments", "filter", throughClubs, false},
+		{"comments", "comments", "filter", throughClubs, true},
+		{"users", "comments", "filter", throughThreads, false},
+		{"users", "comments", "filter", `text = "x" && author.name = "Ada"`, false},
+		{"users", "users", "sort", "email", true},
+		{"users", "comments", "sort", "author.email", true},
+		{"comments", "comments", "sort", "author.email", true},
+		{"clubs", "users", "sort", "email", false},
+		{"clubs", "comments", "sort", "author.email", false},
+	}
+	for _, c := range cases {
+		app := clubs.New(t, comments, func(app core.App) error {
+			_, err := filterguard.Register(app, filterguard.Config{Collections: []string{c.guarded}})
 			return err
 		})
-		_, token := pbtest.User(t, app, "users", map[string]any{"email": "eve@example.com"})
-		answer := pbtest.Do(t, pbtest.Handler(t, app), pbtest.Request{Path: "/api/collections/users/records?sort=email", Token: token})
+		answer := ask(t, pbtest.Handler(t, app), ada(t, app), c.lists, c.parameter, c.value)
+		want := http.StatusOK
+		if c.refused {
+			want = http.StatusBadRequest
+		}
 		if answer.Status != want {
-			t.Errorf("only %s guarded: got %d %s, want %d", guarded, answer.Status, answer.Body, want)
+			t.Errorf("%s guarded, %s by %s %s: got %d %s, want %d", c.guarded, c.lists, c.parameter, c.value, answer.Status, answer.Body, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package filterguard
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -13,28 +14,35 @@ type destination struct {
 	// collection and field are nil and "" when the path leads nowhere.
 	collection *core.Collection
 	field      string
-	// leaks is set when the path leads to several records, some of which a
-	// client may not be able to list.
+	// guarded is set when the path comes by a collection of [Config.Collections].
+	guarded bool
+	// leaks is set when a guarded path leads to several records, some of which
+	// a client may not be able to list.
 	leaks bool
 }
 
 // follow goes along the path as PocketBase does. It stops where PocketBase would
 // refuse the path.
-func follow(app core.App, from *core.Collection, path string) destination {
+func (c Config) follow(app core.App, from *core.Collection, path string) destination {
 	names := strings.Split(path, ".")
-	several, leaks := false, false
-	at := from
+	at, guarded := from, c.guards(from)
+	several, hidden := false, false
 	for _, name := range names[:len(names)-1] {
 		next, many := step(app, at, name)
 		if next == nil {
-			return destination{leaks: leaks}
+			return destination{guarded: guarded, leaks: guarded && hidden}
 		}
 		several = several || many
-		leaks = leaks || several && !listedByAll(next)
+		hidden = hidden || several && !listedByAll(next)
+		guarded = guarded || c.guards(next)
 		at = next
 	}
 	field, _, _ := strings.Cut(names[len(names)-1], ":") // without a modifier
-	return destination{collection: at, field: field, leaks: leaks}
+	return destination{collection: at, field: field, guarded: guarded, leaks: guarded && hidden}
+}
+
+func (c Config) guards(collection *core.Collection) bool {
+	return len(c.Collections) == 0 || slices.Contains(c.Collections, collection.Name)
 }
 
 // backRelation is the name of a relation that is followed from its target.
