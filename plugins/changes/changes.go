@@ -25,6 +25,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
+	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/holdall-go/holdall/internal/bg"
 	"github.com/holdall-go/holdall/internal/sqlite"
@@ -55,6 +56,10 @@ type Config struct {
 	// Defaults to 100 ms.
 	PollInterval time.Duration
 
+	// Lease is how long the consumers of a process that died wait until another
+	// process goes on with them. Defaults to 10 s.
+	Lease time.Duration
+
 	// RequestID names the request that a change came from. Defaults to the
 	// X-Request-Id header of the response, then of the request.
 	RequestID func(*core.RequestEvent) string
@@ -69,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PollInterval == 0 {
 		c.PollInterval = 100 * time.Millisecond
+	}
+	if c.Lease == 0 {
+		c.Lease = 10 * time.Second
 	}
 	if c.RequestID == nil {
 		c.RequestID = requestID
@@ -89,6 +97,9 @@ func (c Config) Validate() error {
 	if c.PollInterval < time.Millisecond || c.PollInterval > time.Minute {
 		errs = append(errs, fmt.Errorf("changes: PollInterval must be in 1ms..1m, got %v", c.PollInterval))
 	}
+	if c.Lease < 100*time.Millisecond || c.Lease > time.Hour {
+		errs = append(errs, fmt.Errorf("changes: Lease must be in 100ms..1h, got %v", c.Lease))
+	}
 	return errors.Join(errs...)
 }
 
@@ -100,6 +111,7 @@ type Log struct {
 	workers   *bg.Group
 	started   sync.Once
 	consumers []*consumer
+	owner     string // of the leases of this process
 }
 
 // MustRegister is [Register] for main functions: it panics on an error.
@@ -118,7 +130,7 @@ func Register(app core.App, config Config) (*Log, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Log{app: app, config: config.withDefaults(), signal: newSignal()}
+	l := &Log{app: app, config: config.withDefaults(), signal: newSignal(), owner: security.PseudorandomString(12)}
 	l.workers = bg.New(app, "changes", 10*time.Second)
 
 	if app.IsBootstrapped() {
@@ -182,6 +194,9 @@ func (l *Log) Start() {
 	l.started.Do(func() {
 		l.workers.Go("poll", l.poll)
 		l.workers.Go("retention", l.retain)
+		if len(l.consumers) > 0 {
+			l.workers.Go("leases", l.keepLeases)
+		}
 		for _, c := range l.consumers {
 			l.workers.Go("consumer "+c.Name, c.run)
 		}

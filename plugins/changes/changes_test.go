@@ -21,29 +21,33 @@ import (
 // newApp returns an app on the engine with a log, and projects that have tasks.
 func newApp(t *testing.T, dir string, consumers ...changes.Consumer) (core.App, *changes.Log) {
 	t.Helper()
-	engine := sqlite.New()
-	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: engine.Connect})
-	log, err := changes.Register(app, changes.Config{Engine: engine})
+	app, log, err := openApp(dir, changes.Config{}, consumers...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { terminate(t, app) })
+	return app, log
+}
+
+func openApp(dir string, config changes.Config, consumers ...changes.Consumer) (core.App, *changes.Log, error) {
+	config.Engine = sqlite.New()
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: config.Engine.Connect})
+	log, err := changes.Register(app, config)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, c := range consumers {
 		if err := log.Consume(c); err != nil {
-			t.Fatal(err)
+			return nil, nil, err
 		}
 	}
 	if err := app.Bootstrap(); err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	t.Cleanup(func() { terminate(t, app) })
 	if _, err := app.FindCollectionByNameOrId("tasks"); err == nil {
-		return app, log
+		return app, log, nil
 	}
-	if err := app.RunAllMigrations(); err != nil {
-		t.Fatal(err)
-	}
-	makeCollections(t, app)
-	return app, log
+	return app, log, errors.Join(app.RunAllMigrations(), makeCollections(app))
 }
 
 func terminate(t *testing.T, app core.App) {
@@ -59,12 +63,12 @@ func terminate(t *testing.T, app core.App) {
 	}
 }
 
-func makeCollections(t *testing.T, app core.App) {
-	t.Helper()
+func makeCollections(app core.App) error {
 	projects := core.NewBaseCollection("projects")
 	projects.Fields.Add(&core.TextField{Name: "name"})
-	save(t, app, projects)
-
+	if err := app.Save(projects); err != nil {
+		return err
+	}
 	tasks := core.NewBaseCollection("tasks")
 	tasks.Fields.Add(
 		&core.TextField{Name: "title"},
@@ -76,7 +80,7 @@ func makeCollections(t *testing.T, app core.App) {
 	)
 	tasks.ListRule, tasks.ViewRule = types.Pointer(""), types.Pointer("")
 	tasks.CreateRule, tasks.UpdateRule, tasks.DeleteRule = types.Pointer(""), types.Pointer(""), types.Pointer("")
-	save(t, app, tasks)
+	return app.Save(tasks)
 }
 
 func save(t *testing.T, app core.App, model core.Model) {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/security"
 )
 
 // Consumer handles changes one after the other, at least once, and keeps its
@@ -90,7 +89,7 @@ func (l *Log) Consume(c Consumer) error {
 	if c.Backoff == nil {
 		c.Backoff = backoff
 	}
-	l.consumers = append(l.consumers, &consumer{Consumer: c, log: l, owner: security.PseudorandomString(12)})
+	l.consumers = append(l.consumers, &consumer{Consumer: c, log: l})
 	if l.app.IsBootstrapped() && c.History {
 		return l.installTriggers(l.app)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -14,15 +15,16 @@ import (
 
 const (
 	batchSize   = 100
-	leaseFor    = 30 * time.Second
 	saveEvery   = 500 * time.Millisecond
 	maxErrorLen = 1000
 )
 
 type consumer struct {
 	Consumer
-	log   *Log
-	owner string // of the lease
+	log *Log
+
+	mu   sync.Mutex
+	lost context.CancelFunc // ends the work; nil without a lease
 
 	position int64 // after the last change that is done
 	saved    int64 // in the database
@@ -38,7 +40,7 @@ func (c *consumer) run(ctx context.Context) {
 			if err != nil && ctx.Err() == nil {
 				c.log.app.Logger().Error("A consumer of the change log cannot get its lease.", slog.String("consumer", c.Name), slog.Any("error", err))
 			}
-			pause(ctx, leaseFor/3)
+			pause(ctx, c.log.config.Lease/10)
 			continue
 		}
 		err = c.work(ctx, attempts)
@@ -54,7 +56,8 @@ func (c *consumer) run(ctx context.Context) {
 func (c *consumer) work(ctx context.Context, attempts int) error {
 	ctx, lost := context.WithCancel(ctx)
 	defer lost()
-	c.log.workers.Go("lease of consumer "+c.Name, func(context.Context) { c.keepLease(ctx, lost) })
+	c.setLost(lost)
+	defer c.setLost(nil)
 
 	for ctx.Err() == nil {
 		page, err := c.read(ctx, c.position)
@@ -185,7 +188,7 @@ func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err erro
 		}
 		result, err := tx.DB().NewQuery(`UPDATE _changesConsumers SET owner = {:owner}, leaseUntil = {:until}
 			WHERE name = {:name} AND (owner = {:owner} OR leaseUntil < {:now})`).
-			Bind(dbx.Params{"name": c.Name, "owner": c.owner, "now": now.UnixMilli(), "until": now.Add(leaseFor).UnixMilli()}).Execute()
+			Bind(dbx.Params{"name": c.Name, "owner": c.log.owner, "now": now.UnixMilli(), "until": now.Add(c.log.config.Lease).UnixMilli()}).Execute()
 		if err != nil {
 			return err
 		}
@@ -206,10 +209,17 @@ func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err erro
 // errLeaseLost is returned when another process has taken over.
 var errLeaseLost = fmt.Errorf("another process has taken over: %w", context.Canceled)
 
-// keepLease renews the lease beside the work, however long one change takes, and
-// calls lost when another process has it.
-func (c *consumer) keepLease(ctx context.Context, lost func()) {
-	ticker := time.NewTicker(leaseFor / 3)
+// setLost notes how to end the work when the lease is lost.
+func (c *consumer) setLost(lost context.CancelFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = lost
+}
+
+// keepLeases renews the leases of this process beside the work, however long one
+// change takes.
+func (l *Log) keepLeases(ctx context.Context) {
+	ticker := time.NewTicker(l.config.Lease / 3)
 	defer ticker.Stop()
 	for {
 		select {
@@ -217,15 +227,30 @@ func (c *consumer) keepLease(ctx context.Context, lost func()) {
 			return
 		case <-ticker.C:
 		}
-		err := c.update(ctx, "leaseUntil = {:until}", dbx.Params{"until": time.Now().Add(leaseFor).UnixMilli()})
-		if errors.Is(err, errLeaseLost) {
-			lost()
-			return
-		}
-		if err != nil && ctx.Err() == nil {
-			c.log.app.Logger().Warn("A consumer of the change log could not renew its lease.", slog.String("consumer", c.Name), slog.Any("error", err))
+		if err := l.renewLeases(ctx); err != nil && ctx.Err() == nil {
+			l.app.Logger().Warn("The change log could not renew the leases of its consumers.", slog.Any("error", err))
 		}
 	}
+}
+
+// renewLeases prolongs the leases that this process has, and ends the work of
+// the consumers whose lease another process has.
+func (l *Log) renewLeases(ctx context.Context) error {
+	var held []string
+	err := l.app.NonconcurrentDB().NewQuery(`UPDATE _changesConsumers SET leaseUntil = {:until}
+		WHERE owner = {:owner} AND leaseUntil > 0 RETURNING name`).WithContext(ctx).
+		Bind(dbx.Params{"owner": l.owner, "until": time.Now().Add(l.config.Lease).UnixMilli()}).Column(&held)
+	if err != nil {
+		return err
+	}
+	for _, c := range l.consumers {
+		c.mu.Lock()
+		if c.lost != nil && !slices.Contains(held, c.Name) {
+			c.lost()
+		}
+		c.mu.Unlock()
+	}
+	return nil
 }
 
 // save stores a position, and what is wrong with the change after it.
@@ -250,7 +275,7 @@ func (c *consumer) release() {
 
 // update changes the consumer's row while it holds the lease.
 func (c *consumer) update(ctx context.Context, set string, params dbx.Params) error {
-	params["name"], params["owner"] = c.Name, c.owner
+	params["name"], params["owner"] = c.Name, c.log.owner
 	result, err := c.log.app.NonconcurrentDB().NewQuery("UPDATE _changesConsumers SET " + set + " WHERE name = {:name} AND owner = {:owner}").
 		WithContext(ctx).Bind(params).Execute()
 	if err != nil {
@@ -276,7 +301,7 @@ func (c *consumer) bury(ctx context.Context, change Change, problem string) erro
 			return err
 		}
 		_, err = tx.DB().NewQuery(`UPDATE _changesConsumers SET position = {:seq}, attempts = 0, error = '' WHERE name = {:name} AND owner = {:owner}`).
-			WithContext(ctx).Bind(dbx.Params{"seq": change.Seq, "name": c.Name, "owner": c.owner}).Execute()
+			WithContext(ctx).Bind(dbx.Params{"seq": change.Seq, "name": c.Name, "owner": c.log.owner}).Execute()
 		return err
 	})
 	if err != nil {
