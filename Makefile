@@ -142,7 +142,7 @@ fuzz: ## run every fuzz target for T=30s each (PKG=./hooks for some)
 	@T=$(T) scripts/fuzz.sh $(PKG)
 
 .PHONY: bench
-bench: ## compare this app with a bare PocketBase under load (about five minutes)
+bench: ## compare this app with a bare PocketBase under load (about ten minutes)
 	go run ./bench
 
 .PHONY: bench-check
