@@ -47,10 +47,10 @@ func (cfg *config) readLimits(r *env.Reader) {
 	r.Group("Limits")
 	s := &cfg.settings
 	s.RateLimits = env.Find(r, env.Bool, "RATE_LIMITS",
-		"Turns the rate limiter on or off. Unset turns it on in an app whose limits nobody has touched in the dashboard. false is for load tests.")
+		"Turns the rate limiter on or off. Unset turns it on in an app whose limits nobody has touched in the dashboard. false is for load tests; it lasts as long as it is set.")
 	s.RateLimitExcludedIPs = env.Get(r, env.List, "RATE_LIMITS_EXCLUDED_IPS", nil, "The addresses and subnets without limits.")
 	s.Batch = settings.Batch{
-		Enabled:     env.Find(r, env.Bool, "BATCH", "Turns the batch API on or off. Unset turns it on in an app whose batch settings nobody has touched."),
+		Enabled:     env.Find(r, env.Bool, "BATCH", "Turns the batch API on or off. Unset turns it on in an app whose batch settings nobody has touched. false lasts as long as it is set."),
 		MaxRequests: env.Find(r, env.Int, "BATCH_MAX_REQUESTS", "How many requests a batch may hold, 100 in a new app."),
 		TimeoutSec:  env.Find(r, env.Int, "BATCH_TIMEOUT", "How many seconds a batch may take, 10 in a new app."),
 		MaxBodySize: env.Find(r, env.Size, "BATCH_MAX_BODY", "How large a batch may be, 64MiB in a new app."),

@@ -108,6 +108,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := httpguard.Register(app, cfg.guard); err != nil {
 		return err
 	}
+	cfg.settings.SignUps = signUps()
 	if _, err := settings.Register(app, cfg.settings); err != nil {
 		return err
 	}
@@ -140,6 +141,18 @@ func registerChanges(app core.App, cfg config) error {
 	}
 	_, err := changes.Register(app, cfg.changes)
 	return err
+}
+
+// signUps are the names of the collections in which everybody may create an
+// account.
+func signUps() []string {
+	var names []string
+	for _, c := range collections.All() {
+		if c.Type == core.CollectionTypeAuth && c.Rules.Create == schema.Public {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // definedCollections are the names of the collections that are defined in Go.

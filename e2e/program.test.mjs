@@ -144,6 +144,11 @@ describe('serve', () => {
 				.catch((error) => error)).status);
 		}
 		assert.ok(guesses.includes(429), 'passwords can be guessed without an end');
+		const accounts = [];
+		for (let n = 0; n < 50; n++) { // the window may turn once
+			accounts.push((await pb.collection('users').create({ email: 'nobody' }).catch((error) => error)).status);
+		}
+		assert.ok(accounts.includes(429), 'accounts can be made without an end');
 	});
 });
 

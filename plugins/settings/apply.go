@@ -82,7 +82,6 @@ func (c Batch) applyTo(s *core.BatchConfig) {
 	if *s == stockBatch {
 		*s = DefaultBatch()
 	}
-	set(&s.Enabled, c.Enabled)
 	set(&s.MaxRequests, c.MaxRequests)
 	if c.TimeoutSec != nil {
 		s.Timeout = int64(*c.TimeoutSec)
@@ -97,19 +96,27 @@ func (c Batch) applyTo(s *core.BatchConfig) {
 //   - Signing in, by whatever method: 40 a minute. As many as PocketBase's own
 //     example admits (2 in 3 s), but a team may come in at once in the morning.
 //   - What sends a mail to somebody: 20 a minute.
+//   - Creating a record of a collection in signUps, where everybody may make an
+//     account: 20 a minute, as each hashes a password, which takes some 50 ms of
+//     a core.
 //   - Batches: 60 in 10 s.
 //   - Everything else: 3000 in 10 s for each route of a collection, and for all
 //     other routes together. It stops a flood, not a busy client.
-func DefaultRateLimits() []core.RateLimitRule {
-	return []core.RateLimitRule{
+func DefaultRateLimits(signUps ...string) []core.RateLimitRule {
+	rules := []core.RateLimitRule{
 		{Label: "*:auth", MaxRequests: 40, Duration: 60},
 		{Label: "*:requestPasswordReset", MaxRequests: 20, Duration: 60},
 		{Label: "*:requestVerification", MaxRequests: 20, Duration: 60},
 		{Label: "*:requestEmailChange", MaxRequests: 20, Duration: 60},
 		{Label: "*:requestOTP", MaxRequests: 20, Duration: 60},
-		{Label: "/api/batch", MaxRequests: 60, Duration: 10},
-		{Label: "/api/", MaxRequests: 3000, Duration: 10},
 	}
+	for _, collection := range signUps {
+		rules = append(rules, core.RateLimitRule{Label: collection + ":create", MaxRequests: 20, Duration: 60})
+	}
+	return append(rules,
+		core.RateLimitRule{Label: "/api/batch", MaxRequests: 60, Duration: 10},
+		core.RateLimitRule{Label: "/api/", MaxRequests: 3000, Duration: 10},
+	)
 }
 
 // stockRules is what PocketBase gives a new app, switched off.
@@ -121,20 +128,18 @@ var stockRules = []core.RateLimitRule{
 }
 
 func (c Config) applyRateLimits(s *core.RateLimitsConfig) {
-	stock := !s.Enabled && len(s.ExcludedIPs) == 0 && reflect.DeepEqual(s.Rules, stockRules)
+	untouched := !s.Enabled && len(s.ExcludedIPs) == 0 && reflect.DeepEqual(s.Rules, stockRules)
 	setList(&s.ExcludedIPs, c.RateLimitExcludedIPs)
+	defaults := DefaultRateLimits(c.SignUps...)
 	switch {
-	case c.RateLimits != nil && !*c.RateLimits:
-		s.Enabled = false
-		return
-	case c.RateLimits == nil && !stock && c.RateLimitRules == nil:
-		return
-	}
-	s.Enabled = true
-	if c.RateLimitRules != nil {
-		s.Rules = c.RateLimitRules
-	} else if stock || len(s.Rules) == 0 {
-		s.Rules = DefaultRateLimits()
+	case c.RateLimitRules != nil:
+		s.Enabled, s.Rules = true, c.RateLimitRules
+	case untouched:
+		s.Enabled, s.Rules = true, defaults
+	case c.RateLimits != nil && *c.RateLimits && len(s.Rules) == 0:
+		s.Rules = defaults
+	case reflect.DeepEqual(s.Rules, DefaultRateLimits()):
+		s.Rules = defaults // given to the app before it had public sign-ups
 	}
 }
 

@@ -51,8 +51,13 @@ type Config struct {
 
 	// RateLimits turns the rate limiter on or off. When nil, an app whose rate
 	// limits are as PocketBase makes them gets [DefaultRateLimits]; true gives
-	// them to an app without rules of its own.
+	// them to an app without rules of its own. What false has turned off comes
+	// back when it is nil again.
 	RateLimits *bool
+
+	// SignUps are the auth collections in which everybody may create an account,
+	// such as "users". [DefaultRateLimits] has a rule for each. Defaults to none.
+	SignUps []string
 
 	// RateLimitRules are used instead of [DefaultRateLimits].
 	RateLimitRules []core.RateLimitRule
@@ -110,6 +115,8 @@ type S3 struct {
 // Batch bounds the batch API. When nothing of it is given, an app whose batch
 // settings are as PocketBase makes them gets [DefaultBatch].
 type Batch struct {
+	// Enabled turns it on or off. What false has turned off comes back when it is
+	// nil again.
 	Enabled     *bool
 	MaxRequests *int
 	TimeoutSec  *int   // seconds
@@ -189,16 +196,29 @@ func (p *Plugin) Apply(app core.App) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	wasOff, err := loadSwitchedOff(app)
+	if err != nil {
+		return false, err
+	}
+	wasOff.turnOn(wanted)
 	p.config.applyTo(wanted)
+	isOff := p.config.turn(wanted)
 	after, err := snapshot(wanted)
 	if err != nil {
 		return false, err
 	}
-	if before == after {
-		return false, nil
-	}
-	if err := app.Save(wanted); err != nil {
-		return false, fmt.Errorf("settings: %w", err)
-	}
-	return true, nil
+	return before != after, app.RunInTransaction(func(tx core.App) error {
+		if isOff != wasOff {
+			if err := isOff.save(tx); err != nil {
+				return err
+			}
+		}
+		if before == after {
+			return nil
+		}
+		if err := tx.Save(wanted); err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+		return nil
+	})
 }

@@ -206,14 +206,7 @@ func TestTheDashboardHasTheLastWord(t *testing.T) {
 	t.Parallel()
 	app := fresh(t)
 	apply(t, app, settings.Config{})
-	s, err := app.Settings().Clone()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.RateLimits.Enabled, s.Batch.Enabled = false, false // somebody turns both off
-	if err := app.Save(s); err != nil {
-		t.Fatal(err)
-	}
+	turnOff(t, app)
 	if apply(t, app, settings.Config{}) {
 		t.Error("the next start: got a change")
 	}
@@ -252,16 +245,84 @@ func TestRateLimitSwitch(t *testing.T) {
 	}
 }
 
-func TestOffThenUnsetIsOnAgain(t *testing.T) {
+// Each is what the environment says at one start after another; "dashboard" is
+// somebody who turns both off by hand in between.
+func TestWhatTheConfigTurnedOffComesBack(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		starts string
+		on     bool
+	}{
+		{"unset", true},
+		{"off", false},
+		{"off unset", true},
+		{"unset off", false},
+		{"unset off unset", true},
+		{"unset off off unset", true},
+		{"unset off unset unset", true},
+		{"unset off on", true},
+		{"unset dashboard unset", false},
+		{"unset dashboard off unset", false},
+		{"unset dashboard on", true},
+		{"unset off unset dashboard unset", false},
+		{"off on dashboard unset", false},
+	}
+	for _, c := range cases {
+		t.Run(c.starts, func(t *testing.T) {
+			t.Parallel()
+			app := fresh(t)
+			for _, step := range strings.Fields(c.starts) {
+				var config settings.Config
+				switch step {
+				case "dashboard":
+					turnOff(t, app)
+					continue
+				case "on", "off":
+					config.RateLimits, config.Batch.Enabled = new(step == "on"), new(step == "on")
+				}
+				apply(t, app, config)
+			}
+			if err := app.ReloadSettings(); err != nil {
+				t.Fatal(err)
+			}
+			s := app.Settings()
+			if s.RateLimits.Enabled != c.on || s.Batch.Enabled != c.on {
+				t.Errorf("got rate limits %t and batches %t, want %t", s.RateLimits.Enabled, s.Batch.Enabled, c.on)
+			}
+			if !reflect.DeepEqual(s.RateLimits.Rules, settings.DefaultRateLimits()) {
+				t.Errorf("got %s, want the default rules", asJSON(t, s.RateLimits))
+			}
+		})
+	}
+}
+
+// turnOff is what somebody does in the dashboard.
+func turnOff(t *testing.T, app core.App) {
+	t.Helper()
+	s, err := app.Settings().Clone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RateLimits.Enabled, s.Batch.Enabled = false, false
+	if err := app.Save(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An app that has had its limits before anybody could sign up gets the rest.
+func TestSignUpsAreLimitedInOlderApps(t *testing.T) {
 	t.Parallel()
 	app := fresh(t)
-	apply(t, app, settings.Config{RateLimits: new(false)})
-	if app.Settings().RateLimits.Enabled {
-		t.Fatal("rate limits are on although the config says off")
-	}
 	apply(t, app, settings.Config{})
-	if !app.Settings().RateLimits.Enabled {
-		t.Error("a new app without the switch has no rate limits")
+	apply(t, app, settings.Config{SignUps: []string{"users"}})
+	if got := app.Settings().RateLimits.Rules; !reflect.DeepEqual(got, settings.DefaultRateLimits("users")) {
+		t.Errorf("got %v, want the rule for sign-ups among them", got)
+	}
+	own := []core.RateLimitRule{{Label: "/api/", MaxRequests: 5, Duration: 1}}
+	app.Settings().RateLimits.Rules = own
+	apply(t, app, settings.Config{SignUps: []string{"users"}})
+	if got := app.Settings().RateLimits.Rules; !reflect.DeepEqual(got, own) {
+		t.Errorf("got %v, want the rules of the dashboard", got)
 	}
 }
 
@@ -370,7 +431,7 @@ func TestSuperuserPasswordsStayOutOfTheLog(t *testing.T) {
 func TestDefaultRateLimitsAtWork(t *testing.T) {
 	t.Parallel()
 	app := pbtest.New(t, pbtest.FastPasswords, func(app core.App) error {
-		_, err := settings.Register(app, settings.Config{})
+		_, err := settings.Register(app, settings.Config{SignUps: []string{"users"}})
 		return err
 	})
 	_, token := pbtest.User(t, app, "users", nil)
@@ -398,6 +459,13 @@ func TestDefaultRateLimitsAtWork(t *testing.T) {
 	if got := count(100, guess); got < 20 {
 		t.Errorf("100 guesses: got %d refused, want 60, or 20 if a minute began", got)
 	}
+	// each would hash a password
+	signUp := func() pbtest.Request {
+		return pbtest.Request{Method: http.MethodPost, Path: "/api/collections/users/records", Body: map[string]string{"email": "no address"}}
+	}
+	if got := count(60, signUp); got < 20 {
+		t.Errorf("60 sign-ups: got %d refused, want 40, or 20 if a minute began", got)
+	}
 }
 
 func TestValidate(t *testing.T) {
@@ -413,13 +481,13 @@ func TestValidate(t *testing.T) {
 		SMTP:  settings.SMTP{Host: new("a b"), Port: new(0), Password: new("smtp-secret")},
 		Files: settings.S3{Endpoint: new("::")}, BackupsCron: new("sometimes"), BackupsKeep: new(0),
 		Batch: settings.Batch{MaxRequests: new(0)}, TrustedProxyHeaders: []string{"X Real IP"}, LogDays: new(-1),
-		RateLimitRules: []core.RateLimitRule{{Label: "?"}},
-		Superuser:      settings.Superuser{Email: "root", Password: "short"},
+		RateLimitRules: []core.RateLimitRule{{Label: "?"}}, SignUps: []string{"every one"},
+		Superuser: settings.Superuser{Email: "root", Password: "short"},
 	}
 	got := fmt.Sprint(bad.Validate())
 	for _, name := range []string{
 		"AppName", "AppURL", "SenderAddress", "SuperuserIPs", "SMTP.Host", "SMTP.Port", "Files.Endpoint", "BackupsCron", "BackupsKeep",
-		"Batch.MaxRequests", "TrustedProxyHeaders", "LogDays", "RateLimitRules", "Superuser.Email", "Superuser.Password",
+		"Batch.MaxRequests", "TrustedProxyHeaders", "LogDays", "RateLimitRules", "SignUps", "Superuser.Email", "Superuser.Password",
 	} {
 		if !strings.Contains(got, "settings: "+name) {
 			t.Errorf("%s is not reported in\n%s", name, got)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/ozzo-validation/v4/is"
@@ -36,6 +37,11 @@ func (c Config) Validate() error {
 		v.add("Batch.MaxBodySize must be 1 or more, got %d", *size)
 	}
 	v.rules(c.RateLimitRules)
+	for _, name := range c.SignUps {
+		if !collectionName.MatchString(name) {
+			v.add("SignUps must be names of collections, got %q", name)
+		}
+	}
 	for _, name := range c.TrustedProxyHeaders {
 		if !validHeaderName(name) {
 			v.add("TrustedProxyHeaders must be names of headers, got %q", name)
@@ -45,6 +51,8 @@ func (c Config) Validate() error {
 	v.superuser(c.Superuser)
 	return errors.Join(v.problems...)
 }
+
+var collectionName = regexp.MustCompile(`^\w+$`)
 
 // validator collects problems. Values of secrets are not passed to it.
 type validator struct{ problems []error }
