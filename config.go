@@ -122,7 +122,7 @@ func (cfg *config) readServer(r *env.Reader) error {
 	cfg.demo = env.Get(r, env.Bool, "DEMO", false,
 		"Fills an empty database with demo data when the server starts, and prints the sign-ins.", env.Flag("demo"))
 	cfg.demoPublic = env.Get(r, env.Bool, "DEMO_PUBLIC", false,
-		"Serves the demo data on addresses that other machines reach, too. Everybody knows its passwords.")
+		"Serves the demo data where other machines reach it, too: on a public address or behind a trusted proxy. Everybody knows its passwords.")
 	cfg.dev = env.Get(r, env.Bool, "DEV", false,
 		"Prints every SQL statement and PocketBase's own log to the terminal.", env.Flag("dev"))
 	cfg.queryTimeout = env.Get(r, env.Duration, "QUERY_TIMEOUT", core.DefaultQueryTimeout,

@@ -127,6 +127,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := hooks.Register(app, hooks.Config{}); err != nil {
 		return err
 	}
+	demo.Guard(app, demo.Config{AllowPublic: cfg.demoPublic})
 	if cfg.demo {
 		demo.Register(app, demo.Config{AllowPublic: cfg.demoPublic})
 	}

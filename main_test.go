@@ -561,4 +561,10 @@ func TestDemo(t *testing.T) {
 	if code := s.exit(t); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
 	}
+
+	// without the flag, too
+	code, _, stderr := command(t, nil, "serve", "--http", "0.0.0.0:0", "--dir", s.dir)
+	if code != 1 || !strings.HasPrefix(stderr, "holdall: demo: the demo's passwords are public") {
+		t.Errorf("a public start afterwards: got exit code %d and %q, want a refusal", code, stderr)
+	}
 }

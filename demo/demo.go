@@ -6,7 +6,7 @@
 //	result, err := demo.Seed(app, demo.Config{})
 //
 // All accounts have the password [Password], so the data belongs on a
-// developer's machine: [Register] refuses to serve it elsewhere.
+// developer's machine: [Guard] and [Register] refuse to serve it elsewhere.
 package demo
 
 import (
@@ -42,7 +42,7 @@ var (
 	ErrInUse = errors.New("other data refers to the demo data")
 )
 
-// Config are the options of [Seed] and [Register]. The zero value works.
+// Config are the options of [Seed], [Register] and [Guard]. The zero value works.
 type Config struct {
 	// Seed selects the data set. Defaults to 1.
 	Seed uint64
@@ -50,8 +50,8 @@ type Config struct {
 	Now time.Time
 	// Force adds the demo data beside organizations that are already there.
 	Force bool
-	// AllowPublic lets [Register] serve the demo data on an address that other
-	// machines may reach, although everybody knows its passwords.
+	// AllowPublic lets the demo data be served where other machines may reach it,
+	// although everybody knows its passwords.
 	AllowPublic bool
 	// Output receives the progress and, from [Register], the sign-ins.
 	// Defaults to the standard error stream; [io.Discard] silences it.

@@ -16,16 +16,14 @@ const Path = "/api/v1/demo"
 
 // Register makes the app seed the demo data when it starts to serve, after the
 // migrations and before it listens, print the sign-ins, and answer
-// GET /api/v1/demo with those of its people. Serving fails on an address that
-// [CheckAddress] refuses, before anything is written.
+// GET /api/v1/demo with those of its people. Serving fails where [Guard] refuses
+// it, before anything is written.
 func Register(app core.App, config Config) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallDemoServe",
 		Func: func(e *core.ServeEvent) error {
-			if !config.AllowPublic {
-				if err := CheckAddress(listenAddress(e)); err != nil {
-					return err
-				}
+			if err := config.checkReach(e); err != nil {
+				return err
 			}
 			result, err := Seed(e.App, config)
 			if err != nil {
@@ -39,6 +37,43 @@ func Register(app core.App, config Config) {
 			return nil
 		},
 	})
+}
+
+// Guard makes serving fail when other machines may reach it and the database
+// holds the demo data, however long ago it was seeded: on an address that
+// [CheckAddress] refuses, and with a trusted proxy header in the settings, as
+// that tells of a proxy. [Config.AllowPublic] permits both.
+func Guard(app core.App, config Config) {
+	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
+		Id: "holdallDemoGuard",
+		Func: func(e *core.ServeEvent) error {
+			found, err := findMark(e.App)
+			if err != nil {
+				return fmt.Errorf("demo: look for demo data: %w", err)
+			}
+			if found != nil {
+				if err := config.checkReach(e); err != nil {
+					return fmt.Errorf("%w, or remove the demo data, which the database holds, by the command demo --remove", err)
+				}
+			}
+			return e.Next()
+		},
+	})
+}
+
+// checkReach returns an error when other machines may reach the server, unless
+// they are allowed to.
+func (c Config) checkReach(e *core.ServeEvent) error {
+	if c.AllowPublic {
+		return nil
+	}
+	if err := CheckAddress(listenAddress(e)); err != nil {
+		return err
+	}
+	if headers := e.App.Settings().TrustedProxy.Headers; len(headers) > 0 {
+		return fmt.Errorf("demo: the demo's passwords are public, so it is not served behind a proxy: trust no header such as %s", headers[0])
+	}
+	return nil
 }
 
 // listenAddress is empty when there is no listener, as in tests of a router.

@@ -130,7 +130,7 @@ func TestWithoutRegisterThereIsNoRoute(t *testing.T) {
 	}
 }
 
-func TestRegisterAsksWhoCanReachTheServer(t *testing.T) {
+func TestTheDemoIsNotServedToOthers(t *testing.T) {
 	t.Parallel()
 
 	loopback, err := net.Listen("tcp", "127.0.0.1:0")
@@ -138,42 +138,67 @@ func TestRegisterAsksWhoCanReachTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loopback.Close()
-	const everywhere = "0.0.0.0:8090"
+	const everywhere, here = "0.0.0.0:8090", "127.0.0.1:8090"
 
 	for name, c := range map[string]struct {
 		config   demo.Config
 		address  string
 		listener net.Listener
+		proxy    []string
 		served   bool
 	}{
 		"all interfaces":               {address: everywhere},
 		"net/http's default":           {address: ""},
 		"all interfaces, when told so": {config: demo.Config{AllowPublic: true}, address: everywhere, served: true},
-		"this machine":                 {address: "127.0.0.1:8090", served: true},
+		"this machine":                 {address: here, served: true},
 		"the listener says otherwise":  {address: everywhere, listener: loopback, served: true},
+		"a proxy":                      {address: here, proxy: []string{"X-Real-IP"}},
+		"a proxy, when told so":        {config: demo.Config{AllowPublic: true}, address: here, proxy: []string{"X-Real-IP"}, served: true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		serve := func(app core.App) (served bool, err error) {
+			t.Helper()
+			app.Settings().TrustedProxy.Headers = c.proxy
+			router, err := apis.NewRouter(app)
+			if err != nil {
+				t.Fatal(err)
+			}
+			event := &core.ServeEvent{App: app, Router: router, Listener: c.listener, Server: &http.Server{Addr: c.address}}
+			err = app.OnServe().Trigger(event, func(*core.ServeEvent) error {
+				served = true
+				return nil
+			})
+			return served, err
+		}
+		t.Run("Register, "+name, func(t *testing.T) {
 			t.Parallel()
 			app := empty.New(t)
 			if c.served {
 				app = seeded.New(t) // what is written is another test's matter
 			}
 			demo.Register(app, quiet(c.config))
-			router, err := apis.NewRouter(app)
-			if err != nil {
-				t.Fatal(err)
-			}
-			event := &core.ServeEvent{App: app, Router: router, Listener: c.listener, Server: &http.Server{Addr: c.address}}
-			served := false
-			err = app.OnServe().Trigger(event, func(*core.ServeEvent) error {
-				served = true
-				return nil
-			})
-			if served != c.served || (err == nil) != c.served {
+			if served, err := serve(app); served != c.served || (err == nil) != c.served {
 				t.Errorf("got served %v and error %v, want served %v", served, err, c.served)
 			}
 			if n := len(find(t, app, collections.Organizations)); (n > 0) != c.served {
 				t.Errorf("got %d organizations, want some only where it is served", n)
+			}
+		})
+		t.Run("Guard, "+name, func(t *testing.T) {
+			t.Parallel()
+			app := seeded.New(t)
+			demo.Guard(app, c.config)
+			served, err := serve(app)
+			if served != c.served || (err == nil) != c.served {
+				t.Errorf("got served %v and error %v, want served %v", served, err, c.served)
+			}
+			if err != nil && !strings.Contains(err.Error(), "demo --remove") {
+				t.Errorf("got %q, want it to say what helps", err)
+			}
+			if _, err := demo.Remove(app); err != nil {
+				t.Fatal(err)
+			}
+			if served, err := serve(app); !served {
+				t.Errorf("without the demo data: got %v, want no refusal", err)
 			}
 		})
 	}
