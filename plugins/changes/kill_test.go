@@ -23,7 +23,7 @@ import (
 
 // killRounds is how often the writing process is killed, each time on the data
 // that the last one left.
-const killRounds = 10
+const killRounds = 6
 
 // shortLease is over when the next process starts.
 const shortLease = 150 * time.Millisecond
@@ -120,15 +120,17 @@ func killAWriter(t *testing.T, dir string, round int, random *rand.Rand, said *t
 		t.Fatal(err)
 	}
 	said.last = map[string]int64{}
-	enough := 20 + random.IntN(150)
+	enough := len(said.heads) + 10 + random.IntN(40)
+	dying := false
 	lines := bufio.NewReader(output)
-	for n := 0; ; n++ {
+	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			break // and what is left of the line was not said
 		}
 		said.hear(t, line)
-		if n == enough {
+		if len(said.heads) >= enough && !dying {
+			dying = true
 			// somewhere in what it does next
 			time.AfterFunc(time.Duration(random.IntN(5000))*time.Microsecond, func() { _ = command.Process.Kill() })
 		}

@@ -63,7 +63,7 @@ func rowJSON(c *core.Collection, row string) string {
 		if expression != "" {
 			key = `'$."` + name + `"'`
 		}
-		column := row + ".[[" + name + "]]"
+		column := row + "." + quoted(name)
 		pairs = append(pairs, fmt.Sprintf("%s, CASE typeof(%s) WHEN 'blob' THEN CAST(%s AS TEXT) ELSE %s END", key, column, column, column))
 		if len(pairs) == perCall {
 			flush()
@@ -89,8 +89,8 @@ func triggersOf(c *core.Collection, n int64, history bool) map[string]string {
 		return remember(n, record, before, after)
 	}
 	trigger := func(event, body string) string {
-		return fmt.Sprintf("CREATE TRIGGER {{%s}} AFTER %s BEGIN %s END",
-			triggerName(n, event), fmt.Sprintf(on[event], c.Name), body)
+		return fmt.Sprintf("CREATE TRIGGER %s AFTER %s BEGIN %s END",
+			triggerName(n, event), fmt.Sprintf(on[event], quoted(c.Name)), body)
 	}
 	return map[string]string{
 		triggerName(n, "insert"): trigger("insert", put(n, "NEW.id", 0)+also("NEW.id", "NULL", newRow)),
@@ -102,11 +102,15 @@ func triggersOf(c *core.Collection, n int64, history bool) map[string]string {
 }
 
 var on = map[string]string{
-	"insert": "INSERT ON {{%s}}",
-	"update": "UPDATE ON {{%s}} WHEN OLD.id = NEW.id",
-	"delete": "DELETE ON {{%s}}",
-	"rekey":  "UPDATE ON {{%s}} WHEN OLD.id <> NEW.id",
+	"insert": "INSERT ON %s",
+	"update": "UPDATE ON %s WHEN OLD.id = NEW.id",
+	"delete": "DELETE ON %s",
+	"rekey":  "UPDATE ON %s WHEN OLD.id <> NEW.id",
 }
+
+// quoted is a name in SQL. The triggers are written out in full, without dbx's
+// placeholders, so that they can be compared with what SQLite keeps of them.
+func quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 // triggerName has the number and not the id of the collection: SQLite takes two
 // names that differ in case for one, and ids may.
@@ -119,7 +123,7 @@ func triggerName(n int64, event string) string {
 func schemaTriggers() map[string]string {
 	forget := `DELETE FROM _changes WHERE c = (SELECT n FROM _changesNames WHERE collection = OLD.id);`
 	trigger := func(event, body string) string {
-		return fmt.Sprintf("CREATE TRIGGER {{%s}} AFTER %s ON {{_collections}} BEGIN %s END", triggerName(schemaCollection, strings.ToLower(event)), event, body)
+		return fmt.Sprintf("CREATE TRIGGER %s AFTER %s ON _collections BEGIN %s END", triggerName(schemaCollection, strings.ToLower(event)), event, body)
 	}
 	return map[string]string{
 		triggerName(schemaCollection, "insert"): trigger("INSERT", put(schemaCollection, "NEW.id", 0)),
@@ -257,7 +261,7 @@ func replaceTriggers(tx core.App, n int64, wanted map[string]string) (had map[st
 	had = make(map[string]bool, len(existing))
 	for name, sql := range existing {
 		had[name] = true
-		if wanted[name] != "" && normalized(tx, wanted[name]) == sql {
+		if wanted[name] == sql {
 			continue
 		}
 		if err := dropTrigger(tx, name); err != nil {
@@ -297,11 +301,6 @@ func dropTrigger(tx core.App, name string) error {
 		return fmt.Errorf("drop trigger: %w", err)
 	}
 	return nil
-}
-
-// normalized is a statement as SQLite keeps it.
-func normalized(app core.App, sql string) string {
-	return app.DB().NewQuery(sql).SQL()
 }
 
 // existingTriggers returns the triggers of a collection by their names.
