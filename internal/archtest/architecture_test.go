@@ -35,6 +35,8 @@ var allowed = []struct {
 	// of what their rules cannot keep
 	{folder: "collections", code: []string{"plugins/schema"}, tests: []string{"internal", "pb_migrations", "plugins/filterguard"}},
 	{folder: "pb_migrations"},
+	// the spine that everything reacts to, see docs/adr/0004
+	{folder: "plugins/realtime", code: []string{"internal", "plugins/changes"}},
 	{folder: "plugins", code: []string{"internal"}},
 	{folder: "internal", code: []string{"internal"}},
 
@@ -114,6 +116,9 @@ func TestForbiddenImports(t *testing.T) {
 		{"plugins/health", "plugins/healthy", false, true},
 		{"plugins/health", "plugins/schema", false, true},
 		{"plugins/health", "plugins/schema", true, true},
+		{"plugins/health", "plugins/changes", false, true},
+		{"plugins/realtime", "plugins/changes", false, false},
+		{"plugins/realtime", "plugins/schema", false, true},
 		{"plugins/health", "collections", false, true},
 		{"internal/clock", "plugins/schema", false, true},
 		{"internal/pbtest", "collections", true, true},

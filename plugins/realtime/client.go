@@ -1,0 +1,226 @@
+package realtime
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/subscriptions"
+)
+
+// client is a connection. Everything that PocketBase and others do with a client
+// of the broker works on it; its subscriptions are indexed in the hub, and what
+// is sent to it waits in a bounded queue.
+type client struct {
+	id  string
+	hub *hub
+
+	// positions tells that the connection asked for resumable events, and
+	// resumeAt after which position it goes on, 0 for now.
+	positions bool
+	resumeAt  int64
+
+	// guarded by the hub's lock
+	members []*member
+	caller  *caller
+	joined  bool // the hub knows it
+	catchUp bool // it is replayed what it missed and gets nothing else
+
+	mu        sync.Mutex
+	store     map[string]any
+	queue     []message
+	bytes     int
+	reader    *caller // as caller, for the queue
+	closing   string  // the reason, once it is decided
+	ended     bool
+	discarded bool
+	writing   bool
+	active    time.Time // of the last message that was written
+	wake      chan struct{}
+	channel   chan subscriptions.Message
+	response  *http.ResponseController
+	timer     *time.Timer
+}
+
+var _ subscriptions.Client = (*client)(nil)
+
+// Id implements [subscriptions.Client].
+func (c *client) Id() string { return c.id }
+
+// Channel implements [subscriptions.Client]. Nothing is ever sent on it: messages
+// go through the queue. It is closed when the client is discarded.
+func (c *client) Channel() chan subscriptions.Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.channel == nil {
+		c.channel = make(chan subscriptions.Message)
+		if c.discarded {
+			close(c.channel)
+		}
+	}
+	return c.channel
+}
+
+// Subscriptions implements [subscriptions.Client].
+func (c *client) Subscriptions(prefixes ...string) map[string]subscriptions.SubscriptionOptions {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	found := make(map[string]subscriptions.SubscriptionOptions, len(c.members))
+	for _, m := range c.members {
+		matches := len(prefixes) == 0
+		for _, prefix := range prefixes {
+			matches = matches || strings.HasPrefix(m.spec.raw+"?", prefix)
+		}
+		if matches {
+			found[m.spec.raw] = m.spec.options
+		}
+	}
+	return found
+}
+
+// Subscribe implements [subscriptions.Client]. The subscriptions get what is
+// committed from now on as far as the server has noticed it; those of a request
+// get what is committed after the request.
+func (c *client) Subscribe(subs ...string) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	for _, raw := range subs {
+		c.hub.add(c, raw, c.hub.position)
+	}
+}
+
+// Unsubscribe implements [subscriptions.Client].
+func (c *client) Unsubscribe(subs ...string) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	if len(subs) == 0 {
+		c.hub.removeAll(c)
+		return
+	}
+	for _, raw := range subs {
+		c.hub.remove(c, raw)
+	}
+}
+
+// HasSubscription implements [subscriptions.Client].
+func (c *client) HasSubscription(sub string) bool {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	return c.member(sub) != nil
+}
+
+// member finds a subscription. The hub's lock is held.
+func (c *client) member(raw string) *member {
+	for _, m := range c.members {
+		if m.spec.raw == raw {
+			return m
+		}
+	}
+	return nil
+}
+
+// Get implements [subscriptions.Client].
+func (c *client) Get(key string) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.store[key]
+}
+
+// Set implements [subscriptions.Client].
+func (c *client) Set(key string, value any) {
+	if key == apis.RealtimeClientAuthKey {
+		c.hub.mu.Lock()
+		defer c.hub.mu.Unlock()
+		c.setAuth(value)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.set(key, value)
+}
+
+func (c *client) set(key string, value any) {
+	if c.store == nil {
+		c.store = map[string]any{}
+	}
+	c.store[key] = value
+}
+
+// Unset implements [subscriptions.Client].
+func (c *client) Unset(key string) {
+	if key == apis.RealtimeClientAuthKey {
+		c.hub.mu.Lock()
+		defer c.hub.mu.Unlock()
+		c.setAuth(nil)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.store, key)
+}
+
+// setAuth makes value, which should be an auth record, the one on whose behalf
+// the client listens. What waits for somebody who is no longer there is dropped:
+// it was decided for an identity that has been taken away. The hub's lock is held.
+func (c *client) setAuth(value any) {
+	record, _ := value.(*core.Record)
+	before := c.caller
+	c.caller = c.hub.call(record)
+	if c.joined && before != c.caller {
+		c.hub.leave(before, c)
+		c.hub.arrive(c.caller, c)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.set(apis.RealtimeClientAuthKey, value)
+	c.reader = c.caller
+	if before != c.caller && before.id != "" && !c.hub.keepQueues {
+		c.purge()
+	}
+}
+
+// auth is the record on whose behalf the client listens, nil for guests.
+func (c *client) auth() *core.Record {
+	record, _ := c.Get(apis.RealtimeClientAuthKey).(*core.Record)
+	return record
+}
+
+// Discard implements [subscriptions.Client].
+func (c *client) Discard() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.discarded {
+		return
+	}
+	c.discarded, c.ended = true, true
+	c.queue, c.bytes = nil, 0
+	if c.channel != nil {
+		close(c.channel)
+	}
+	c.nudge()
+}
+
+// IsDiscarded implements [subscriptions.Client].
+func (c *client) IsDiscarded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.discarded
+}
+
+// Send implements [subscriptions.Client]. Unlike the client of PocketBase it does
+// not wait for the message to be written.
+func (c *client) Send(m subscriptions.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.push(message{name: m.Name, data: m.Data})
+}
+
+// nudge wakes the connection's goroutine.
+func (c *client) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}

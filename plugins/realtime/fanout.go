@@ -1,0 +1,274 @@
+package realtime
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/plugins/changes"
+)
+
+// pageSize is how many changes are read at once.
+const pageSize = 256
+
+// follow tells the clients of everything that is committed, until ctx ends.
+func (p *Plugin) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := p.advance(ctx); err != nil && ctx.Err() == nil {
+			p.app.Logger().Error("Realtime events are late.", slog.Any("error", err))
+			timer := time.NewTimer(time.Second)
+			select {
+			case <-ctx.Done():
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+	}
+}
+
+// advance waits for changes and handles one page of them.
+func (p *Plugin) advance(ctx context.Context) error {
+	end, err := p.log.Wait(ctx, p.hub.at())
+	if err != nil {
+		return err
+	}
+	after, idle := p.hub.skipIfIdle(end)
+	if idle {
+		return nil
+	}
+	page, err := p.log.History(ctx, after, pageSize)
+	if err != nil {
+		return err
+	}
+	// Whoever lost access before the last change of this page, or later, gets
+	// none of it. So identities and rules are read after the rows.
+	if err := p.refresh(ctx, after); err != nil {
+		return err
+	}
+	for _, change := range page.Changes {
+		p.deliver(ctx, change, p.hub.lookUp(p.collectionOf(change), change.Record, change.Seq))
+		p.hub.delivered(change.Seq)
+	}
+	p.hub.delivered(page.Next)
+	return nil
+}
+
+// at is where the hub is in the log.
+func (h *hub) at() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.done
+}
+
+// delivered notes that all events up to a position are in the queues.
+func (h *hub) delivered(position int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.position = max(h.position, position)
+	h.done = max(h.done, position)
+}
+
+// skipIfIdle moves on to the end if nobody listens.
+func (h *hub) skipIfIdle(end int64) (after int64, idle bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.topics) > 0 && h.done > 0 {
+		return h.done, false
+	}
+	h.position, h.done = max(h.position, end), max(h.done, end)
+	return h.done, true
+}
+
+// collectionOf returns the collection of a change, nil if it is gone.
+func (p *Plugin) collectionOf(change changes.Change) *core.Collection {
+	collection, err := p.app.FindCachedCollectionByNameOrId(change.Collection)
+	if err != nil || collection.Id != change.Collection {
+		return nil
+	}
+	return collection
+}
+
+// Actions of an event. The first three are PocketBase's.
+const (
+	actionCreate = "create"
+	actionUpdate = "update"
+	actionDelete = "delete"
+	actionEnter  = "enter"
+	actionLeave  = "leave"
+)
+
+// deliver puts the events of one change into the queues of those who may see it.
+func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences []audience) {
+	if len(audiences) == 0 {
+		return
+	}
+	ev, err := p.newEvent(ctx, change)
+	if err != nil {
+		p.app.Logger().Error("A realtime event could not be made.", slog.String("collection", change.Collection),
+			slog.String("record", change.Record), slog.Any("error", err))
+		return
+	}
+	if ev == nil {
+		return
+	}
+	// A client may become somebody else in the midst of it. Then the question is
+	// asked again for whoever it is now.
+	for range 3 {
+		var out outbox
+		var again []audience
+		for _, a := range audiences {
+			if missed := p.deliverTo(ctx, ev, a, &out); len(missed) > 0 {
+				again = append(again, audience{a.spec, a.single, p.hub.again(missed)})
+			}
+		}
+		for _, missed := range out.send(change.Seq) {
+			again = append(again, audience{missed.spec, missed.single, p.hub.again(missed.listeners)})
+		}
+		if audiences = again; len(audiences) == 0 {
+			return
+		}
+	}
+}
+
+// again looks up who the clients of listeners are now.
+func (h *hub) again(listeners []listener) []listener {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	current := listeners[:0]
+	for _, l := range listeners {
+		if l.spec.members[l.client] == l.member {
+			current = append(current, listener{l.member, l.client.caller})
+		}
+	}
+	return current
+}
+
+// deliverTo handles the listeners of one subscription, and returns those who were
+// somebody else when the event was to be queued.
+func (p *Plugin) deliverTo(ctx context.Context, ev *event, a audience, out *outbox) (again []listener) {
+	callers := make([]*caller, 0, len(a.listeners))
+	seen := make(map[*caller]bool, len(a.listeners))
+	for _, l := range a.listeners {
+		if !seen[l.caller] {
+			seen[l.caller] = true
+			callers = append(callers, l.caller)
+		}
+	}
+	actions := p.actions(ctx, ev, a, callers)
+	if len(actions) == 0 {
+		return nil
+	}
+	if ev.collection.IsAuth() && ev.collection.ManageRule != nil {
+		// for all at once, and remembered for the payloads
+		p.allowed(ctx, p.access(ev.collection, ev.collection.ManageRule, a.spec), ev, ev.subject(), callers)
+	}
+	payloads := make(map[*caller][]byte, len(actions))
+	for who, action := range actions {
+		data, err := p.payload(ctx, ev, action, who, a.spec)
+		if err != nil {
+			p.app.Logger().Debug("A realtime event could not be serialised.", slog.String("subscription", a.spec.raw), slog.Any("error", err))
+			continue
+		}
+		payloads[who] = data
+	}
+	for _, l := range a.listeners {
+		data := payloads[l.caller]
+		if data == nil {
+			continue
+		}
+		m := message{
+			name: a.spec.raw, data: data, position: ev.change.Seq, spec: a.spec, record: ev.change.Record,
+			update: actions[l.caller] == actionUpdate,
+		}
+		if l.client.positions {
+			out.add(a, l, m)
+		} else if !l.client.enqueue(m, l.caller) {
+			again = append(again, l)
+		}
+	}
+	return again
+}
+
+// actions tells what each caller is to be told.
+func (p *Plugin) actions(ctx context.Context, ev *event, a audience, callers []*caller) map[*caller]string {
+	rule := ev.collection.ListRule
+	if a.single {
+		rule = ev.collection.ViewRule
+	}
+	gate := p.access(ev.collection, rule, a.spec)
+	actions := make(map[*caller]string, len(callers))
+	tell := func(action string, m map[*caller]bool) {
+		for who := range m {
+			actions[who] = action
+		}
+	}
+	switch {
+	case ev.after == nil:
+		tell(actionDelete, p.allowed(ctx, gate, ev, ev.before, callers))
+	case ev.before == nil:
+		tell(actionCreate, p.allowed(ctx, gate, ev, ev.after, callers))
+	case !a.spec.enterLeave:
+		tell(actionUpdate, p.allowed(ctx, gate, ev, ev.after, callers))
+	default:
+		was := p.allowed(ctx, gate, ev, ev.before, callers)
+		is := p.allowed(ctx, gate, ev, ev.after, callers)
+		for _, who := range callers {
+			switch {
+			case is[who] && was[who]:
+				actions[who] = actionUpdate
+			case is[who]:
+				actions[who] = actionEnter
+			case was[who]:
+				actions[who] = actionLeave
+			}
+		}
+	}
+	return actions
+}
+
+// outbox collects the events of one change for clients that can resume. They go
+// into the queue together, and only the last one has the position of the change:
+// who was cut off in between gets all of them again.
+type outbox struct {
+	order   []*client
+	pending map[*client][]listenerMessage
+}
+
+type listenerMessage struct {
+	message
+	audience audience
+	to       listener
+}
+
+func (o *outbox) add(a audience, to listener, m message) {
+	if o.pending == nil {
+		o.pending = map[*client][]listenerMessage{}
+	}
+	if o.pending[to.client] == nil {
+		o.order = append(o.order, to.client)
+	}
+	o.pending[to.client] = append(o.pending[to.client], listenerMessage{m, a, to})
+}
+
+// send queues what was collected, and returns what was decided for somebody else
+// than who the client is by now.
+func (o *outbox) send(position int64) (again []audience) {
+	for _, c := range o.order {
+		messages := o.pending[c]
+		for i := range messages[:len(messages)-1] {
+			messages[i].position = position - 1
+		}
+		c.mu.Lock()
+		for _, m := range messages {
+			if c.reader == m.to.caller {
+				c.push(m.message)
+			} else {
+				again = append(again, audience{m.audience.spec, m.audience.single, []listener{m.to}})
+			}
+		}
+		c.mu.Unlock()
+	}
+	return again
+}

@@ -1,0 +1,33 @@
+package realtime_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/holdall-go/holdall/plugins/realtime"
+)
+
+func TestEveryEventInCommitOrder(t *testing.T) {
+	t.Parallel()
+	const subscribers, writes = 50, 500
+	app, url := serve(t, realtime.Config{})
+	updated := create(t, app, "posts", map[string]any{"title": "updated"})
+	streams := make([]*stream, subscribers)
+	for i := range streams {
+		streams[i] = connect(t, url, "")
+		streams[i].subscribe("", "posts/*")
+	}
+	var want []string
+	for i := range writes {
+		save(t, app, updated, map[string]any{"title": fmt.Sprint("update ", i)})
+		create(t, app, "posts", map[string]any{"title": fmt.Sprint("created ", i)})
+		want = append(want, fmt.Sprint("update update ", i), fmt.Sprint("create created ", i))
+	}
+	for i, s := range streams {
+		s.record("create", fmt.Sprint("created ", writes-1))
+		if got := s.events(); !slices.Equal(got, want) {
+			t.Fatalf("subscriber %d got %d events, want %d in the order of the commits", i, len(got), len(want))
+		}
+	}
+}

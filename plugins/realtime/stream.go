@@ -1,0 +1,218 @@
+package realtime
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+	"github.com/pocketbase/pocketbase/tools/subscriptions"
+)
+
+// newClient returns the client of a connection that is about to be made.
+func (p *Plugin) newClient(e *core.RealtimeConnectRequestEvent) (*client, error) {
+	c := &client{id: security.RandomString(40), hub: p.hub, caller: p.hub.guest, reader: p.hub.guest, wake: make(chan struct{}, 1)}
+	if ip, ok := e.Client.Get(apis.RealtimeClientIPKey).(string); ok {
+		c.Set(apis.RealtimeClientIPKey, ip)
+	}
+	asked, at := resumption(e.Request)
+	if !asked {
+		return c, nil
+	}
+	c.positions, c.resumeAt = true, at
+	if at == 0 {
+		var err error
+		if at, err = p.log.Head(e.Request.Context()); err != nil {
+			return nil, err
+		}
+	}
+	// The id of the first event is the client's id, for that is where the SDKs
+	// take it from, and the first thing that an EventSource sends back after a
+	// disconnect. So it has the position in it.
+	c.id += positionMark + strconv.FormatInt(at, 10)
+	return c, nil
+}
+
+// stream serves a connection until it ends.
+func (p *Plugin) stream(e *core.RealtimeConnectRequestEvent, c *client) error {
+	broker := e.App.SubscriptionsBroker()
+	broker.Register(c)
+	p.hub.join(c)
+	defer func() {
+		broker.Unregister(c.id)
+		p.hub.part(c)
+	}()
+	logger := e.App.Logger()
+	logger.Debug("Realtime connection established", slog.String("clientId", c.id))
+
+	now := time.Now()
+	c.mu.Lock()
+	c.response, c.active = http.NewResponseController(e.Response), now
+	c.timer = time.AfterFunc(min(e.IdleTimeout, e.MaxTimeout), func() { c.expire(now.Add(e.MaxTimeout), e.IdleTimeout) })
+	c.mu.Unlock()
+	defer c.timer.Stop()
+
+	hello := message{name: "PB_CONNECT", data: []byte(`{"clientId":"` + c.id + `"}`)}
+	if err := p.write(e.RequestEvent, c, []message{hello}); err != nil {
+		logger.Debug("Realtime connection closed (failed to deliver PB_CONNECT)", slog.String("clientId", c.id), slog.Any("error", err))
+		return nil
+	}
+	reason := p.pump(e, c)
+	logger.Debug("Realtime connection closed", slog.String("clientId", c.id), slog.String("reason", reason))
+	return nil
+}
+
+// pump writes what the client is sent until the connection ends, and says why it did.
+func (p *Plugin) pump(e *core.RealtimeConnectRequestEvent, c *client) string {
+	done := e.Request.Context().Done()
+	for {
+		batch, last, err := p.flush(e, c)
+		switch {
+		case err != nil:
+			return "failed to deliver: " + err.Error()
+		case last:
+			return "ended"
+		case batch > 0:
+			continue
+		}
+		if err := p.replay(e, c); err != nil {
+			return "failed to resume: " + err.Error()
+		}
+		select {
+		case <-done:
+			return "cancelled request"
+		case <-c.wake:
+		}
+	}
+}
+
+// flush writes one batch and returns its length, and whether it was the last.
+func (p *Plugin) flush(e *core.RealtimeConnectRequestEvent, c *client) (int, bool, error) {
+	scratch := batches.Get().(*[]message)
+	defer func() {
+		clear(*scratch)
+		batches.Put(scratch)
+	}()
+	batch, last := c.take(*scratch)
+	if len(batch) == 0 {
+		return 0, last, nil
+	}
+	err := p.write(e.RequestEvent, c, batch)
+	return len(batch), last, err
+}
+
+// Connections that have nothing to write hold no buffer.
+var (
+	batches = sync.Pool{New: func() any { b := make([]message, 0, batchLength); return &b }}
+	buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+)
+
+// write writes messages in one go, or each through the hook if it has handlers.
+func (p *Plugin) write(e *core.RequestEvent, c *client, batch []message) error {
+	scratch := buffers.Get().(*[]byte)
+	defer buffers.Put(scratch)
+	buffer := (*scratch)[:0]
+	hooked := p.app.OnRealtimeMessageSend().Length() > 0
+	alive := false
+	for i := range batch {
+		m := &batch[i]
+		alive = alive || !m.quiet
+		if !hooked || m.quiet {
+			buffer = appendEvent(buffer, m.name, m.data, c.eventID(m))
+			continue
+		}
+		if err := flushTo(e, buffer); err != nil {
+			return err
+		}
+		buffer = buffer[:0]
+		if err := p.writeHooked(e, c, m); err != nil {
+			return err
+		}
+	}
+	*scratch = buffer
+	if err := flushTo(e, buffer); err != nil {
+		return err
+	}
+	if cap(buffer) > maxBuffer {
+		*scratch = nil
+	}
+	if alive {
+		c.mu.Lock()
+		c.active = time.Now()
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// maxBuffer is how large a buffer may be to be used again.
+const maxBuffer = 64 << 10
+
+func flushTo(e *core.RequestEvent, buffer []byte) error {
+	if len(buffer) == 0 {
+		return nil
+	}
+	if _, err := e.Response.Write(buffer); err != nil {
+		return err
+	}
+	return e.Flush()
+}
+
+// writeHooked writes one message through the hook, whose handlers may change it
+// or refuse it, which ends the connection.
+func (p *Plugin) writeHooked(e *core.RequestEvent, c *client, m *message) error {
+	event := new(core.RealtimeMessageEvent)
+	event.RequestEvent = e
+	event.Client = c
+	event.Message = &subscriptions.Message{Name: m.name, Data: m.data}
+	return p.app.OnRealtimeMessageSend().Trigger(event, func(me *core.RealtimeMessageEvent) error {
+		return flushTo(me.RequestEvent, appendEvent(nil, me.Message.Name, me.Message.Data, c.eventID(m)))
+	})
+}
+
+// eventID is the id of an event: that of the client, as in PocketBase, or for
+// clients that can resume the position, and none where it has none.
+func (c *client) eventID(m *message) string {
+	switch {
+	case !c.positions || m.name == "PB_CONNECT":
+		return c.id
+	case m.position > 0:
+		return strconv.FormatInt(m.position, 10)
+	}
+	return ""
+}
+
+// appendEvent appends an event as PocketBase writes it.
+func appendEvent(to []byte, name string, data []byte, id string) []byte {
+	if id != "" {
+		to = append(to, "id:"...)
+		to = append(to, id...)
+		to = append(to, '\n')
+	}
+	to = append(to, "event:"...)
+	to = append(to, name...)
+	to = append(to, "\ndata:"...)
+	to = append(to, data...)
+	return append(to, "\n\n"...)
+}
+
+// expire ends the connection at the end of its time, or when nothing was sent for
+// too long, and looks again later otherwise.
+func (c *client) expire(end time.Time, idle time.Duration) {
+	c.mu.Lock()
+	due := c.active.Add(idle)
+	if due.After(end) {
+		due = end
+	}
+	left := time.Until(due)
+	if left > 0 {
+		c.timer.Reset(left)
+	}
+	c.mu.Unlock()
+	if left <= 0 {
+		c.end()
+	}
+}
