@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -62,6 +63,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readStorage(r)
 	cfg.readLimits(r)
 	cfg.readSuperuser(r)
+	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
 		cfg.changes.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
@@ -127,12 +129,17 @@ func (cfg *config) readServer(r *env.Reader) error {
 		"Prints every SQL statement and PocketBase's own log to the terminal.", env.Flag("dev"))
 	cfg.queryTimeout = env.Get(r, env.Duration, "QUERY_TIMEOUT", core.DefaultQueryTimeout,
 		"How long a SELECT may take, in whole seconds.", env.Flag("queryTimeout"))
+	var problems []error
+	if t := cfg.queryTimeout; t < time.Second || t%time.Second != 0 {
+		// PocketBase would cut it, and take its default for 0
+		problems = append(problems, fmt.Errorf("%sQUERY_TIMEOUT: it must be whole seconds, 1s or more, got %s", envPrefix, t))
+	}
 	cfg.encryptionKey = env.Get(r, env.Text, encryptionKeyName, "",
 		"32 characters. Encrypts the settings in the database, which hold the secrets of SMTP and S3. Who loses it loses the settings.", env.Secret())
 	if n := len(cfg.encryptionKey); n != 0 && n != 32 {
-		return fmt.Errorf("%s%s: it must have 32 characters, got %d", envPrefix, encryptionKeyName, n)
+		problems = append(problems, fmt.Errorf("%s%s: it must have 32 characters, got %d", envPrefix, encryptionKeyName, n))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 func (cfg *config) readHTTP(r *env.Reader) error {
@@ -198,14 +205,29 @@ func (cfg *config) readLife(r *env.Reader) {
 	cfg.health.MinFreeBytes = orOff(env.Get(r, env.Size, "HEALTH_MIN_FREE", 256<<20,
 		"The server is not ready with less space than this on the data directory's file system. 0 does not check."))
 	cfg.health.Address = env.Get(r, env.Text, "HEALTH_URL", "",
-		"Where `holdall health` asks, such as https://app.example.com. Unset means the address of HTTP_ADDR on this machine.")
-	if cfg.health.Address == "" {
-		cfg.health.Address = cfg.httpAddr
+		"Where `holdall health` asks, such as https://app.example.com. Unset means this machine: the address of HTTPS_ADDR by the name in APP_URL if both are set, else the address of HTTP_ADDR.")
+	cfg.shutdown.Timeout = env.Get(r, env.Duration, "SHUTDOWN_TIMEOUT", 15*time.Second,
+		"How long requests may take to finish after the server is told to stop.")
+	if cfg.shutdown.Timeout == 0 {
+		cfg.shutdown.Timeout = 1 // the plugin takes 0 for its default
 	}
-	cfg.shutdown.Timeout = max(1, env.Get(r, env.Duration, "SHUTDOWN_TIMEOUT", 15*time.Second,
-		"How long requests may take to finish after the server is told to stop."))
 	cfg.shutdown.Delay = env.Get(r, env.Duration, "SHUTDOWN_DELAY", 0,
 		"How long the server goes on after it is told to stop, while it already reports not to be ready. For load balancers that are slow to notice.")
+}
+
+// findHealth says where the health command asks, unless HEALTH_URL does.
+func (cfg *config) findHealth() {
+	if cfg.health.Address != "" {
+		return
+	}
+	cfg.health.Address = cfg.httpAddr
+	if cfg.httpsAddr == "" || cfg.settings.AppURL == nil {
+		return
+	}
+	// HTTP is sent on to HTTPS, which has certificates for its domains only
+	if address, err := url.Parse(*cfg.settings.AppURL); err == nil && strings.Contains(address.Hostname(), ".") {
+		cfg.health.Address, cfg.health.ServerName = cfg.httpsAddr, address.Hostname()
+	}
 }
 
 func (cfg *config) readChanges(r *env.Reader) {

@@ -294,6 +294,15 @@ func TestExitCodes(t *testing.T) {
 				"holdall: settings: SMTP.Port must be in 1..65535, got 0\n" +
 				"holdall: settings: Superuser.Password must have 8 to 71 bytes, got 5\n",
 		},
+		{
+			"durations that are none of the possible ones",
+			[]string{"HOLDALL_SHUTDOWN_TIMEOUT=-5s", "HOLDALL_QUERY_TIMEOUT=1500ms"},
+			[]string{"serve"},
+			2,
+			"holdall: HOLDALL_QUERY_TIMEOUT: it must be whole seconds, 1s or more, got 1.5s\n" +
+				"holdall: shutdown: Timeout must be in 0..1h, got -5s\n",
+		},
+		{"a timeout of nothing", nil, []string{"serve", "--queryTimeout", "0"}, 2, "holdall: HOLDALL_QUERY_TIMEOUT: it must be whole seconds, 1s or more, got 0s\n"},
 		{"settings that do not go together", []string{"HOLDALL_S3_BUCKET=files"}, []string{"serve", "--http", "127.0.0.1:0"}, 1, "holdall: settings: s3: (..."},
 	}
 	for _, c := range cases {

@@ -30,14 +30,17 @@ func (p *Plugin) command() *cobra.Command {
 		Short: "Asks the running server how it is, exits 0 if it is ready",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			base := strings.TrimRight(url, "/")
+			base, connect := strings.TrimRight(url, "/"), ""
+			if p.config.ServerName != "" && !c.Flags().Changed("url") {
+				connect = localAddress(p.config.Address)
+			}
 			path := ReadyPath
 			if onlyLive {
 				path = LivePath
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), askTimeout)
 			defer cancel()
-			report, err := ask(ctx, base+path)
+			report, err := ask(ctx, base+path, connect)
 			if err != nil {
 				return err
 			}
@@ -52,34 +55,50 @@ func (p *Plugin) command() *cobra.Command {
 	}
 	command.Flags().BoolVar(&onlyLive, "live", false, "ask whether it is alive instead of ready")
 	command.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
-	command.Flags().StringVar(&url, "url", localURL(p.config.Address), "the server's address, such as https://app.example.com")
+	command.Flags().StringVar(&url, "url", p.config.url(), "the server's address, such as https://app.example.com")
 	return command
 }
 
-// localURL is where a server that listens on address is reached from the same
-// machine. A URL is returned as it is.
-func localURL(address string) string {
-	if strings.Contains(address, "://") {
-		return address
+// url is what the command asks unless it is told.
+func (c Config) url() string {
+	switch {
+	case c.ServerName != "":
+		return "https://" + c.ServerName
+	case strings.Contains(c.Address, "://"):
+		return c.Address
+	default:
+		return "http://" + localAddress(c.Address)
 	}
+}
+
+// localAddress is where a server that listens on address is reached from the
+// same machine.
+func localAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "http://" + address
+		return address
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }
 
-func ask(ctx context.Context, url string) (Report, error) {
+// ask asks url, over a connection to the address connect unless that is "".
+func ask(ctx context.Context, url, connect string) (Report, error) {
 	var report Report
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return report, err
 	}
 	// no proxy from the environment: the server is this one, or the one that was named
-	client := &http.Client{Transport: &http.Transport{}}
+	transport := &http.Transport{}
+	if connect != "" {
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, connect)
+		}
+	}
+	client := &http.Client{Transport: transport}
 	res, err := client.Do(req)
 	if err != nil {
 		return report, err

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,6 +89,11 @@ type Config struct {
 	// it is given to serve, such as "0.0.0.0:8090", or a whole URL. Defaults to
 	// "127.0.0.1:8090".
 	Address string
+
+	// ServerName is for a server that has HTTPS of its own, and so a certificate
+	// for its name only, such as "app.example.com": the health command asks by
+	// HTTPS for this name, but connects to Address. Defaults to plain HTTP.
+	ServerName string
 }
 
 // Validate reports everything that is wrong with the config.
@@ -103,6 +109,9 @@ func (c Config) Validate() error {
 		if d.value < 0 || d.value > time.Hour {
 			problems = append(problems, fmt.Errorf("health: %s must be in 0..1h, got %s", d.name, d.value))
 		}
+	}
+	if strings.ContainsAny(c.ServerName, "/: ") {
+		problems = append(problems, fmt.Errorf("health: ServerName must be a domain such as app.example.com, got %q", c.ServerName))
 	}
 	seen := map[string]bool{}
 	for _, check := range c.Checks {

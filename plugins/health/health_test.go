@@ -3,11 +3,15 @@ package health_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -480,8 +484,14 @@ func TestDiskCheckCanBeTurnedOff(t *testing.T) {
 // command runs "health" with args and returns what it printed.
 func command(t *testing.T, address string, args ...string) (string, error) {
 	t.Helper()
+	return commandWith(t, health.Config{Address: address}, args...)
+}
+
+func commandWith(t *testing.T, config health.Config, args ...string) (string, error) {
+	t.Helper()
 	root := &cobra.Command{Use: "app", SilenceErrors: true, SilenceUsage: true}
-	register(t, health.Config{RootCmd: root, Address: address})
+	config.RootCmd = root
+	register(t, config)
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetArgs(append([]string{"health"}, args...))
@@ -522,6 +532,41 @@ func TestCommand(t *testing.T) {
 				t.Errorf("error: got %v, want %q", err, c.err)
 			}
 		})
+	}
+}
+
+// A server with certificates of its own is asked by its name, on this machine,
+// and must prove the name. How it answers then is tested with the program.
+func TestCommandAsksByName(t *testing.T) {
+	t.Parallel()
+	names := make(chan string, 1)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		names <- hello.ServerName
+		return nil, nil
+	}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := health.Config{Address: "0.0.0.0:" + port, ServerName: "app.example.com"}
+	_, err = commandWith(t, config)
+	if unknown := (x509.UnknownAuthorityError{}); !errors.As(err, &unknown) {
+		t.Errorf("got %v, want the certificate of a stranger refused", err)
+	}
+	select {
+	case got := <-names:
+		if got != "app.example.com" {
+			t.Errorf("asked for the name %q, want app.example.com", got)
+		}
+	default:
+		t.Error("the server was not asked")
+	}
+	if _, err := commandWith(t, config, "--url", "http://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: connect") {
+		t.Errorf("another address: got %v, want that one asked", err)
 	}
 }
 
