@@ -273,6 +273,8 @@ func TestExitCodes(t *testing.T) {
 		{"missing arguments", nil, []string{"superuser", "upsert", rootEmail}, 1, "holdall: missing email and password arguments\n"},
 		{"an unsupported migration command", nil, []string{"migrate", "sideways"}, 1, "holdall: unsupported command: \"sideways\"\n"},
 		{"a taken port", nil, []string{"serve", "--http", taken.Addr().String()}, 1, "holdall: listen tcp " + taken.Addr().String() + ": bind: address already in use\n"},
+		{"a taken port beside HTTPS", nil, []string{"serve", "--http", taken.Addr().String(), "--https", "127.0.0.1:0", "app.example.com"}, 1, "holdall: listen tcp " + taken.Addr().String() + ": bind: address already in use\n"},
+		{"one port for both", nil, []string{"serve", "--http", "127.0.0.1:18473", "--https", "127.0.0.1:18473"}, 1, "holdall: listen tcp 127.0.0.1:18473: bind: address already in use\n"},
 		{"an impossible address", nil, []string{"serve", "--http", "nonsense"}, 1, "holdall: listen tcp: address nonsense: missing port in address\n"},
 		{"a data directory that is a file", nil, []string{"serve", "--dir", file}, 1, "holdall: open the data directory " + file + ": ..."},
 		{"nobody to ask for health", []string{"HOLDALL_HTTP_ADDR=127.0.0.1:1"}, []string{"health"}, 1, "holdall: Get \"http://127.0.0.1:1/api/health/ready\": dial tcp 127.0.0.1:1: connect: connection refused\n"},

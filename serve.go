@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -27,7 +30,37 @@ func serveCommand(app core.App, cfg config) *cobra.Command {
 	setDefault(serve.PersistentFlags().Lookup("https"), cfg.httpsAddr)
 	serve.PersistentFlags().Lookup("origins").Usage = "the origins that browsers may call the API from"
 	serve.Args = domains
+	run := serve.RunE
+	serve.RunE = func(c *cobra.Command, args []string) error {
+		flags := serve.PersistentFlags()
+		if err := checkPorts(c.Context(), flags.Lookup("http").Value.String(), flags.Lookup("https").Value.String(), len(args) > 0); err != nil {
+			return err
+		}
+		return run(c, args)
+	}
 	return serve
+}
+
+// checkPorts returns an error when there is HTTPS, and either address cannot be
+// listened on. PocketBase drops the error of the server that sends HTTP on to
+// HTTPS, and nobody would know why that port is silent.
+func checkPorts(ctx context.Context, http, https string, withDomains bool) error {
+	// as PocketBase fills them in
+	if withDomains {
+		http, https = cmp.Or(http, "0.0.0.0:80"), cmp.Or(https, "0.0.0.0:443")
+	}
+	if https == "" {
+		return nil // there is one server, whose error is reported
+	}
+	http = cmp.Or(http, "127.0.0.1:8090")
+	for _, address := range []string{http, https} {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		defer listener.Close() // when both are known to be free
+	}
+	return nil
 }
 
 // addServeFlags lets another command be asked about serve's flags.
