@@ -2,6 +2,7 @@ package requestlog
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"testing"
 
@@ -12,6 +13,9 @@ var (
 	ParseTraceparent = parseTraceparent
 	RedactQuery      = redactQuery
 )
+
+// Logger writes lines as requests do.
+func (p *Plugin) Logger() *slog.Logger { return slog.New(p.lines) }
 
 // Wrap returns next with a log that goes nowhere.
 func Wrap(tb testing.TB, next http.Handler) http.Handler {

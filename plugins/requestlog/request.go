@@ -113,11 +113,15 @@ func (p *Plugin) skips(path string) bool {
 }
 
 // note is the middleware that tells the line what only PocketBase knows.
-func note(e *core.RequestEvent) error {
-	err := e.Next()
-	rec := recorderOf(e.Response)
+func note(e *core.RequestEvent) (err error) {
+	// deferred, so that the line of an aborted response has it too
+	defer func() { noteOn(recorderOf(e.Response), e, err) }()
+	return e.Next()
+}
+
+func noteOn(rec *recorder, e *core.RequestEvent, err error) {
 	if rec == nil {
-		return err
+		return
 	}
 	rec.err = err
 	if e.Auth != nil {
@@ -126,7 +130,6 @@ func note(e *core.RequestEvent) error {
 	if e.App.Settings().Logs.LogIP {
 		rec.ip = e.RealIP()
 	}
-	return err
 }
 
 // internalText is what the log says of an error that the client only sees a

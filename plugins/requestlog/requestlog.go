@@ -140,11 +140,6 @@ func Register(app core.App, config Config) (*Plugin, error) {
 // registered marks an app that has the plugin.
 const registered = "holdallRequestLog"
 
-// Logger returns a logger that writes to the plugin's output only, for what
-// should not be in the dashboard's log. It can be used before the app is
-// bootstrapped.
-func (p *Plugin) Logger() *slog.Logger { return slog.New(p.lines) }
-
 // Flush writes the lines that wait.
 func (p *Plugin) Flush() error { return p.out.Flush() }
 

@@ -218,7 +218,7 @@ func TestRequestID(t *testing.T) {
 
 func TestStatusAndBytesAreThoseOfTheAnswer(t *testing.T) {
 	t.Parallel()
-	out, url, _ := serve(t, requestlog.Config{},
+	out, url, app := serve(t, requestlog.Config{},
 		route("/boom", func(e *core.RequestEvent) error {
 			return e.InternalServerError("", errors.New("the disk is on fire"))
 		}),
@@ -278,6 +278,8 @@ func TestStatusAndBytesAreThoseOfTheAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("X-Request-Id", "abort-1")
+		user, token := pbtest.User(t, app, "users", nil)
+		req.Header.Set("Authorization", token)
 		if res, err := http.DefaultTransport.RoundTrip(req); err == nil {
 			_, err = io.ReadAll(res.Body)
 			res.Body.Close()
@@ -287,6 +289,8 @@ func TestStatusAndBytesAreThoseOfTheAnswer(t *testing.T) {
 		}
 		if line := out.await(t, "abort-1"); line["aborted"] != true {
 			t.Errorf("aborted: got %v, want true", line["aborted"])
+		} else if line["user_id"] != user.Id || line["ip"] != "127.0.0.1" {
+			t.Errorf("who asked: got %v from %v, want %s from 127.0.0.1", line["user_id"], line["ip"], user.Id)
 		}
 	})
 }
