@@ -1,0 +1,78 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/subscriptions"
+)
+
+// Ablate switches a mechanism off.
+func (p *Plugin) Ablate(mechanism string) {
+	switch mechanism {
+	case "memory":
+		p.ablate.memory = true
+	case "sql":
+		p.ablate.sql = true
+	case "deletes":
+		p.ablate.deletes = true
+	case "history":
+		p.ablate.history = true
+	case "purge":
+		p.hub.keepQueues = true
+	default:
+		panic(mechanism)
+	}
+}
+
+// Stats are how often a rule was evaluated in memory and by SQL, and how often a
+// record was serialised.
+func (p *Plugin) Stats() (evaluations, queries, serialisations int64) {
+	return p.stats.evaluations.Load(), p.stats.queries.Load(), p.stats.serialisations.Load()
+}
+
+// Waiting is how many messages wait for a client, and their bytes.
+func (p *Plugin) Waiting(id string) (length, bytes int) {
+	found, err := p.app.SubscriptionsBroker().ClientById(id)
+	if err != nil {
+		return 0, 0
+	}
+	c := found.(*client)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue), c.bytes
+}
+
+// Evaluate asks whether a row, as the log keeps it, meets a condition for each of
+// some callers, nil for a guest: in memory, where understood says for whom that
+// can be, and by SQL, for all together.
+func (p *Plugin) Evaluate(collection *core.Collection, text string, trusted bool, row json.RawMessage, auths []*core.Record) (memory, understood, bySQL []bool, err error) {
+	img, err := newImage(collection, row)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c := newCondition(collection, text, trusted)
+	if c == nil {
+		return nil, nil, nil, errors.New("empty")
+	}
+	g := &gate{collection: collection, options: subscriptions.SubscriptionOptions{}}
+	callers := make([]*caller, len(auths))
+	for i, auth := range auths {
+		callers[i] = &caller{}
+		if auth != nil {
+			callers[i].callerKey = callerKey{auth.Collection().Id, auth.Id}
+			callers[i].record.Store(auth)
+		}
+	}
+	met, err := p.matching(context.Background(), g, c, source{row: img}, callers)
+	for i, who := range callers {
+		v := unknown
+		if c.memory != nil {
+			v = c.memory.eval(img, auths[i])
+		}
+		memory, understood, bySQL = append(memory, v == yes), append(understood, v != unknown), append(bySQL, met[who])
+	}
+	return memory, understood, bySQL, err
+}
