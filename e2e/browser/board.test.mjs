@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { app, createOrder, lookUp, people, phone, assertFits, soon } from './app.mjs';
+import { until } from '../support/server.mjs';
 
 const world = app();
 const board = `o/${people.slug}/board`;
@@ -95,6 +96,116 @@ world.test("a move that the server refuses goes back, with the server's sentence
 	await message.waitFor();
 	assert.match(await message.textContent(), /assign/i);
 	await cardIn(page, 'draft', 'Nobody has me').waitFor();
+});
+
+world.test('moves without an answer can each be tried again', { as: people.dispatcher, at: board, allow: [/ERR_FAILED/] }, async (page) => {
+	const { pb, create, idOf } = await office();
+	const assignee = await idOf(people.technician);
+	const orders = [];
+	for (const title of ['Try me first', 'Try me second', 'Try me third', 'Try me fourth']) {
+		orders.push(await create({ title, assignee, ...soon() }));
+	}
+	await page.route('**/transition*', (route) => route.abort());
+	for (const { title } of orders) {
+		await cardIn(page, 'draft', title).dragTo(column(page, 'scheduled'));
+	}
+	const offers = page.locator('.toast').getByRole('button', { name: 'Try again' });
+	await offers.nth(3).waitFor();
+	await page.unrouteAll();
+	for (let left = 4; left > 0; left--) {
+		await offers.first().click();
+	}
+	await until(async () => {
+		const statuses = await Promise.all(orders.map(async ({ id }) => (await pb.collection('work_orders').getOne(id)).status));
+		return statuses.every((status) => status === 'scheduled');
+	});
+	await cardIn(page, 'scheduled', 'Try me fourth').waitFor();
+});
+
+world.test('what ends an order is asked about, dropped or pressed', { as: people.dispatcher, at: board }, async (page) => {
+	const { pb, create, idOf } = await office();
+	const order = await create({ title: 'Not so fast', assignee: await idOf(people.technician), ...soon() }, 'scheduled', 'enRoute', 'onSite');
+	const status = async () => (await pb.collection('work_orders').getOne(order.id)).status;
+	await cardIn(page, 'onSite', 'Not so fast').dragTo(column(page, 'completed'));
+	const complete = page.getByRole('dialog', { name: `Complete #${order.number}?` });
+	await complete.getByRole('button', { name: 'Not yet' }).click();
+	await cardIn(page, 'onSite', 'Not so fast').waitFor();
+
+	await cardIn(page, 'onSite', 'Not so fast').click();
+	await page.getByRole('dialog').getByRole('button', { name: 'Cancel order' }).click();
+	const cancel = page.getByRole('dialog', { name: `Cancel #${order.number}?` });
+	await cancel.getByRole('button', { name: 'Keep order' }).click();
+	await cancel.waitFor({ state: 'detached' });
+	await page.getByRole('dialog').getByRole('button', { name: 'Complete' }).click();
+	await complete.getByText('The customer has not signed.').waitFor();
+	assert.equal(await status(), 'onSite');
+	await page.keyboard.press('Escape');
+	await complete.waitFor({ state: 'detached' });
+	await page.keyboard.press('Escape');
+
+	await cardIn(page, 'onSite', 'Not so fast').dragTo(column(page, 'completed'));
+	await complete.getByRole('button', { name: 'Complete order' }).click();
+	await cardIn(page, 'completed', 'Not so fast').waitFor();
+	await until(async () => (await status()) === 'completed');
+});
+
+world.test('a form that is not discarded stays on the screen, however often one presses Escape', { as: people.dispatcher, at: board }, async (page) => {
+	page.on('dialog', (dialog) => void dialog.dismiss());
+	await page.getByRole('button', { name: 'New order' }).click();
+	const title = page.getByRole('dialog', { name: 'New order' }).getByLabel('Title');
+	await title.fill('Do not lose me');
+	for (let press = 0; press < 4; press++) {
+		await page.keyboard.press('Escape');
+		await page.waitForFunction(() => document.querySelector('dialog')?.open);
+	}
+	assert.ok(await title.isVisible());
+	assert.equal(await title.inputValue(), 'Do not lose me');
+});
+
+world.test('an address with a day that is none shows the board', { as: people.dispatcher, at: `${board}?from=2026-13-45&to=2026-02-30` }, async (page) => {
+	await column(page, 'scheduled').locator('.card').first().waitFor();
+	await page.getByRole('button', { name: 'Scheduled: Any date' }).waitFor();
+});
+
+world.test('a screen that cannot be drawn says so, and can be tried again', { as: people.dispatcher, at: board, allow: [/Cannot read properties/] }, async (page) => {
+	await column(page, 'scheduled').locator('.card').first().waitFor();
+	await page.route('**/board*', async (route) => {
+		const answer = await (await route.fetch()).json();
+		answer.columns[0].items[0].site = null;
+		await route.fulfill({ json: answer });
+	});
+	await page.reload();
+	await page.getByText('Something went wrong in this app.').waitFor();
+	await page.getByRole('button', { name: /^Account of/ }).waitFor();
+	await page.unrouteAll();
+	await page.getByRole('button', { name: 'Try again' }).click();
+	await column(page, 'scheduled').locator('.card').first().waitFor();
+});
+
+world.test("the people's numbers are all that they have to do, whatever is shown", { as: people.dispatcher, at: board }, async (page) => {
+	const { pb, create, idOf } = await office();
+	const clover = await idOf(people.colleague);
+	const load = async (person) => Number.parseInt(await page.locator(`.rail-entry[data-person="${person}"] .rail-load`).textContent());
+	await column(page, 'scheduled').locator('.card').first().waitFor();
+	const before = await load(clover);
+	assert.ok(before > 5, `${before} orders`);
+	await page.getByLabel('Priority').selectOption('urgent');
+	await page.waitForFunction(() => [...document.querySelectorAll('.card')].every((card) => card.textContent.includes('Urgent')));
+	assert.equal(await load(clover), before);
+
+	const order = await create({ title: 'One more for Clover', assignee: clover });
+	await page.waitForFunction(([id, count]) => parseInt(document.querySelector(`.rail-entry[data-person="${id}"] .rail-load`).textContent) === count, [clover, before + 1]);
+	await pb.collection('work_orders').delete(order.id).catch(() => {});
+});
+
+world.test('orders without a person are asked of the server, not picked from what is loaded', { as: people.dispatcher, at: board }, async (page) => {
+	await column(page, 'scheduled').locator('.card').first().waitFor();
+	const answered = page.waitForResponse(/board\?assignee=none/);
+	await page.locator('.rail-entry[data-person=none]').click();
+	const { columns } = await (await answered).json();
+	const open = columns.filter(({ status }) => !['completed', 'cancelled'].includes(status)).reduce((sum, { total }) => sum + total, 0);
+	await page.waitForFunction(() => [...document.querySelectorAll('.card')].every((card) => card.textContent.includes('Unassigned')));
+	assert.equal(await page.locator('.rail-entry[data-person=none] .rail-load').textContent(), `${open} open orders`);
 });
 
 world.test('a card is found, opened, assigned and moved by keyboard alone', { as: people.dispatcher, at: board }, async (page) => {

@@ -8,22 +8,52 @@ const members = `o/${people.slug}/members`;
 
 const row = (page, name) => page.locator('.member-list li', { hasText: name });
 
-world.test('an owner gives a member another role', { as: people.owner, at: members }, async (page) => {
-	await row(page, 'Winifred Saltmarsh').getByRole('combobox').selectOption('dispatcher');
+world.test('an owner gives a member another role, chosen by keyboard and then saved', { as: people.owner, at: members }, async (page) => {
+	const select = row(page, 'Winifred Saltmarsh').getByRole('combobox');
+	await select.focus();
+	await page.keyboard.press('ArrowUp');
+	await page.keyboard.press('ArrowUp');
+	assert.equal(await select.inputValue(), 'dispatcher');
+	assert.ok(await select.evaluate((element) => element === document.activeElement), 'the list keeps the focus');
+	const user = await world.root.collection('users').getFirstListItem(`email = "${people.viewer}"`);
+	const roleOf = async () => (await world.root.collection('memberships').getFirstListItem(`user = "${user.id}"`)).role;
+	assert.equal(await roleOf(), 'viewer', 'nothing is saved by looking through the list');
+
+	await page.keyboard.press('Tab');
+	await page.keyboard.press('Enter');
 	await page.getByText('Winifred Saltmarsh is now dispatcher.').waitFor();
+	await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Role of Winifred Saltmarsh');
+	assert.equal(await roleOf(), 'dispatcher');
 	await page.reload();
 	await row(page, 'Winifred Saltmarsh').waitFor();
-	assert.equal(await row(page, 'Winifred Saltmarsh').getByRole('combobox').inputValue(), 'dispatcher');
+	assert.equal(await select.inputValue(), 'dispatcher');
+});
+
+world.test('a role that takes the orders away is asked about', { as: people.owner, at: members, viewport: phone }, async (page) => {
+	const elspeth = row(page, 'Elspeth Rookwood');
+	await elspeth.getByRole('combobox').selectOption('viewer');
+	await assertFits(page);
+	await elspeth.getByRole('button', { name: 'Save' }).click();
+	const dialog = page.getByRole('dialog', { name: 'Make Elspeth Rookwood a viewer?' });
+	await dialog.getByText('Their open orders become unassigned.').waitFor();
+	await dialog.getByRole('button', { name: 'Cancel' }).click();
+	await dialog.waitFor({ state: 'detached' });
+	await elspeth.getByRole('button', { name: 'Save' }).click();
+	await dialog.getByRole('button', { name: 'Make viewer' }).click();
+	await page.getByText('Elspeth Rookwood is now viewer.').waitFor();
 });
 
 world.test('the last owner stays, and the page says why', { as: people.owner, at: members, allow: [/status of 400/] }, async (page) => {
 	const own = row(page, 'Ottoline Brackwater (you)');
-	await own.getByRole('combobox').selectOption('viewer');
+	await own.getByRole('combobox').selectOption('dispatcher');
+	await own.getByRole('button', { name: 'Save' }).click();
 	await page.locator('.toast.bad').filter({ hasText: /owner/i }).waitFor();
-	await page.waitForFunction(() => document.querySelector('.member-list select')?.value === 'owner');
+	await own.getByRole('button', { name: 'Cancel' }).click();
+	assert.equal(await own.getByRole('combobox').inputValue(), 'owner');
 
 	await own.getByRole('button', { name: /^Remove/ }).click();
 	const dialog = page.getByRole('dialog');
+	await dialog.getByText('Their open orders become unassigned.').waitFor();
 	await dialog.getByRole('button', { name: 'Remove' }).click();
 	await dialog.locator('.form-error', { hasText: /owner/i }).waitFor();
 });
@@ -67,4 +97,16 @@ world.test('the organization is renamed, and the bar on top follows', { as: peop
 world.test('only owners have the members page', { as: people.dispatcher, at: members }, async (page) => {
 	await page.waitForURL(/\/board/);
 	assert.equal(await page.getByRole('link', { name: 'Members' }).count(), 0);
+});
+
+world.test('an owner who gives themselves another role finds the screens of that role', { as: people.owner, at: members }, async (page) => {
+	await row(page, 'Juniper Ashdowne').getByRole('combobox').selectOption('owner');
+	await row(page, 'Juniper Ashdowne').getByRole('button', { name: 'Save' }).click();
+	await page.getByText('Juniper Ashdowne is now owner.').waitFor();
+	const own = row(page, 'Ottoline Brackwater (you)');
+	await own.getByRole('combobox').selectOption('dispatcher');
+	await own.getByRole('button', { name: 'Save' }).click();
+	await page.waitForURL(/\/board/);
+	assert.equal(await page.getByRole('link', { name: 'Members' }).count(), 0);
+	await page.getByRole('button', { name: 'New order' }).waitFor();
 });

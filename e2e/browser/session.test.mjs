@@ -91,6 +91,13 @@ world.test('after signing out the screens are closed', { as: people.owner, at: `
 	assert.equal(await page.locator('.member-list').count(), 0);
 });
 
+world.test('a server that never confirms the sign-in does not hold the screens back', { as: people.owner, at: `o/${people.slug}/board` }, async (page) => {
+	await page.locator('.card').first().waitFor();
+	await page.route('**/auth-refresh*', () => {});
+	await page.reload();
+	await page.locator('.card').first().waitFor();
+});
+
 /** Invites by the members page and returns the link of the mail. */
 async function invite(page, email, role) {
 	const already = world.mail.messages.length;

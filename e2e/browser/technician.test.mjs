@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { inflateSync } from 'node:zlib';
 
+import { until } from '../support/server.mjs';
 import { picture } from '../support/world.mjs';
 import { app, assertFits, createOrder, lookUp, people, phone, soon } from './app.mjs';
 
@@ -19,6 +20,9 @@ async function assignedOrder(fields = {}, ...moves) {
 	const assignee = await found.idOf(people.technician);
 	return { pb, order: await createOrder(pb, found, { assignee, checklist, ...soon(), ...fields }, 'scheduled', ...moves) };
 }
+
+/** Waits until the order on the server is as wanted. */
+const stored = (pb, order, wanted) => until(async () => wanted(await pb.collection('work_orders').getOne(order.id)));
 
 const orderLink = (page, order) => page.locator(`[data-order="${order.id}"]`);
 
@@ -48,6 +52,9 @@ world.test('a technician takes an order from the list to its end, with photo and
 	await page.mouse.move(box.x + 120, box.y + 20, { steps: 6 });
 	await page.mouse.move(box.x + 220, box.y + 80, { steps: 6 });
 	await page.mouse.up();
+	await page.getByRole('button', { name: 'Complete' }).click();
+	await page.getByText('Save the signature first, or cancel it.').waitFor();
+	assert.equal(await page.getByRole('dialog').count(), 0, 'the order is not completed over an unsaved signature');
 	await page.getByRole('button', { name: 'Save signature' }).click();
 	await page.getByAltText("The customer's signature").waitFor();
 
@@ -55,15 +62,18 @@ world.test('a technician takes an order from the list to its end, with photo and
 	await page.getByRole('button', { name: 'Add note' }).click();
 	await page.locator('.note', { hasText: 'All is dry again.' }).waitFor();
 	await page.getByRole('button', { name: 'Complete' }).click();
+	const question = page.getByRole('dialog', { name: `Complete #${order.number}?` });
+	assert.equal(await question.getByText('has not signed').count(), 0);
+	await question.getByRole('button', { name: 'Complete order' }).click();
 	await page.locator('.way [aria-current=step]', { hasText: 'Completed' }).waitFor();
 	// It shows at once; this is said when the server has agreed.
 	await page.locator('[data-announcer]', { hasText: 'Now: Completed.' }).waitFor({ state: 'attached' });
 	await assertFits(page);
 
-	const stored = await pb.collection('work_orders').getOne(order.id);
-	assert.equal(stored.status, 'completed');
-	assert.ok(stored.signature.endsWith('.png'), stored.signature);
-	await assertInk(pb, stored);
+	const ended = await pb.collection('work_orders').getOne(order.id);
+	assert.equal(ended.status, 'completed');
+	assert.ok(ended.signature.endsWith('.png'), ended.signature);
+	await assertInk(pb, ended);
 	await assertShrunk(pb, order.id);
 
 	await page.getByRole('link', { name: 'My day' }).click();
@@ -93,16 +103,174 @@ world.test('what is typed or photographed without a connection is kept until it 
 	await page.getByLabel('Add photo').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: Buffer.from(await picture().arrayBuffer()) });
 	await page.locator('.photo-failed').waitFor();
 	await page.getByRole('button', { name: 'Start driving' }).click();
-	await page.locator('.toast').getByRole('button', { name: 'Try again' }).waitFor();
+	await page.getByLabel('Turn the water off').check();
+	await page.getByLabel('Sweep the floor').check();
+	await page.getByText('3 changes and 1 photo are not saved yet.').waitFor();
+	await assertFits(page);
 
 	await page.context().setOffline(false);
-	await page.locator('.toast').getByRole('button', { name: 'Try again' }).click();
-	await page.getByRole('button', { name: 'Arrive on site' }).waitFor();
-	await page.locator('.photo-failed').getByRole('button', { name: 'Try again' }).click();
+	await page.locator('.unsent').getByRole('button', { name: 'Send again' }).click();
+	await stored(pb, order, ({ status, checklist: [a, b] }) => status === 'enRoute' && a.done && b.done);
 	await page.locator('.note-form').getByRole('button', { name: 'Try again' }).click();
 	await page.locator('.note', { hasText: 'No signal down here.' }).waitFor();
 	await page.getByRole('button', { name: /^Photo, by Barnaby/ }).waitFor();
 	assert.equal((await pb.collection('photos').getFullList({ filter: `work_order = "${order.id}"` })).length, 1);
+});
+
+world.test('sending a tick again undoes nobody else\'s', { as: people.technician, at: day, viewport: phone, allow: [/ERR_FAILED/] }, async (page) => {
+	const { pb, order } = await assignedOrder({ title: 'Tick together' });
+	await orderLink(page, order).click();
+	await page.route('**/work_orders/records/*', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
+	await page.getByLabel('Turn the water off').check();
+	await page.getByText('1 change is not saved yet.').waitFor();
+	assert.ok(await page.getByLabel('Turn the water off').isChecked());
+
+	await page.unrouteAll();
+	await pb.collection('work_orders').update(order.id, { checklist: checklist.map((item) => ({ ...item, done: item.id === 'b' })) });
+	await page.locator('.unsent').getByRole('button', { name: 'Send again' }).click();
+	await page.getByText('2 of 2 checklist items done').waitFor({ state: 'attached' });
+	await stored(pb, order, ({ checklist: [a, b] }) => a.done && b.done);
+});
+
+world.test('a change on a connection that died without a word is marked, and can be sent again', { as: people.technician, at: day, viewport: phone, wired: true, allow: [/ERR_/] }, async (page, wire) => {
+	const { pb, order } = await assignedOrder({ title: 'Behind thick walls' });
+	await orderLink(page, order).click();
+	await page.getByLabel('New note').waitFor();
+	wire.stop();
+	await page.getByRole('button', { name: 'Start driving' }).click();
+	await page.getByText('Saving 1 change…').waitFor();
+	await page.getByText('1 change is not saved yet.').waitFor({ timeout: 25_000 });
+	await page.getByText('The server does not answer.').waitFor();
+	wire.mend();
+	await page.getByText('The server does not answer.').waitFor({ state: 'detached', timeout: 20_000 });
+	await page.locator('.unsent').getByRole('button', { name: 'Send again' }).click();
+	await stored(pb, order, ({ status }) => status === 'enRoute');
+	await page.locator('.unsent:not([data-state])').waitFor({ state: 'attached' });
+});
+
+world.test('photos that are not sent survive leaving the order and a reload', { as: people.technician, at: day, viewport: phone, allow: [/ERR_INTERNET_DISCONNECTED/] }, async (page) => {
+	const { pb, order } = await assignedOrder({ title: 'Leave and come back' });
+	const asked = [];
+	page.on('dialog', (dialog) => {
+		asked.push(dialog.type());
+		void dialog.accept();
+	});
+	await orderLink(page, order).click();
+	await page.getByLabel('New note').waitFor();
+	await page.context().setOffline(true);
+	const small = Buffer.from(await picture().arrayBuffer());
+	await page.getByLabel('Add photo').setInputFiles(['one', 'two'].map((name) => ({ name: `${name}.png`, mimeType: 'image/png', buffer: small })));
+	await page.locator('.photo-failed').nth(1).waitFor();
+
+	await page.getByRole('link', { name: 'My day' }).click();
+	await orderLink(page, order).getByText('2 photos not saved').waitFor();
+	await orderLink(page, order).click();
+	await page.locator('.photo-failed').nth(1).waitFor();
+
+	await page.context().setOffline(false);
+	await page.reload();
+	assert.deepEqual(asked, ['beforeunload']);
+	await page.getByRole('button', { name: /^Photo, by Barnaby/ }).nth(1).waitFor();
+	await page.locator('.unsent:not([data-state])').waitFor({ state: 'attached' });
+	assert.equal((await pb.collection('photos').getFullList({ filter: `work_order = "${order.id}"` })).length, 2);
+	await page.reload();
+	await page.getByRole('button', { name: /^Photo, by Barnaby/ }).nth(1).waitFor();
+	assert.deepEqual(asked, ['beforeunload'], 'nothing is left to be lost');
+});
+
+world.test('a note or photo whose answer was lost is there once after it is sent again', { as: people.technician, at: day, viewport: phone, allow: [/ERR_FAILED/, /status of 400/] }, async (page) => {
+	const { pb, order } = await assignedOrder({ title: 'Once is enough' });
+	await orderLink(page, order).click();
+	await page.getByLabel('New note').fill('Said once.');
+	const lose = async (route) => {
+		if (route.request().method() !== 'POST') {
+			return route.continue();
+		}
+		await route.fetch();
+		return route.abort();
+	};
+	await page.route(/collections\/(notes|photos)\/records/, lose);
+	await page.getByRole('button', { name: 'Add note' }).click();
+	await page.getByText('Your note is kept here.').waitFor();
+	await page.getByLabel('Add photo').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: Buffer.from(await picture().arrayBuffer()) });
+	await page.locator('.photo-failed').waitFor();
+	await page.unrouteAll();
+
+	await page.getByLabel('New note').fill('Said once, and better.');
+	await page.locator('.note-form').getByRole('button', { name: 'Try again' }).click();
+	await page.locator('.note', { hasText: 'Said once, and better.' }).waitFor();
+	await page.locator('.photo-failed').getByRole('button', { name: 'Try again' }).click();
+	await page.locator('.photo-failed').waitFor({ state: 'detached' });
+	const of = { filter: `work_order = "${order.id}"` };
+	assert.deepEqual((await pb.collection('notes').getFullList(of)).map(({ body }) => body), ['Said once, and better.']);
+	assert.equal((await pb.collection('photos').getFullList(of)).length, 1);
+	assert.equal(await page.locator('.note').count(), 1);
+	assert.equal(await page.getByRole('button', { name: /^Photo, by Barnaby/ }).count(), 1);
+});
+
+world.test('what is typed while a note travels stays', { as: people.technician, at: day, viewport: phone }, async (page) => {
+	const { order } = await assignedOrder({ title: 'Type on' });
+	await orderLink(page, order).click();
+	await page.getByLabel('New note').fill('First.');
+	let arrive;
+	const held = new Promise((resolve) => {
+		arrive = resolve;
+	});
+	await page.route('**/notes/records*', async (route) => {
+		if (route.request().method() === 'POST') {
+			await held;
+		}
+		await route.continue();
+	});
+	await page.getByRole('button', { name: 'Add note' }).click();
+	await page.getByLabel('New note').fill('Second, begun early');
+	arrive();
+	await page.locator('.note', { hasText: 'First.' }).waitFor();
+	assert.equal(await page.getByLabel('New note').inputValue(), 'Second, begun early');
+	await page.getByRole('button', { name: 'Add note' }).click();
+	await page.locator('.note', { hasText: 'Second, begun early' }).waitFor();
+	assert.equal(await page.locator('.note').count(), 2);
+});
+
+world.test('a note and a photo are deleted after a question', { as: people.technician, at: day, viewport: phone }, async (page) => {
+	const { pb, order } = await assignedOrder({ title: 'Think twice' });
+	await orderLink(page, order).click();
+	await page.getByLabel('New note').fill('Wrong order');
+	await page.getByRole('button', { name: 'Add note' }).click();
+	await page.getByLabel('Add photo').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: Buffer.from(await picture().arrayBuffer()) });
+
+	await page.getByRole('button', { name: 'Delete this note' }).click();
+	await page.getByRole('dialog').getByRole('button', { name: 'Keep' }).click();
+	await page.getByRole('button', { name: 'Delete this note' }).click();
+	await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+	await page.getByText('Nothing written yet.').waitFor();
+
+	await page.getByRole('button', { name: /^Photo, by Barnaby/ }).click();
+	await page.getByRole('button', { name: 'Delete photo' }).click();
+	await page.getByRole('dialog', { name: 'Delete this photo?' }).getByRole('button', { name: 'Delete' }).click();
+	await page.getByRole('button', { name: /^Photo, by Barnaby/ }).waitFor({ state: 'detached' });
+	assert.equal((await pb.collection('photos').getFullList({ filter: `work_order = "${order.id}"` })).length, 0);
+});
+
+world.test('a picture whose address has expired is asked for again', { as: people.technician, at: day, viewport: phone, allow: [/status of 404/] }, async (page) => {
+	const { order } = await assignedOrder({ title: 'Look again' });
+	let refused = 0;
+	await page.route(/api\/files\/[^/]+\/[^/]+\//, (route) => (refused++ < 1 ? route.fulfill({ status: 404, body: '' }) : route.continue()));
+	await orderLink(page, order).click();
+	await page.getByLabel('Add photo').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: Buffer.from(await picture().arrayBuffer()) });
+	await page.waitForFunction(() => document.querySelector('.photo img[alt^="Photo, by"]')?.naturalWidth > 0);
+	assert.ok(refused > 1);
+});
+
+world.test('an order that is given to somebody else leaves the list within a minute', { as: people.technician, at: day, viewport: phone }, async (page) => {
+	const { pb, order } = await assignedOrder({ title: 'On to Clover' });
+	await page.clock.install();
+	await page.reload();
+	await orderLink(page, order).waitFor();
+	const { idOf } = await lookUp(pb, world.root);
+	await pb.collection('work_orders').update(order.id, { assignee: await idOf(people.colleague) });
+	await page.clock.runFor(61_000);
+	await orderLink(page, order).waitFor({ state: 'detached' });
 });
 
 world.test('what could not be read comes by itself when the connection is back', { as: people.technician, at: day, viewport: phone, wired: true, allow: [/ERR_/] }, async (page, wire) => {
@@ -112,10 +280,11 @@ world.test('what could not be read comes by itself when the connection is back',
 
 	wire.cut();
 	await orderLink(page, order).click();
-	await page.getByText('The server cannot be reached.').waitFor();
+	await page.getByRole('heading', { name: 'Read me later' }).waitFor();
+	await page.getByText('This may be old').waitFor();
 	wire.mend();
-	await page.getByRole('heading', { name: 'Read me later' }).waitFor({ timeout: 20_000 });
-	await page.getByText('The key is next door.').waitFor();
+	await page.getByText('The key is next door.').waitFor({ timeout: 20_000 });
+	await page.getByText('This may be old').waitFor({ state: 'detached' });
 });
 
 world.test('a note that was begun survives a reload', { as: people.technician, at: day, viewport: phone }, async (page) => {

@@ -1,4 +1,5 @@
-// A wire between browser and server that a test can cut, as a lost signal does.
+// A wire between browser and server that a test can cut, as a lost signal does, or
+// stop, as a half-dead connection does: nothing passes and nobody is told.
 // The browser's own offline mode leaves open connections alone.
 import { connect, createServer } from 'node:net';
 
@@ -6,7 +7,13 @@ import { connect, createServer } from 'node:net';
 export async function wire(target) {
 	const sockets = new Set();
 	let whole = true;
+	let stopped = false;
 	const server = createServer((near) => {
+		if (stopped) {
+			sockets.add(near);
+			near.on('error', () => {});
+			return;
+		}
 		if (!whole) {
 			near.destroy();
 			return;
@@ -35,8 +42,19 @@ export async function wire(target) {
 	return {
 		url: `http://127.0.0.1:${server.address().port}`,
 		cut,
+		stop: () => {
+			stopped = true;
+			for (const socket of sockets) {
+				socket.unpipe();
+				socket.pause();
+			}
+		},
 		mend: () => {
+			if (stopped) {
+				cut();
+			}
 			whole = true;
+			stopped = false;
 		},
 		close: () => {
 			cut();

@@ -3,12 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 import { useData } from "./data/context.ts";
 import type { Belonging, User } from "./data/types.ts";
 import { go, href, replace, useLocation } from "./router.ts";
+import { OutboxProvider } from "./order/use-outbox.tsx";
 import { CreateOrganization } from "./organization/create.tsx";
 import { ForgotPassword } from "./session/forgot.tsx";
 import { Invitation } from "./session/invitation.tsx";
 import { SignIn } from "./session/sign-in.tsx";
 import { SignUp } from "./session/sign-up.tsx";
 import { Workspace } from "./shell/workspace.tsx";
+import { Boundary } from "./ui/boundary.tsx";
 import { Failed, Skeleton } from "./ui/states.tsx";
 import { useLoad } from "./ui/load.ts";
 import { Toasts } from "./ui/toast.tsx";
@@ -20,7 +22,7 @@ export function App() {
   const user = useUser();
   return (
     <>
-      {user === undefined ? <Splash /> : <Screens key={user?.id ?? ""} user={user} />}
+      <Boundary>{user === undefined ? <Splash /> : <Screens key={user?.id ?? ""} user={user} />}</Boundary>
       <Toasts />
     </>
   );
@@ -49,7 +51,11 @@ function Screens({ user }: { user: User | null }) {
     if (first === "forgot") return <ForgotPassword />;
     return <SignIn then={then || (first && first !== "sign-in" ? window.location.hash : "")} />;
   }
-  return <Organizations user={user} />;
+  return (
+    <OutboxProvider user={user.id}>
+      <Organizations user={user} />
+    </OutboxProvider>
+  );
 }
 
 /** What a signed-in user sees: their organization, or how to get one. */

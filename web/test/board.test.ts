@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NO_FILTER, UNASSIGNED, columnsOf, matches, merge, stateOf, type BoardState } from "../src/domain/board.ts";
+import { NO_FILTER, UNASSIGNED, columnsOf, matches, merge, openOf, stateOf, type BoardState } from "../src/domain/board.ts";
 import type { BoardFilter, Card, Change, Status, WorkOrder } from "../src/data/types.ts";
-import { board, card, order } from "./world.ts";
+import { board, card, order, person } from "./world.ts";
 
 const ZONE = "Europe/Berlin";
 const LATER = "2026-01-11 00:00:00.000Z";
@@ -95,11 +95,39 @@ test("the filter's days are those of the organization", () => {
   assert.equal(matches(card({ scheduledStart: "" }), { ...NO_FILTER, from: "2026-01-15" }, ZONE), true);
 });
 
-test("orders without an assignee are picked out here", () => {
-  const cards = [card(), card({ id: "o2", assignee: "" })];
-  const found = stateOf(board(cards), { ...NO_FILTER, assignee: UNASSIGNED });
-  assert.deepEqual([...found.cards.keys()], ["o2"]);
-  assert.equal(found.totals.scheduled, 1);
+test("the people's counts are those of the server, and that of nobody is the rest", () => {
+  const people = [person("ada", 3), person("bob", 0)];
+  const counts = (filter: Partial<BoardFilter>, totals: Partial<Record<Status, number>>) =>
+    Object.fromEntries(stateOf({ ...board([], totals), people }, { ...NO_FILTER, ...filter }).open);
+  assert.deepEqual(counts({}, { draft: 2, scheduled: 300, completed: 50 }), { ada: 3, bob: 0, "": 299 });
+  assert.deepEqual(counts({ assignee: UNASSIGNED }, { draft: 250 }), { ada: 3, bob: 0, "": 250 });
+  assert.deepEqual(counts({ assignee: "ada" }, { scheduled: 3 }), { ada: 3, bob: 0 });
+  assert.deepEqual(counts({ q: "boiler" }, { scheduled: 1 }), { ada: 3, bob: 0 });
+});
+
+test("the people's counts follow what becomes of the board's orders", () => {
+  const people = [person("ada", 3), person("bob", 0)];
+  const before = stateOf({ ...board([card()]), people }, NO_FILTER);
+  const after = (change: Partial<WorkOrder>, action: Change<WorkOrder>["action"] = "update") =>
+    Object.fromEntries(merged(before, { action, record: order({ updated: LATER, ...change }) }).open);
+  assert.deepEqual(after({ assignee: "bob" }), { ada: 2, bob: 1, "": 0 });
+  assert.deepEqual(after({ assignee: "" }), { ada: 2, bob: 0, "": 1 });
+  assert.deepEqual(after({ status: "completed" }), { ada: 2, bob: 0, "": 0 });
+  assert.deepEqual(after({}, "delete"), { ada: 2, bob: 0, "": 0 });
+  assert.deepEqual(after({ id: "o2", assignee: "bob" }, "create"), { ada: 3, bob: 1, "": 0 });
+  assert.deepEqual(after({ title: "Another" }), { ada: 3, bob: 0, "": 0 });
+
+  const moved = openOf(before, [{ id: "o1", patch: { assignee: "bob" } }]);
+  assert.deepEqual([moved.get("ada"), moved.get("bob"), before.open.get("ada")], [2, 1, 3]);
+});
+
+test("a change to an order that the board does not show leaves the counts in doubt", () => {
+  const filter = { assignee: "ada" };
+  const before = stateOf(board([card()]), { ...NO_FILTER, ...filter });
+  const doubt = (change: Change<WorkOrder>) => merged(before, change, filter).uncounted;
+  assert.equal(doubt({ action: "update", record: order({ id: "o2", assignee: "bob" }) }), true);
+  assert.equal(doubt({ action: "delete", record: order({ id: "o2", assignee: "bob" }) }), true);
+  assert.equal(doubt({ action: "update", record: order({ status: "onSite", updated: LATER }) }), false);
 });
 
 test("unconfirmed changes lie over the state and leave it alone", () => {

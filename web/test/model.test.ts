@@ -74,6 +74,17 @@ test("a move shows at once and stays when it is confirmed", async () => {
   assert.equal(status(), "enRoute");
 });
 
+test("a card is marked until its move is confirmed", async () => {
+  const { model, watcher, answerRead, answerMove } = world();
+  watcher.sync();
+  await answerRead(0, board([card()]));
+  const moved = model.move("o1", "enRoute");
+  assert.deepEqual([...model.unconfirmed], ["o1"]);
+  await answerMove(0, order({ status: "enRoute", updated: LATER }));
+  await moved;
+  assert.deepEqual([...model.unconfirmed], []);
+});
+
 test("a refused move goes back and says why", async () => {
   const { model, watcher, answerRead, answerMove, status } = world();
   watcher.sync();

@@ -6,6 +6,8 @@ import { contactName, mapLink, phoneIn } from "../src/domain/contact.ts";
 import { filterOf, isFiltered, queryOf } from "../src/domain/filter.ts";
 import { fitWithin } from "../src/domain/image.ts";
 import { initialsOf, slugOf } from "../src/domain/names.ts";
+import { newId } from "../src/domain/ids.ts";
+import { withMessage, type Message } from "../src/ui/messages.ts";
 import { LiveRows } from "../src/domain/live-rows.ts";
 import { mergeRow } from "../src/domain/rows.ts";
 import { dueState } from "../src/domain/sla.ts";
@@ -54,7 +56,7 @@ test("a checklist's items have ids of their own and count when they are required
 test("a filter survives the way through the address, nonsense does not", () => {
   const filter = { q: "pump & valve", assignee: "ada", priority: "high" as const, from: "2026-01-01", to: "2026-01-31" };
   assert.deepEqual(filterOf(queryOf(filter)), filter);
-  const odd = filterOf(new URLSearchParams("priority=huge&from=soon&x=1&to="));
+  const odd = filterOf(new URLSearchParams("priority=huge&from=soon&x=1&to=2026-13-45"));
   assert.equal(isFiltered(odd), false);
   assert.equal(filterOf(new URLSearchParams("from=2026-02-01&to=2026-01-01")).to, "");
 });
@@ -119,4 +121,21 @@ test("a photo is scaled down, never up", () => {
   assert.deepEqual(fitWithin(4000, 3000, 1600), { width: 1600, height: 1200 });
   assert.deepEqual(fitWithin(800, 600, 1600), { width: 800, height: 600 });
   assert.deepEqual(fitWithin(10, 40000, 1600), { width: 1, height: 1600 });
+});
+
+test("an id is one that the server takes, and another one each time", () => {
+  const ids = Array.from({ length: 100 }, newId);
+  for (const id of ids) assert.match(id, /^[a-z0-9]{15}$/);
+  assert.equal(new Set(ids).size, 100);
+});
+
+test("messages make room for new ones, but not those that offer to do something", () => {
+  const say = (text: string): Message => ({ kind: "bad", text });
+  const offer = (text: string): Message => ({ ...say(text), action: { label: "Try again", run: () => {} } });
+  const texts = (...messages: Message[]) =>
+    messages.reduce<Message[]>((shown, each) => withMessage(shown, each), []).map(({ text, action }) => (action ? text + "!" : text));
+  assert.deepEqual(texts(say("a"), say("b"), say("a")), ["b", "a"]);
+  assert.deepEqual(texts(say("a"), say("b"), say("c"), say("d")), ["b", "c", "d"]);
+  assert.deepEqual(texts(offer("a"), offer("a"), offer("a"), offer("a")), ["a!", "a!", "a!", "a!"]);
+  assert.deepEqual(texts(offer("a"), say("b"), say("c"), say("d")), ["a!", "c", "d"]);
 });

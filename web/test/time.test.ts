@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { addDays, dayLabel, dayOf, fromLocalInput, lengthLabel, parseTime, spanLabel, toLocalInput } from "../src/domain/time.ts";
+import { addDays, dayLabel, dayOf, fromLocalInput, isDay, lengthLabel, parseTime, spanLabel, toLocalInput } from "../src/domain/time.ts";
 
 const BERLIN = "Europe/Berlin";
 
@@ -16,6 +16,11 @@ test("an instant's day is that of the timezone, not of the machine", () => {
   assert.equal(dayOf(at, "UTC"), "2026-01-31");
   assert.equal(dayOf(at, BERLIN), "2026-02-01");
   assert.equal(dayOf(at, "America/New_York"), "2026-01-31");
+});
+
+test("only what stands in the calendar is a day", () => {
+  const days = ["2026-01-31", "2028-02-29", "2026-13-45", "2026-02-29", "2026-1-1", "2026-01-01T00:00", "soon", ""];
+  assert.deepEqual(days.filter(isDay), ["2026-01-31", "2028-02-29"]);
 });
 
 test("days are counted across months and years", () => {

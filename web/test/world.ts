@@ -1,4 +1,4 @@
-import type { Board, Card, Status, WorkOrder } from "../src/data/types.ts";
+import type { Board, Card, Person, Status, WorkOrder } from "../src/data/types.ts";
 import { STATUSES } from "../src/domain/status.ts";
 
 export function order(change: Partial<WorkOrder> = {}): WorkOrder {
@@ -37,6 +37,11 @@ export function card(change: Partial<Card> = {}): Card {
     checklistTotal: 0,
     ...change,
   };
+}
+
+/** A technician with a number of open orders. */
+export function person(id: string, open: number): Person {
+  return { id, name: id, avatar: "", role: "technician", open };
 }
 
 /** A board's answer with these cards, and totals beyond them where given. */

@@ -14,12 +14,14 @@ interface Props {
   href: string;
   draggable: boolean;
   dragging: boolean;
+  /** Whether it shows a change that the server has not confirmed. */
+  unconfirmed: boolean;
   onDragStart: (card: Card) => void;
   onDragEnd: () => void;
 }
 
 /** One order on the board. The whole card is a link to its details. */
-export function BoardCard({ card, assignee, timezone, now, href, draggable, dragging, onDragStart, onDragEnd }: Props) {
+export function BoardCard({ card, assignee, timezone, now, href, draggable, dragging, unconfirmed, onDragStart, onDragEnd }: Props) {
   const due = dueState(card, now);
   const span = spanLabel(card.scheduledStart, card.scheduledEnd, timezone, now);
   return (
@@ -29,6 +31,7 @@ export function BoardCard({ card, assignee, timezone, now, href, draggable, drag
         href={href}
         data-card={card.id}
         data-dragging={dragging ? "" : undefined}
+        data-unconfirmed={unconfirmed ? "" : undefined}
         data-final={isFinal(card.status) ? "" : undefined}
         draggable={draggable}
         onDragStart={(event) => {
@@ -40,6 +43,7 @@ export function BoardCard({ card, assignee, timezone, now, href, draggable, drag
       >
         <span class="card-head">
           <span class="card-number">#{card.number}</span>
+          {unconfirmed && <span class="card-saving">Saving…</span>}
           <PriorityMark priority={card.priority} text={card.priority === "urgent"} />
           <span class="card-person">
             {assignee ? (

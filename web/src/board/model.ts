@@ -1,10 +1,12 @@
 import type { Orders, Stop } from "../data/contract.ts";
 import { failureOf, type Failure } from "../data/errors.ts";
 import type { BoardFilter, Card, Change, Person, Status, WorkOrder } from "../data/types.ts";
-import { columnsOf, merge, stateOf, type BoardState, type Column } from "../domain/board.ts";
+import { columnsOf, merge, openOf, stateOf, type BoardState, type Column } from "../domain/board.ts";
 
 /** Changes that arrive in a burst ask for one reading of the board. */
 const RELOAD_AFTER = 400;
+/** The people's counts may lag behind a little. */
+const RECOUNT_AFTER = 5000;
 
 /**
  * The board of one organization, kept current: what the server answered,
@@ -22,6 +24,7 @@ export class BoardModel {
   private request = 0;
   private mutations = 0;
   private reloading: ReturnType<typeof setTimeout> | undefined;
+  private reloadAt = Infinity;
   private readonly orders: Orders;
   private readonly organization: { id: string; timezone: string };
   private filter: BoardFilter;
@@ -52,6 +55,16 @@ export class BoardModel {
     return this.state && columnsOf(this.state, this.pending.values());
   }
 
+  /** How many orders each person has to do, "" for nobody; absent where it is not known. */
+  get open(): ReadonlyMap<string, number> {
+    return this.state ? openOf(this.state, this.pending.values()) : new Map();
+  }
+
+  /** The cards with changes that the server has not confirmed. */
+  get unconfirmed(): ReadonlySet<string> {
+    return new Set([...this.pending.values()].map(({ id }) => id));
+  }
+
   /** Those who can be given orders, by name. */
   get technicians(): Person[] {
     return this.people.filter(({ role }) => role === "technician").sort((a, b) => a.name.localeCompare(b.name));
@@ -65,7 +78,7 @@ export class BoardModel {
   async load(): Promise<void> {
     const mine = ++this.request;
     clearTimeout(this.reloading);
-    this.reloading = undefined;
+    this.reloadAt = Infinity;
     this.heard = [];
     try {
       const board = await this.orders.board(this.organization.id, this.filter);
@@ -120,8 +133,16 @@ export class BoardModel {
   private apply(change: Change<WorkOrder>): void {
     if (!this.state) return;
     this.state = merge(this.state, change, this.filter, this.organization.timezone);
-    if (this.state.stale && this.reloading === undefined) {
-      this.reloading = setTimeout(() => void this.load(), RELOAD_AFTER);
-    }
+    if (this.state.stale) this.reloadIn(RELOAD_AFTER);
+    else if (this.state.uncounted) this.reloadIn(RECOUNT_AFTER);
+  }
+
+  /** Reads the board in a while, unless it will be read sooner. */
+  private reloadIn(milliseconds: number): void {
+    const at = Date.now() + milliseconds;
+    if (at >= this.reloadAt) return;
+    clearTimeout(this.reloading);
+    this.reloadAt = at;
+    this.reloading = setTimeout(() => void this.load(), milliseconds);
   }
 }

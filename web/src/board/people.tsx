@@ -7,7 +7,7 @@ import { Icon } from "../ui/icon.tsx";
 
 interface Props {
   people: Person[];
-  /** Open orders on the board by person, "" for nobody. */
+  /** Open orders by person, "" for nobody; absent where it is not known. */
   load: ReadonlyMap<string, number>;
   /** The person that the board is filtered by. */
   chosen: string;
@@ -27,7 +27,7 @@ export function PeopleRail({ people, load, chosen, onChoose, draggedFrom, onDrop
         <RailEntry
           id=""
           name="Unassigned"
-          orders={load.get("") ?? 0}
+          orders={load.get("")}
           share={0}
           pressed={chosen === UNASSIGNED}
           droppable={draggedFrom !== undefined && draggedFrom !== ""}
@@ -58,7 +58,7 @@ interface EntryProps {
   id: string;
   name: string;
   person?: Person;
-  orders: number;
+  orders: number | undefined;
   share: number;
   pressed: boolean;
   droppable: boolean;
@@ -104,7 +104,7 @@ function RailEntry({ id, name, person, orders, share, pressed, droppable, onChoo
         </span>
         <span class="rail-load">
           {orders}
-          <span class="visually-hidden"> open orders</span>
+          {orders !== undefined && <span class="visually-hidden"> open orders</span>}
         </span>
         {person && (
           <span class="rail-bar" aria-hidden="true">

@@ -2,6 +2,7 @@ import { useEffect, useReducer, useRef } from "preact/hooks";
 
 import { useData } from "../data/context.ts";
 import type { BoardFilter, Organization } from "../data/types.ts";
+import { useUnloadWarning } from "../ui/unload.ts";
 import { BoardModel } from "./model.ts";
 
 /** The live board of an organization; the screen is drawn anew with each change of it. */
@@ -20,5 +21,6 @@ export function useBoard(organization: Organization, filter: BoardFilter): Board
     previous.current = key;
     model.current?.setFilter(filter);
   }, [key]);
+  useUnloadWarning(model.current.unconfirmed.size > 0);
   return model.current;
 }

@@ -5,6 +5,7 @@ import type { Belonging, Card, Person, Status } from "../data/types.ts";
 import { NO_FILTER, type Column } from "../domain/board.ts";
 import { isFiltered } from "../domain/filter.ts";
 import { STATUS_LABEL, canMove, isFinal, isOffice } from "../domain/status.ts";
+import { ConfirmEnd } from "../order/confirm-end.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useNow } from "../ui/now.ts";
 import { Empty } from "../ui/states.tsx";
@@ -33,16 +34,18 @@ export function BoardView({ model, columns, belonging, place, boardRef, onNew }:
   const now = useNow();
   const [collapsed, toggle] = useCollapsed();
   const [dragged, setDragged] = useState<Card>();
+  const [ending, setEnding] = useState<{ card: Card; to: Status }>();
+  const unconfirmed = model.unconfirmed;
   const people = new Map(model.people.map((person) => [person.id, person]));
 
   const drop = (onto: (card: Card) => void) => {
     if (dragged) onto(dragged);
     setDragged(undefined);
   };
-  const move = (card: Card, to: Status) => void carryOut(card, `moved to ${STATUS_LABEL[to]}`, model.move(card.id, to));
+  const move = (card: Card, to: Status) => void carryOut(card, `moved to ${STATUS_LABEL[to]}`, () => model.move(card.id, to));
   const assign = (card: Card, person: string) => {
     const what = person ? `assigned to ${people.get(person)?.name ?? "somebody"}` : "unassigned";
-    void carryOut(card, what, model.assign(card.id, person));
+    void carryOut(card, what, () => model.assign(card.id, person));
   };
 
   return (
@@ -58,7 +61,7 @@ export function BoardView({ model, columns, belonging, place, boardRef, onNew }:
             collapsed={collapsed.has(column.status)}
             onToggle={() => toggle(column.status)}
             drop={dropState(dragged, column.status, belonging)}
-            onDrop={() => drop((card) => move(card, column.status))}
+            onDrop={() => drop((card) => (isFinal(column.status) ? setEnding({ card, to: column.status }) : move(card, column.status)))}
           >
             {column.cards.map((card) => (
               <BoardCard
@@ -69,6 +72,7 @@ export function BoardView({ model, columns, belonging, place, boardRef, onNew }:
                 now={now}
                 href={place.hrefOf(card.id)}
                 draggable={office && !isFinal(card.status)}
+                unconfirmed={unconfirmed.has(card.id)}
                 dragging={dragged?.id === card.id}
                 onDragStart={setDragged}
                 onDragEnd={() => setDragged(undefined)}
@@ -79,23 +83,34 @@ export function BoardView({ model, columns, belonging, place, boardRef, onNew }:
       </div>
       <PeopleRail
         people={model.technicians}
-        load={loadOf(columns)}
+        load={model.open}
         chosen={filter.assignee}
         onChoose={(assignee) => setFilter({ ...filter, assignee })}
         draggedFrom={dragged?.assignee}
         onDrop={(person) => drop((card) => assign(card, person))}
       />
+      {ending && (
+        <ConfirmEnd
+          number={ending.card.number}
+          to={ending.to}
+          onConfirm={() => move(ending.card, ending.to)}
+          onClose={() => setEnding(undefined)}
+        />
+      )}
     </div>
   );
 }
 
-/** Says what was done to a card, or why it was not. */
-async function carryOut(card: Card, what: string, change: Promise<void>): Promise<void> {
+/** Says what was done to a card, or why it was not; where there was no answer, offers to try again. */
+async function carryOut(card: Card, what: string, change: () => Promise<void>): Promise<void> {
   try {
-    await change;
+    await change();
     announce(`#${card.number} ${what}.`);
   } catch (error) {
-    showToast({ kind: "bad", text: failureOf(error).sentence });
+    const { sentence, transient } = failureOf(error);
+    if (!transient) return showToast({ kind: "bad", text: sentence });
+    const again = { label: "Try again", run: () => void carryOut(card, what, change) };
+    showToast({ kind: "bad", text: `#${card.number} was not ${what}. ${sentence}`, action: again });
   }
 }
 
@@ -105,19 +120,9 @@ function dropState(card: Card | undefined, status: Status, { role }: Belonging):
   return canMove(card.status, status, role) ? "allowed" : "refused";
 }
 
-/** Open orders by assignee. */
-function loadOf(columns: Column[]): Map<string, number> {
-  const load = new Map<string, number>();
-  for (const column of columns) {
-    if (isFinal(column.status)) continue;
-    for (const card of column.cards) load.set(card.assignee, (load.get(card.assignee) ?? 0) + 1);
-  }
-  return load;
-}
-
 /** Stands for an assignee who is no longer a member. */
 function former(id: string): Person {
-  return { id, name: "Former member", avatar: "", role: "technician" };
+  return { id, name: "Former member", avatar: "", role: "technician", open: 0 };
 }
 
 /** onNew is undefined for those who may not create orders. */

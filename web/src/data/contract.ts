@@ -32,6 +32,23 @@ export interface Data {
   readonly session: Session;
   readonly orders: Orders;
   readonly team: Team;
+  /** Where a user's photos wait on this device until the server has them. */
+  shelf(user: string): PhotoShelf;
+}
+
+/** A photo that was taken here and is not yet with the server, which will know it by the same id. */
+export interface ShelvedPhoto {
+  id: string;
+  order: string;
+  image: Blob;
+  takenAt: Date;
+}
+
+/** Keeps photos over a reload, as far as the browser keeps anything. Its methods do not reject. */
+export interface PhotoShelf {
+  all(): Promise<ShelvedPhoto[]>;
+  put(photo: ShelvedPhoto): Promise<void>;
+  remove(id: string): Promise<void>;
 }
 
 export interface Session {
@@ -83,13 +100,17 @@ export interface Orders {
 
   notes(order: string): Promise<Note[]>;
   watchNotes(order: string, watcher: Watcher<Note>): Stop;
-  addNote(order: string, body: string): Promise<Note>;
+  /**
+   * Adds a note with an id of the caller's choice (domain/ids.ts), by which it can be sent again after a
+   * lost answer: the note is made once, and its body is the one that was sent last.
+   */
+  addNote(order: string, note: { id: string; body: string }): Promise<Note>;
   removeNote(id: string): Promise<void>;
 
   photos(order: string): Promise<Photo[]>;
   watchPhotos(order: string, watcher: Watcher<Photo>): Stop;
-  /** progress is called with 0..1 while the picture travels. */
-  addPhoto(order: string, image: Blob, takenAt: Date, progress: (part: number) => void): Promise<Photo>;
+  /** Adds a photo once, by an id as with a note. progress is called with 0..1 while it travels. */
+  addPhoto(order: string, photo: { id: string; image: Blob; takenAt: Date }, progress: (part: number) => void): Promise<Photo>;
   removePhoto(id: string): Promise<void>;
   /** An address at which a protected picture can be read for a short while. */
   photoURL(photo: Photo, thumb?: "160x160" | "800x0"): Promise<string>;

@@ -130,6 +130,8 @@ export interface Person {
   name: string;
   avatar: string;
   role: Role;
+  /** How many orders they have to do, whatever the board is narrowed to. */
+  open: number;
 }
 
 export interface Board {
@@ -141,6 +143,7 @@ export interface Board {
 
 export interface BoardFilter {
   q: string;
+  /** A person's id, "none" for orders without one. */
   assignee: string;
   priority: Priority | "";
   /** First day, YYYY-MM-DD in the organization's timezone. */

@@ -4,6 +4,8 @@ import { groupByDay } from "../domain/days.ts";
 import { dueState } from "../domain/sla.ts";
 import { isFinal } from "../domain/status.ts";
 import { clockLabel, dayLabel, dayOf, parseTime } from "../domain/time.ts";
+import { countText } from "../order/unsent.tsx";
+import { useOutbox } from "../order/use-outbox.tsx";
 import { href } from "../router.ts";
 import { Icon } from "../ui/icon.tsx";
 import type { LiveList } from "../ui/list.ts";
@@ -22,6 +24,11 @@ export function DayList({ user, belonging, day }: Props) {
   useTitle("My day");
   const now = useNow();
   const { timezone, slug } = belonging.organization;
+  const outbox = useOutbox();
+  const unsentOf = (id: string) => {
+    const { changes, photos } = outbox.counts(id);
+    return countText(changes, photos);
+  };
   const groups = day.rows && groupByDay(day.rows, timezone, now);
   const open = day.rows?.filter((order) => !isFinal(order.status) && isToday(order, timezone, now)).length ?? 0;
 
@@ -65,6 +72,7 @@ export function DayList({ user, belonging, day }: Props) {
                   timezone={timezone}
                   now={now}
                   dated={!group.key.startsWith("2-")}
+                  unsent={unsentOf(order.id)}
                   href={href(["o", slug, "day", order.id])}
                 />
               </li>
@@ -82,10 +90,12 @@ interface TileProps {
   now: Date;
   /** Whether the day is shown; below a day's heading it need not be. */
   dated: boolean;
+  /** What of it the server does not have yet, "" for nothing. */
+  unsent: string;
   href: string;
 }
 
-function OrderTile({ order, timezone, now, dated, href: to }: TileProps) {
+function OrderTile({ order, timezone, now, dated, unsent, href: to }: TileProps) {
   const start = parseTime(order.scheduledStart);
   const end = parseTime(order.scheduledEnd);
   const due = dueState(order, now);
@@ -116,6 +126,7 @@ function OrderTile({ order, timezone, now, dated, href: to }: TileProps) {
           {(order.priority === "urgent" || order.priority === "high") && <PriorityMark priority={order.priority} text />}
           {due && due.level !== "calm" && <span class={`due due-${due.level}`}>{due.text}</span>}
           {total > 0 && <ProgressMark done={done} total={total} />}
+          {unsent && <span class="due due-soon">{unsent} not saved</span>}
         </span>
       </span>
       <Icon name="chevronRight" />

@@ -1,4 +1,4 @@
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import type { Belonging, Site, Status, User, WorkOrder } from "../data/types.ts";
 import { openRequired } from "../domain/checklist.ts";
@@ -7,10 +7,11 @@ import { dueState } from "../domain/sla.ts";
 import { STATUS_LABEL, isFinal, moveLabel, movesFrom } from "../domain/status.ts";
 import { spanLabel } from "../domain/time.ts";
 import { Checklist } from "../order/checklist.tsx";
+import { ConfirmEnd } from "../order/confirm-end.tsx";
 import { History } from "../order/history.tsx";
 import { Notes } from "../order/notes.tsx";
 import { Photos } from "../order/photos.tsx";
-import { Signature } from "../order/signature.tsx";
+import { Signature, askToSaveSignature, mayDropSignature } from "../order/signature.tsx";
 import { useOrder } from "../order/use-order.ts";
 import { href } from "../router.ts";
 import { Icon } from "../ui/icon.tsx";
@@ -24,12 +25,14 @@ interface Props {
   id: string;
   user: User;
   belonging: Belonging;
+  /** The order as the list has it. */
+  known: WorkOrder | undefined;
   onChanged: (order: WorkOrder) => void;
 }
 
 /** What a technician needs at one order, from the way there to the signature. */
-export function OrderPage({ id, user, belonging, onChanged }: Props) {
-  const live = useOrder(id, onChanged);
+export function OrderPage({ id, user, belonging, known, onChanged }: Props) {
+  const live = useOrder(id, onChanged, known);
   const { order, failure } = live;
   const { timezone, slug } = belonging.organization;
   useTitle(order ? `#${order.number} ${order.title}` : "Order");
@@ -39,9 +42,12 @@ export function OrderPage({ id, user, belonging, onChanged }: Props) {
   const [next] = order ? movesFrom(order.status, belonging.role, order.assignee === user.id) : [];
   const missing = order && next === "completed" ? openRequired(order.checklist ?? []) : 0;
   const writable = order?.assignee === user.id;
+  const [unsigned, setUnsigned] = useState(false);
+  const [ending, setEnding] = useState(false);
   const advance = () => {
     if (!order || !next) return;
-    if (missing === 0) return live.move(next);
+    if (next !== "completed") return live.move(next);
+    if (missing === 0) return unsigned ? askToSaveSignature() : setEnding(true);
     showToast({ kind: "bad", text: `${missing === 1 ? "One required item is" : `${missing} required items are`} still open.` });
     const first = checklist.current?.querySelector<HTMLElement>("li:has(.required) input:not(:checked)");
     first?.scrollIntoView({ block: "center" });
@@ -50,11 +56,24 @@ export function OrderPage({ id, user, belonging, onChanged }: Props) {
 
   return (
     <article class="order-page" data-action={next ? "" : undefined}>
-      <a class="back" href={href(["o", slug, "day"])}>
+      <a
+        class="back"
+        href={href(["o", slug, "day"])}
+        onClick={(event) => {
+          if (unsigned && !mayDropSignature()) event.preventDefault();
+        }}
+      >
         <Icon name="chevronLeft" />
         My day
       </a>
-      {failure && <Failed failure={failure} onRetry={failure.status === 404 ? undefined : live.reload} />}
+      {failure && (!order || failure.status === 404) && (
+        <Failed failure={failure} onRetry={failure.status === 404 ? undefined : live.reload} />
+      )}
+      {failure && order && failure.status !== 404 && (
+        <p class="board-stale" role="status">
+          <Icon name="alert" size={16} /> This may be old: {failure.sentence}
+        </p>
+      )}
       {!order && !failure && <Skeleton lines={10} label="Loading the order" />}
       {order && failure?.status !== 404 && (
         <>
@@ -73,9 +92,18 @@ export function OrderPage({ id, user, belonging, onChanged }: Props) {
             <Checklist items={order.checklist ?? []} onCheck={writable && !isFinal(order.status) ? live.check : undefined} />
           </div>
           <Photos order={id} user={user} timezone={timezone} writable={writable} />
-          <Signature order={order} writable={writable && order.status === "onSite"} onSigned={live.put} />
+          <Signature order={order} writable={writable && order.status === "onSite"} onSigned={live.put} onInk={setUnsigned} />
           <Notes order={id} user={user} timezone={timezone} writable={writable} />
           <History order={order} timezone={timezone} now={now} />
+          {ending && (
+            <ConfirmEnd
+              number={order.number}
+              to="completed"
+              signed={order.signature !== ""}
+              onConfirm={() => live.move("completed")}
+              onClose={() => setEnding(false)}
+            />
+          )}
           {next && (
             <div class="action-bar">
               <button type="button" class="button primary large" onClick={advance}>

@@ -13,6 +13,9 @@ interface Props {
 /** The technician's part: their orders day by day, and the page of one. */
 export function DayScreen({ user, belonging, order }: Props) {
   const day = useDay(belonging.organization, user.id);
-  if (order) return <OrderPage key={order} id={order} user={user} belonging={belonging} onChanged={day.put} />;
+  if (order) {
+    const known = day.rows?.find(({ id }) => id === order);
+    return <OrderPage key={order} id={order} user={user} belonging={belonging} known={known} onChanged={day.put} />;
+  }
   return <DayList user={user} belonging={belonging} day={day} />;
 }

@@ -4,6 +4,7 @@ import { useData } from "../data/context.ts";
 import type { Organization, WorkOrder } from "../data/types.ts";
 import { useLiveList, type LiveList } from "../ui/list.ts";
 
+const EVERY = 60_000;
 const DAY = 24 * 3600_000;
 
 /** The technician's orders, live. */
@@ -16,14 +17,18 @@ export function useDay(organization: Organization, user: string): LiveList<WorkO
   );
 
   // Nothing is said of an order that is given to somebody else, so the list
-  // is read again whenever the technician takes the phone out.
+  // is read again whenever the technician takes the phone out, and while they look at it.
   const { reload } = list;
   useEffect(() => {
-    const listener = () => {
+    const read = () => {
       if (document.visibilityState === "visible") reload();
     };
-    document.addEventListener("visibilitychange", listener);
-    return () => document.removeEventListener("visibilitychange", listener);
+    const timer = setInterval(read, EVERY);
+    document.addEventListener("visibilitychange", read);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", read);
+    };
   }, [reload]);
 
   return { ...list, rows: list.rows?.filter((order) => order.assignee === user) };

@@ -7,6 +7,10 @@ import { dayOf, parseTime } from "./time.ts";
 export interface BoardState {
   cards: ReadonlyMap<string, Card>;
   totals: Record<Status, number>;
+  /** How many orders each person has to do, on the board or not; "" is nobody, absent where that is not known. */
+  open: ReadonlyMap<string, number>;
+  /** Set when a change may have altered the counts of `open` in a way that could not be seen. */
+  uncounted: boolean;
   /** Set when a change could not be merged for certain, so that the board must be read again. */
   stale: boolean;
 }
@@ -19,20 +23,26 @@ export interface Column {
 
 export const NO_FILTER: BoardFilter = { q: "", assignee: "", priority: "", from: "", to: "" };
 
-/** Stands for "nobody" where a filter or a drop names a person. */
+/** Stands for "nobody" where a filter or a drop names a person; the server knows it, too. */
 export const UNASSIGNED = "none";
 
 export function stateOf(board: Board, filter: BoardFilter): BoardState {
   const cards = new Map<string, Card>();
   const totals = emptyTotals();
   for (const { status, total, items } of board.columns) {
-    // The route cannot be asked for orders without an assignee.
-    const unassigned = filter.assignee === UNASSIGNED;
-    const kept = unassigned ? items.filter((card) => card.assignee === "") : items;
-    totals[status] = unassigned ? kept.length : total;
-    for (const card of kept) cards.set(card.id, card);
+    totals[status] = total;
+    for (const card of items) cards.set(card.id, card);
   }
-  return { cards, totals, stale: false };
+  return { cards, totals, open: openIn(board, filter), uncounted: false, stale: false };
+}
+
+/** The people's counts, and, where the columns' totals tell it, that of orders without a person. */
+function openIn({ people, columns }: Board, { assignee, ...rest }: BoardFilter): Map<string, number> {
+  const open = new Map(people.map((person) => [person.id, person.open]));
+  if (Object.values(rest).some(Boolean) || (assignee !== "" && assignee !== UNASSIGNED)) return open;
+  const all = columns.reduce((sum, { status, total }) => (isFinal(status) ? sum : sum + total), 0);
+  const given = assignee === UNASSIGNED ? 0 : people.reduce((sum, person) => sum + person.open, 0);
+  return open.set("", Math.max(0, all - given));
 }
 
 export function cardOf(order: WorkOrder, known?: Card): Card {
@@ -66,16 +76,19 @@ export function cardOf(order: WorkOrder, known?: Card): Card {
  */
 export function merge(state: BoardState, change: Change<WorkOrder>, filter: BoardFilter, timezone: string): BoardState {
   const known = state.cards.get(change.record.id);
-  if (change.action === "delete") return known ? remove(state, known) : { ...state, stale: state.stale || overflows(state) };
+  if (change.action === "delete") {
+    return known ? remove(state, known) : { ...state, uncounted: true, stale: state.stale || overflows(state) };
+  }
 
   const card = cardOf(change.record, known);
   if (known && known.updated > card.updated) return state;
-  if (!matches(card, filter, timezone)) return known ? remove(state, known) : state;
+  if (!matches(card, filter, timezone)) return known ? remove(state, known, card) : { ...state, uncounted: true };
   if (known) return place(state, card, known);
   // Text is searched by the server alone, and a card that is new to the board
   // may have been one of those beyond a column's limit.
   if (filter.q !== "" || (change.action === "update" && overflows(state))) return { ...state, stale: true };
-  return place(state, card);
+  const placed = place(state, card);
+  return change.action === "create" ? placed : { ...placed, uncounted: true };
 }
 
 /** Whether a card belongs on a board with this filter, its text search aside. */
@@ -106,6 +119,32 @@ export function columnsOf(state: BoardState, pending: Iterable<{ id: string; pat
   return [...columns.values()];
 }
 
+/** The counts of open orders by person, with changes that the server has not confirmed in them. */
+export function openOf(state: BoardState, pending: Iterable<{ id: string; patch: Partial<Card> }>): ReadonlyMap<string, number> {
+  const cards = new Map(state.cards);
+  let open = state.open;
+  for (const { id, patch } of pending) {
+    const card = cards.get(id);
+    if (!card) continue;
+    const changed = { ...card, ...patch };
+    open = recount(open, card, changed);
+    cards.set(id, changed);
+  }
+  return open;
+}
+
+/** The counts after a card became another; absent where it was or is none. */
+function recount(open: ReadonlyMap<string, number>, before?: Card, after?: Card): ReadonlyMap<string, number> {
+  const counts = new Map(open);
+  const add = (card: Card | undefined, by: number) => {
+    const count = card && !isFinal(card.status) ? counts.get(card.assignee) : undefined;
+    if (card && count !== undefined) counts.set(card.assignee, count + by);
+  };
+  add(before, -1);
+  add(after, 1);
+  return counts;
+}
+
 function emptyTotals(): Record<Status, number> {
   return { draft: 0, scheduled: 0, enRoute: 0, onSite: 0, completed: 0, cancelled: 0 };
 }
@@ -116,17 +155,19 @@ function overflows(state: BoardState): boolean {
   return total > state.cards.size;
 }
 
-function remove(state: BoardState, card: Card): BoardState {
+/** Takes a card off the board; after is what became of it where it lives on elsewhere. */
+function remove(state: BoardState, card: Card, after?: Card): BoardState {
   const cards = new Map(state.cards);
   cards.delete(card.id);
-  return { ...state, cards, totals: { ...state.totals, [card.status]: state.totals[card.status] - 1 } };
+  const totals = { ...state.totals, [card.status]: state.totals[card.status] - 1 };
+  return { ...state, cards, totals, open: recount(state.open, card, after) };
 }
 
 function place(state: BoardState, card: Card, known?: Card): BoardState {
   const totals = { ...state.totals };
   if (known) totals[known.status]--;
   totals[card.status]++;
-  return { ...state, totals, cards: new Map(state.cards).set(card.id, card) };
+  return { ...state, totals, open: recount(state.open, known, card), cards: new Map(state.cards).set(card.id, card) };
 }
 
 function earliestFirst(a: Card, b: Card): number {

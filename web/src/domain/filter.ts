@@ -1,10 +1,9 @@
 import type { BoardFilter, Priority } from "../data/types.ts";
 import { PRIORITIES } from "./status.ts";
+import { isDay } from "./time.ts";
 
 /** The longest text that the server searches for. */
 export const MAX_SEARCH = 100;
-
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** The filter that an address names; whatever does not belong there is ignored. */
 export function filterOf(query: URLSearchParams): BoardFilter {
@@ -32,5 +31,5 @@ export function isFiltered(filter: BoardFilter): boolean {
 }
 
 function dayIn(text: string | null): string {
-  return text && DAY.test(text) ? text : "";
+  return text && isDay(text) ? text : "";
 }

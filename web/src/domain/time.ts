@@ -26,6 +26,12 @@ export function dayOf(at: Date, timezone: string): string {
   return `${year}-${month}-${day}`;
 }
 
+/** Whether a text is a day of the calendar, YYYY-MM-DD; 2026-02-30 is none. */
+export function isDay(text: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text + "T00:00:00Z") : NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().slice(0, 10) === text;
+}
+
 /** The day that is a number of days after another. */
 export function addDays(day: string, days: number): string {
   const at = new Date(day + "T00:00:00Z");

@@ -1,17 +1,17 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { useData } from "../data/context.ts";
-import { failureOf } from "../data/errors.ts";
 import type { Note, User } from "../data/types.ts";
+import { newId } from "../domain/ids.ts";
 import { momentLabel, parseTime } from "../domain/time.ts";
 import { Avatar } from "../ui/avatar.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import { ErrorText } from "../ui/field.tsx";
 import { useForm } from "../ui/form.ts";
 import { Icon } from "../ui/icon.tsx";
 import { useLiveList } from "../ui/list.ts";
 import { useNow } from "../ui/now.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
-import { showToast } from "../ui/toast.tsx";
 import { Part } from "./part.tsx";
 
 interface Props {
@@ -32,14 +32,7 @@ export function Notes({ order, user, timezone, writable }: Props) {
     [order],
   );
 
-  const remove = async (note: Note) => {
-    try {
-      await orders.removeNote(note.id);
-      notes.drop(note);
-    } catch (error) {
-      showToast({ kind: "bad", text: failureOf(error).sentence });
-    }
-  };
+  const [removing, setRemoving] = useState<Note>();
 
   return (
     <Part title="Notes">
@@ -58,7 +51,7 @@ export function Notes({ order, user, timezone, writable }: Props) {
                     type="button"
                     class="button quiet icon-only small"
                     aria-label="Delete this note"
-                    onClick={() => void remove(note)}
+                    onClick={() => setRemoving(note)}
                   >
                     <Icon name="trash" size={15} />
                   </button>
@@ -70,6 +63,18 @@ export function Notes({ order, user, timezone, writable }: Props) {
         ))}
       </ol>
       {writable && <NoteForm order={order} onAdded={notes.put} />}
+      {removing && (
+        <Confirm
+          title="Delete this note?"
+          text="It cannot be brought back."
+          action="Delete"
+          onClose={() => setRemoving(undefined)}
+          onConfirm={async () => {
+            await orders.removeNote(removing.id);
+            notes.drop(removing);
+          }}
+        />
+      )}
     </Part>
   );
 }
@@ -77,23 +82,30 @@ export function Notes({ order, user, timezone, writable }: Props) {
 /** What is typed is kept on this device until the server has it. */
 function NoteForm({ order, onAdded }: { order: string; onAdded: (note: Note) => void }) {
   const { orders } = useData();
-  const draft = `holdall.note.${order}`;
-  const [body, setBody] = useState(() => localStorage.getItem(draft) ?? "");
+  const [draft, setDraft] = useState(() => readDraft(order));
+  const newest = useRef(draft);
   const form = useForm([]);
 
-  const write = (text: string) => {
-    setBody(text);
-    if (text) localStorage.setItem(draft, text);
-    else localStorage.removeItem(draft);
+  const write = (changed: Draft) => {
+    newest.current = changed;
+    setDraft(changed);
+    keepDraft(order, changed);
+  };
+  const send = async () => {
+    const { id } = draft;
+    const body = draft.body.trim();
+    if (!body || !(await form.submit(async () => onAdded(await orders.addNote(order, { id, body }))))) return;
+    // What was typed while the note travelled is the next one.
+    const typed = newest.current.body;
+    write({ id: newId(), body: typed.trim() === body ? "" : typed });
   };
 
   return (
     <form
       class="note-form"
-      onSubmit={async (event) => {
+      onSubmit={(event) => {
         event.preventDefault();
-        const text = body.trim();
-        if (text && (await form.submit(async () => onAdded(await orders.addNote(order, text))))) write("");
+        void send();
       }}
     >
       <textarea
@@ -102,13 +114,36 @@ function NoteForm({ order, onAdded }: { order: string; onAdded: (note: Note) => 
         placeholder="Write a note"
         rows={2}
         maxLength={5000}
-        value={body}
-        onInput={(event) => write(event.currentTarget.value)}
+        value={draft.body}
+        onInput={(event) => write({ ...newest.current, body: event.currentTarget.value })}
       />
       <ErrorText>{form.error && `${form.error} Your note is kept here.`}</ErrorText>
-      <button class="button" disabled={form.busy || body.trim() === ""}>
+      <button class="button" disabled={form.busy || draft.body.trim() === ""}>
         {form.error ? "Try again" : "Add note"}
       </button>
     </form>
   );
+}
+
+/** A note that is not sent, with the id that it is to have, so that sending it twice makes one. */
+interface Draft {
+  id: string;
+  body: string;
+}
+
+const keyOf = (order: string) => `holdall.note.${order}`;
+
+function readDraft(order: string): Draft {
+  try {
+    const { id, body } = JSON.parse(localStorage.getItem(keyOf(order)) ?? "{}") as Partial<Draft>;
+    if (typeof id === "string" && typeof body === "string") return { id, body };
+  } catch {
+    // What another version of the app left there is not worth an error.
+  }
+  return { id: newId(), body: "" };
+}
+
+function keepDraft(order: string, draft: Draft): void {
+  if (draft.body) localStorage.setItem(keyOf(order), JSON.stringify(draft));
+  else localStorage.removeItem(keyOf(order));
 }

@@ -14,11 +14,13 @@ import { Failed, Skeleton } from "../ui/states.tsx";
 import { AssigneeSelect } from "./assignee-select.tsx";
 import { Checklist } from "./checklist.tsx";
 import { OrderForm } from "./form.tsx";
+import { ConfirmEnd } from "./confirm-end.tsx";
 import { History } from "./history.tsx";
 import { Notes } from "./notes.tsx";
 import { Part, PartLevel } from "./part.tsx";
 import { Photos } from "./photos.tsx";
-import { Signature } from "./signature.tsx";
+import { Signature, askToSaveSignature, mayDropSignature } from "./signature.tsx";
+import { Unsent } from "./unsent.tsx";
 import { useOrder, type LiveOrder } from "./use-order.ts";
 
 /** The part of the panel that the user asked for, which gets the focus. */
@@ -43,14 +45,21 @@ export function OrderPanel(props: Props) {
   const { timezone } = belonging.organization;
   const writable = isOffice(belonging.role);
   const now = useNow();
+  const [unsigned, setUnsigned] = useState(false);
 
   return (
-    <Dialog kind="sheet" title={order ? `#${order.number} ${order.title}` : "Order"} onClose={onClose}>
+    <Dialog
+      kind="sheet"
+      title={order ? `#${order.number} ${order.title}` : "Order"}
+      onClose={onClose}
+      mayClose={() => !unsigned || mayDropSignature()}
+    >
       {failure && <Failed failure={failure} onRetry={failure.status === 404 ? undefined : reload} />}
       {!order && !failure && <Skeleton lines={8} label="Loading the order" />}
       {order && failure?.status !== 404 && (
         <PartLevel value="h3">
-          <Actions {...props} live={live} order={order} />
+          <Unsent order={id} />
+          <Actions {...props} live={live} order={order} unsigned={unsigned} />
           <Facts {...props} live={live} order={order} now={now} />
           {order.description && (
             <Part title="Description">
@@ -59,7 +68,7 @@ export function OrderPanel(props: Props) {
           )}
           <Checklist items={order.checklist ?? []} onCheck={writable && !isFinal(order.status) ? live.check : undefined} />
           <Photos order={id} user={user} timezone={timezone} writable={writable} />
-          <Signature order={order} writable={writable && order.status === "onSite"} onSigned={live.put} />
+          <Signature order={order} writable={writable && order.status === "onSite"} onSigned={live.put} onInk={setUnsigned} />
           <Notes order={id} user={user} timezone={timezone} writable={writable} />
           <History order={order} timezone={timezone} now={now} />
         </PartLevel>
@@ -71,9 +80,15 @@ export function OrderPanel(props: Props) {
 type PartProps = Props & { live: LiveOrder; order: WorkOrder };
 
 /** The moves that are open to the user, and editing. */
-function Actions({ user, belonging, people, part, live, order, onRemoved }: PartProps) {
+function Actions({ user, belonging, people, part, live, order, unsigned, onRemoved }: PartProps & { unsigned: boolean }) {
   const { orders } = useData();
   const [dialog, setDialog] = useState<"edit" | "remove">();
+  const [ending, setEnding] = useState<Status>();
+  const move = (to: Status) => {
+    if (!isFinal(to)) return live.move(to);
+    if (to === "completed" && unsigned) return askToSaveSignature();
+    setEnding(to);
+  };
   const [first, ...others] = movesFrom(order.status, belonging.role, order.assignee === user.id);
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -88,7 +103,7 @@ function Actions({ user, belonging, people, part, live, order, onRemoved }: Part
         <StatusBadge status={order.status} />
       </span>
       {first && (
-        <button ref={button} type="button" class="button primary" onClick={() => live.move(first)}>
+        <button ref={button} type="button" class="button primary" onClick={() => move(first)}>
           {label(first)}
           <Icon name="arrowRight" />
         </button>
@@ -98,7 +113,7 @@ function Actions({ user, belonging, people, part, live, order, onRemoved }: Part
           key={to}
           type="button"
           class={`button${to === "cancelled" ? " subtle-danger" : ""}`}
-          onClick={() => live.move(to)}
+          onClick={() => move(to)}
         >
           {label(to)}
         </button>
@@ -114,6 +129,15 @@ function Actions({ user, belonging, people, part, live, order, onRemoved }: Part
           <Icon name="trash" />
           Delete
         </button>
+      )}
+      {ending && (
+        <ConfirmEnd
+          number={order.number}
+          to={ending}
+          signed={order.signature !== ""}
+          onConfirm={() => live.move(ending)}
+          onClose={() => setEnding(undefined)}
+        />
       )}
       {dialog === "edit" && (
         <OrderForm belonging={belonging} people={people} order={order} onSaved={live.put} onClose={() => setDialog(undefined)} />

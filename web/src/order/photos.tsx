@@ -1,16 +1,17 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useData } from "../data/context.ts";
-import { failureOf } from "../data/errors.ts";
 import type { Photo, User } from "../data/types.ts";
 import { momentLabel, parseTime } from "../domain/time.ts";
+import { Confirm } from "../ui/confirm.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useLiveList } from "../ui/list.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
-import { announce, showToast } from "../ui/toast.tsx";
 import { Part } from "./part.tsx";
-import { useUploads, type Upload } from "./uploads.ts";
+import type { Upload } from "./photo-queue.ts";
+import { ProtectedImage } from "./protected-image.tsx";
+import { useOutbox } from "./use-outbox.tsx";
 
 interface Props {
   order: string;
@@ -27,10 +28,14 @@ export function Photos({ order, user, timezone, writable }: Props) {
     (watcher) => orders.watchPhotos(order, watcher),
     [order],
   );
-  const uploads = useUploads(order, (photo) => {
-    photos.put(photo);
-    announce("Photo saved.");
-  });
+  const uploads = useOutbox().photos;
+  useEffect(
+    () =>
+      uploads.onArrival((photo) => {
+        if (photo.work_order === order) photos.put(photo);
+      }),
+    [uploads, order, photos.put],
+  );
   const [open, setOpen] = useState<Photo>();
   const describe = (photo: Photo) => {
     const at = parseTime(photo.takenAt || photo.created);
@@ -46,18 +51,18 @@ export function Photos({ order, user, timezone, writable }: Props) {
         {photos.rows?.map((photo) => (
           <li key={photo.id}>
             <button type="button" class="photo" onClick={() => setOpen(photo)}>
-              <Picture photo={photo} thumb="160x160" alt={describe(photo)} />
+              <ProtectedImage of={photo.id + photo.image} read={() => orders.photoURL(photo, "160x160")} alt={describe(photo)} />
             </button>
           </li>
         ))}
-        {uploads.list.map((upload) => (
+        {uploads.of(order).map((upload) => (
           <li key={upload.id}>
-            <Travelling upload={upload} onRetry={() => uploads.retry(upload.id)} onDiscard={() => uploads.discard(upload.id)} />
+            <Travelling upload={upload} onRetry={() => uploads.retry(upload)} onDiscard={() => uploads.discard(upload)} />
           </li>
         ))}
         {writable && (
           <li>
-            <PhotoInput onFiles={uploads.add} />
+            <PhotoInput onFiles={(files) => uploads.add(order, files)} />
           </li>
         )}
       </ul>
@@ -84,7 +89,7 @@ function PhotoInput({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
         ref={input}
         type="file"
         accept="image/*"
-        capture="environment"
+        multiple
         class="visually-hidden"
         onChange={(event) => {
           onFiles([...(event.currentTarget.files ?? [])]);
@@ -119,25 +124,6 @@ function Travelling({ upload, onRetry, onDiscard }: { upload: Upload; onRetry: (
   );
 }
 
-/** A protected picture: its address carries a token that is asked for first. */
-function Picture({ photo, thumb, alt }: { photo: Photo; thumb: "160x160" | "800x0"; alt: string }) {
-  const { orders } = useData();
-  const [url, setURL] = useState("");
-  useEffect(() => {
-    let current = true;
-    orders.photoURL(photo, thumb).then(
-      (found) => current && setURL(found),
-      () => {
-        // Without an address the frame stays empty, with the description in it.
-      },
-    );
-    return () => {
-      current = false;
-    };
-  }, [photo.id, photo.image, thumb]);
-  return url ? <img src={url} alt={alt} loading="lazy" /> : <span class="photo-pending">{alt}</span>;
-}
-
 interface PhotoDialogProps {
   photo: Photo;
   text: string;
@@ -148,15 +134,7 @@ interface PhotoDialogProps {
 
 function PhotoDialog({ photo, text, removable, onRemoved, onClose }: PhotoDialogProps) {
   const { orders } = useData();
-  const remove = async () => {
-    try {
-      await orders.removePhoto(photo.id);
-      onRemoved();
-      onClose();
-    } catch (error) {
-      showToast({ kind: "bad", text: failureOf(error).sentence });
-    }
-  };
+  const [removing, setRemoving] = useState(false);
   return (
     <Dialog
       title="Photo"
@@ -164,7 +142,7 @@ function PhotoDialog({ photo, text, removable, onRemoved, onClose }: PhotoDialog
       onClose={onClose}
       footer={
         removable && (
-          <button type="button" class="button" onClick={() => void remove()}>
+          <button type="button" class="button" onClick={() => setRemoving(true)}>
             <Icon name="trash" />
             Delete photo
           </button>
@@ -172,9 +150,22 @@ function PhotoDialog({ photo, text, removable, onRemoved, onClose }: PhotoDialog
       }
     >
       <figure class="photo-large">
-        <Picture photo={photo} thumb="800x0" alt={text} />
+        <ProtectedImage of={photo.id + photo.image} read={() => orders.photoURL(photo, "800x0")} alt={text} />
         <figcaption>{text}</figcaption>
       </figure>
+      {removing && (
+        <Confirm
+          title="Delete this photo?"
+          text="It cannot be brought back."
+          action="Delete"
+          onClose={() => setRemoving(false)}
+          onConfirm={async () => {
+            await orders.removePhoto(photo.id);
+            onRemoved();
+            onClose();
+          }}
+        />
+      )}
     </Dialog>
   );
 }

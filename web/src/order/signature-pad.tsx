@@ -6,14 +6,19 @@ const WIDTH = 720;
 const HEIGHT = 240;
 const INK = "#14213d";
 
+/** The id of the button that saves. */
+export const SAVE = "save-signature";
+
 interface Props {
   busy: boolean;
+  /** Told whether there is something to save. */
+  onInk: (ink: boolean) => void;
   onSave: (picture: Blob) => void;
   onCancel: () => void;
 }
 
 /** A place to sign by finger, pen or mouse; or, without any of them, by typing the name. */
-export function SignaturePad({ busy, onSave, onCancel }: Props) {
+export function SignaturePad({ busy, onInk, onSave, onCancel }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [mode, setMode] = useState<"draw" | "type">("draw");
   const [name, setName] = useState("");
@@ -30,6 +35,7 @@ export function SignaturePad({ busy, onSave, onCancel }: Props) {
   }, [mode, name]);
 
   const ready = mode === "draw" ? drawn : name.trim() !== "";
+  useEffect(() => onInk(ready), [ready]);
   return (
     <div class="signature-pad">
       <div class="segments" role="group" aria-label="Way to sign">
@@ -60,6 +66,7 @@ export function SignaturePad({ busy, onSave, onCancel }: Props) {
         <button
           type="button"
           class="button primary"
+          id={SAVE}
           disabled={!ready || busy}
           onClick={() => canvas.current?.toBlob((picture) => picture && onSave(picture), "image/png")}
         >

@@ -1,11 +1,9 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { useData } from "../data/context.ts";
 import { Failure, failureOf } from "../data/errors.ts";
 import type { ChecklistItem, Status, WorkOrder } from "../data/types.ts";
-import { withDone } from "../domain/checklist.ts";
-import { STATUS_LABEL } from "../domain/status.ts";
-import { announce, showToast } from "../ui/toast.tsx";
+import { useOutbox } from "./use-outbox.tsx";
 
 export interface LiveOrder {
   /** The order with the user's own unconfirmed changes in it. */
@@ -19,37 +17,33 @@ export interface LiveOrder {
 }
 
 /**
- * One order, live. Changes show at once, go to the server one after the other,
- * and are taken back with the server's sentence when it refuses; where there was
- * no answer the message offers to try again.
+ * One order, live, with the user's changes in it; those go through the outbox. Until it
+ * has been read it is the known version, where there is one.
  */
-export function useOrder(id: string, onChanged?: (order: WorkOrder) => void): LiveOrder {
+export function useOrder(id: string, onChanged: (order: WorkOrder) => void, known?: WorkOrder): LiveOrder {
   const { orders } = useData();
-  const [base, setBase] = useState<WorkOrder>();
+  const outbox = useOutbox();
+  const pending = outbox.order(id);
   const [failure, setFailure] = useState<Failure>();
-  const [pending, setPending] = useState<ReadonlyMap<object, Partial<WorkOrder>>>(new Map());
-  const queue = useRef(Promise.resolve());
-  const latest = useRef<WorkOrder | undefined>(undefined);
 
   const put = useCallback(
     (record: WorkOrder) => {
-      setBase((old) => (old && old.updated > record.updated ? old : { ...record, expand: record.expand ?? old?.expand ?? {} }));
       setFailure(undefined);
-      onChanged?.(record);
+      pending.put(record);
     },
-    [onChanged],
+    [pending],
   );
-
   const reload = useCallback(() => {
-    orders.find(id).then(
-      (record) => {
-        setBase((old) => (old && old.updated > record.updated ? old : record));
-        setFailure(undefined);
-      },
-      (error) => setFailure(failureOf(error)),
-    );
-  }, [orders, id]);
+    orders.find(id).then(put, (error) => setFailure(failureOf(error)));
+  }, [orders, id, put]);
 
+  const tell = useRef(onChanged);
+  tell.current = onChanged;
+  // At once, since the outbox lets go of orders that nobody looks at.
+  useLayoutEffect(() => outbox.follow(id, (record) => tell.current(record)), [outbox, id]);
+  useLayoutEffect(() => {
+    if (known && !pending.base) pending.put(known);
+  }, [known, pending]);
   useEffect(
     () =>
       orders.watchOrder(id, {
@@ -59,52 +53,16 @@ export function useOrder(id: string, onChanged?: (order: WorkOrder) => void): Li
           else put(record);
         },
       }),
-    [orders, id],
+    [orders, id, reload],
   );
 
-  const order = base && Object.assign({}, base, ...pending.values());
-  latest.current = order;
-
-  const change = (patch: Partial<WorkOrder>, send: () => Promise<WorkOrder>, done?: string) => {
-    const key = {};
-    setPending((old) => new Map(old).set(key, patch));
-    const settle = () =>
-      setPending((old) => {
-        const rest = new Map(old);
-        rest.delete(key);
-        return rest;
-      });
-    queue.current = queue.current.then(async () => {
-      try {
-        const record = await send();
-        settle();
-        put(record);
-        if (done) announce(done);
-      } catch (error) {
-        settle();
-        refused(failureOf(error), () => change(patch, send, done));
-      }
-    });
-  };
-
   return {
-    order,
+    order: pending.order,
     failure,
     reload,
     put,
-    move: (to) => change({ status: to }, () => orders.move(id, to), `Now: ${STATUS_LABEL[to]}.`),
-    assign: (person) => change({ assignee: person }, () => orders.plan(id, { assignee: person }), "Assignee changed."),
-    check: (item, done) => {
-      const checklist = withDone(latest.current?.checklist ?? [], item.id, done);
-      change({ checklist }, () => orders.setChecklist(id, checklist));
-    },
+    move: (to) => pending.want({ kind: "move", to }),
+    assign: (person) => pending.want({ kind: "assign", person }),
+    check: (item, done) => pending.want({ kind: "check", item: item.id, done }),
   };
-}
-
-function refused(failure: Failure, retry: () => void): void {
-  showToast({
-    kind: "bad",
-    text: failure.sentence,
-    ...(failure.transient ? { action: { label: "Try again", run: retry } } : {}),
-  });
 }

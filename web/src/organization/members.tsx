@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks";
 
 import { useData } from "../data/context.ts";
-import { failureOf } from "../data/errors.ts";
 import type { Belonging, Membership, Role, User } from "../data/types.ts";
 import { ROLE_LABEL } from "../domain/status.ts";
 import { parseTime } from "../domain/time.ts";
@@ -15,8 +14,7 @@ import { Failed, Skeleton } from "../ui/states.tsx";
 import { useTitle } from "../ui/title.ts";
 import { showToast } from "../ui/toast.tsx";
 import { Export } from "./export.tsx";
-
-const ROLES: Role[] = ["owner", "dispatcher", "technician", "viewer"];
+import { ROLES, RoleField } from "./role-field.tsx";
 
 const ROLE_HINT: Record<Role, string> = {
   owner: "Everything, members and settings included.",
@@ -28,11 +26,11 @@ const ROLE_HINT: Record<Role, string> = {
 interface Props {
   user: User;
   belonging: Belonging;
-  /** Called after the user removed themselves. */
-  onLeft: () => void;
+  /** Called after the user removed themselves or gave themselves another role. */
+  onOwnChanged: () => void;
 }
 
-export function Members({ user, belonging, onLeft }: Props) {
+export function Members({ user, belonging, onOwnChanged }: Props) {
   useTitle(`Members · ${belonging.organization.name}`);
   const { team } = useData();
   const organization = belonging.organization.id;
@@ -42,16 +40,6 @@ export function Members({ user, belonging, onLeft }: Props) {
     [organization],
   );
   const [removing, setRemoving] = useState<Membership>();
-
-  const changeRole = async (member: Membership, role: Role) => {
-    try {
-      await team.changeRole(member.id, role);
-      showToast({ kind: "good", text: `${nameOf(member)} is now ${ROLE_LABEL[role].toLowerCase()}.` });
-    } catch (error) {
-      showToast({ kind: "bad", text: failureOf(error).sentence });
-    }
-    members.reload();
-  };
 
   return (
     <div class="page">
@@ -76,20 +64,14 @@ export function Members({ user, belonging, onLeft }: Props) {
                 </strong>
                 <span>{member.expand?.user?.email || joined(member, belonging.organization.timezone)}</span>
               </p>
-              <select
-                // A refused change must show the old role again, so the element is made anew with each answer.
-                key={member.updated + member.role}
-                class="input compact"
-                aria-label={`Role of ${nameOf(member)}`}
-                value={member.role}
-                onChange={(event) => void changeRole(member, event.currentTarget.value as Role)}
-              >
-                {ROLES.map((role) => (
-                  <option key={role} value={role}>
-                    {ROLE_LABEL[role]}
-                  </option>
-                ))}
-              </select>
+              <RoleField
+                member={member}
+                name={nameOf(member)}
+                onChanged={() => {
+                  members.reload();
+                  if (member.user === user.id) onOwnChanged();
+                }}
+              />
               <button
                 type="button"
                 class="button quiet icon-only"
@@ -106,14 +88,14 @@ export function Members({ user, belonging, onLeft }: Props) {
       {removing && (
         <Confirm
           title={`Remove ${nameOf(removing)}?`}
-          text="They lose access at once. Orders assigned to them stay as they are. Invitations that are still open stop working."
+          text="They lose access at once. Their open orders become unassigned. Invitations that are still open stop working."
           action="Remove"
           onClose={() => setRemoving(undefined)}
           onConfirm={async () => {
             await team.remove(removing.id);
             members.drop(removing);
             showToast({ kind: "good", text: `${nameOf(removing)} was removed.` });
-            if (removing.user === user.id) onLeft();
+            if (removing.user === user.id) onOwnChanged();
           }}
         />
       )}

@@ -1,7 +1,12 @@
+import { useState } from "preact/hooks";
+
 import { useData } from "../data/context.ts";
 import { ROLE_LABEL } from "../domain/status.ts";
+import { countText } from "../order/unsent.tsx";
+import { useOutbox } from "../order/use-outbox.tsx";
 import { go, href } from "../router.ts";
 import { Avatar } from "../ui/avatar.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import { Brand } from "../ui/marks.tsx";
 import { Menu } from "../ui/menu.tsx";
@@ -19,6 +24,13 @@ type Props = WorkspaceProps & { screens: string[]; screen: string };
 export function TopBar({ user, belonging, belongings, screens, screen }: Props) {
   const { session } = useData();
   const { organization, role } = belonging;
+  const outbox = useOutbox();
+  const { changes, photos } = outbox.counts();
+  const [leaving, setLeaving] = useState(false);
+  const signOut = () => {
+    go(href(["sign-in"]));
+    session.signOut();
+  };
   const others = belongings.filter(({ id }) => id !== belonging.id);
 
   return (
@@ -68,15 +80,22 @@ export function TopBar({ user, belonging, belongings, screens, screen }: Props) 
         <button
           type="button"
           class="menu-item"
-          onClick={() => {
-            go(href(["sign-in"]));
-            session.signOut();
-          }}
+          onClick={() => (outbox.size > 0 ? setLeaving(true) : signOut())}
         >
           <Icon name="signOut" />
           Sign out
         </button>
       </Menu>
+      {leaving && (
+        <Confirm
+          title="Sign out?"
+          text={`Not saved yet: ${countText(changes, photos)}. Photos are kept on this device until you sign in again, changes only as long as this page is open.`}
+          action="Sign out"
+          keep="Stay"
+          onClose={() => setLeaving(false)}
+          onConfirm={async () => signOut()}
+        />
+      )}
     </header>
   );
 }

@@ -3,8 +3,10 @@ import { useEffect, useRef } from "preact/hooks";
 import { BoardScreen } from "../board/screen.tsx";
 import type { Belonging, User } from "../data/types.ts";
 import { DayScreen } from "../day/screen.tsx";
+import { Unsent } from "../order/unsent.tsx";
 import { Members } from "../organization/members.tsx";
 import { Settings } from "../organization/settings.tsx";
+import { Boundary } from "../ui/boundary.tsx";
 import { useLocation, replace, href } from "../router.ts";
 import { ConnectionBanner } from "./connection-banner.tsx";
 import { TopBar } from "./top-bar.tsx";
@@ -46,12 +48,17 @@ export function Workspace(props: WorkspaceProps) {
         Skip to content
       </button>
       <TopBar {...props} screens={allowed} screen={screen ?? home} />
-      <ConnectionBanner />
+      <div class="notices">
+        <ConnectionBanner />
+        <Unsent />
+      </div>
       <main id="main" ref={main} tabIndex={-1} class={`screen screen-${screen ?? home}`}>
-        {screen === "board" && <BoardScreen user={user} belonging={belonging} order={order} />}
-        {screen === "day" && <DayScreen user={user} belonging={belonging} order={order} />}
-        {screen === "members" && <Members user={user} belonging={belonging} onLeft={onChanged} />}
-        {screen === "settings" && <Settings belonging={belonging} onSaved={onChanged} />}
+        <Boundary key={screen}>
+          {screen === "board" && <BoardScreen user={user} belonging={belonging} order={order} />}
+          {screen === "day" && <DayScreen user={user} belonging={belonging} order={order} />}
+          {screen === "members" && <Members user={user} belonging={belonging} onOwnChanged={onChanged} />}
+          {screen === "settings" && <Settings belonging={belonging} onSaved={onChanged} />}
+        </Boundary>
       </main>
     </div>
   );

@@ -8,12 +8,16 @@ interface Props {
   title: string;
   text: string;
   action: string;
+  /** What the button says that leaves things as they are. */
+  keep?: string;
+  /** Whether the action takes something away. */
+  danger?: boolean;
   onConfirm: () => Promise<void>;
   onClose: () => void;
 }
 
 /** Asks before something that cannot be undone. Stays open, with the reason, when it fails. */
-export function Confirm({ title, text, action, onConfirm, onClose }: Props) {
+export function Confirm({ title, text, action, keep = "Keep", danger = true, onConfirm, onClose }: Props) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   const confirm = async () => {
@@ -34,9 +38,9 @@ export function Confirm({ title, text, action, onConfirm, onClose }: Props) {
       footer={
         <>
           <button type="button" class="button" onClick={onClose}>
-            Keep
+            {keep}
           </button>
-          <button type="button" class="button danger" disabled={busy} onClick={() => void confirm()}>
+          <button type="button" class={`button ${danger ? "danger" : "primary"}`} disabled={busy} onClick={() => void confirm()}>
             {action}
           </button>
         </>

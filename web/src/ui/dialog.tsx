@@ -24,11 +24,13 @@ export function Dialog({ title, kind = "dialog", width, onClose, mayClose = () =
     if (mayClose()) onClose();
   };
 
+  const mounted = useRef(true);
   useLayoutEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
     return () => {
+      mounted.current = false;
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
@@ -44,6 +46,13 @@ export function Dialog({ title, kind = "dialog", width, onClose, mayClose = () =
         // Whoever opened the dialog decides when it is gone. File pickers inside cancel, too.
         if (event.target !== element.current) return;
         event.preventDefault();
+        close();
+      }}
+      onClose={() => {
+        // A second Escape is not asked about by the browser, which closes at once. What is in the dialog
+        // comes back before its owner is asked.
+        if (!mounted.current || element.current?.open) return;
+        element.current?.showModal();
         close();
       }}
       onPointerDown={(event) => {

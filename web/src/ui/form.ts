@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 
 import { failureOf } from "../data/errors.ts";
+import { useUnloadWarning } from "./unload.ts";
 
 export interface FormState {
   busy: boolean;
@@ -19,6 +20,8 @@ export function useForm(known: readonly string[]): FormState {
     error: "",
     fields: {},
   });
+
+  useUnloadWarning(state.busy);
 
   const submit = async (request: () => Promise<void>) => {
     setState({ busy: true, error: "", fields: {} });

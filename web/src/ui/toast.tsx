@@ -1,14 +1,9 @@
 import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
 
 import { Icon } from "./icon.tsx";
+import { withMessage, type Message } from "./messages.ts";
 
-export interface Toast {
-  kind: "good" | "bad";
-  text: string;
-  action?: { label: string; run: () => void };
-}
-
-interface Shown extends Toast {
+interface Shown extends Message {
   id: number;
 }
 
@@ -24,10 +19,9 @@ function changed(): void {
 }
 
 /** Shows a message for a while; one with an action stays until it is used or closed. */
-export function showToast(toast: Toast): void {
+export function showToast(toast: Message): void {
   const id = nextId++;
-  // The same sentence twice is one message.
-  shown = [...shown.filter((other) => other.text !== toast.text), { ...toast, id }].slice(-3);
+  shown = withMessage(shown, { ...toast, id });
   changed();
   if (!toast.action) setTimeout(() => dismiss(id), STAYS[toast.kind]);
 }

@@ -1,6 +1,7 @@
+import { ClientResponseError, type RecordService } from "pocketbase";
+
 import type { Orders } from "../contract.ts";
 import type { Board, BoardFilter, Note, OrderPlan, Photo, Site, WorkOrder } from "../types.ts";
-import { UNASSIGNED } from "../../domain/board.ts";
 import { ask, type Remote } from "./client.ts";
 import { fileTokens } from "./files.ts";
 import type { Live } from "./live.ts";
@@ -76,7 +77,11 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
 
     watchNotes: (order, watcher) => live.watch("notes", { filter: ofOrder(order), expand: "author" }, watcher),
 
-    addNote: (order, body) => ask(() => notes.create<Note>({ work_order: order, author: me(), body }, { expand: "author" })),
+    addNote: (order, { id, body }) =>
+      ask(async () => {
+        const note = await createOnce<Note>(notes, { id, work_order: order, author: me(), body });
+        return note.body === body ? note : notes.update<Note>(id, { body }, { expand: "author" });
+      }),
 
     removeNote: async (id) => {
       await ask(() => notes.delete(id));
@@ -86,11 +91,11 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
 
     watchPhotos: (order, watcher) => live.watch("photos", { filter: ofOrder(order), expand: "author" }, watcher),
 
-    addPhoto: (order, image, takenAt, progress) =>
+    addPhoto: (order, { id, image, takenAt }, progress) =>
       ask(() => {
         const file = new File([image], "photo.jpg", { type: image.type });
-        const body = { work_order: order, author: me(), image: file, takenAt: takenAt.toISOString() };
-        return photos.create<Photo>(body, { expand: "author", fetch: uploadFetch(progress) });
+        const body = { id, work_order: order, author: me(), image: file, takenAt: takenAt.toISOString() };
+        return createOnce<Photo>(photos, body, uploadFetch(progress));
       }),
 
     removePhoto: async (id) => {
@@ -117,11 +122,24 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
   };
 }
 
-function boardQuery(filter: BoardFilter): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [name, value] of Object.entries(filter)) {
-    // The route knows people only; orders without one are picked out here.
-    if (value && !(name === "assignee" && value === UNASSIGNED)) query[name] = value;
+/**
+ * Creates a record that the caller gave its id. Where there is one with the id, an
+ * earlier request did arrive and only its answer was lost, so the record is the answer.
+ */
+async function createOnce<T>(service: RecordService, body: { id: string } & Record<string, unknown>, send?: typeof fetch): Promise<T> {
+  const options = { expand: "author" };
+  try {
+    return await service.create<T>(body, send ? { ...options, fetch: send } : options);
+  } catch (error) {
+    if (!(error instanceof ClientResponseError) || error.status !== 400 || !isTaken(error)) throw error;
+    return service.getOne<T>(body.id, options);
   }
-  return query;
+}
+
+function isTaken({ response }: ClientResponseError): boolean {
+  return (response as { data?: { id?: { code?: string } } }).data?.id?.code === "validation_not_unique";
+}
+
+function boardQuery(filter: BoardFilter): Record<string, string> {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value));
 }

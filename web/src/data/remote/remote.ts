@@ -1,4 +1,5 @@
 import type { Data } from "../contract.ts";
+import { photoShelf } from "../device/shelf.ts";
 import { connect } from "./client.ts";
 import { Live } from "./live.ts";
 import { remoteOrders } from "./orders.ts";
@@ -14,5 +15,6 @@ export function remoteData(): Data {
     session: remoteSession(remote, live),
     orders: remoteOrders(remote, live),
     team: remoteTeam(remote, live),
+    shelf: photoShelf,
   };
 }

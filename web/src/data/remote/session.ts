@@ -6,6 +6,9 @@ import type { Belonging, DemoAccount, InvitationPreview, Membership, Organizatio
 import { ask, type Remote } from "./client.ts";
 import type { Live } from "./live.ts";
 
+/** How long the screens wait for the server to confirm a remembered sign-in. */
+const PATIENCE = 4000;
+
 export function remoteSession({ pb }: Remote, live: Live): Session {
   const users = pb.collection("users");
 
@@ -19,12 +22,16 @@ export function remoteSession({ pb }: Remote, live: Live): Session {
         if (pb.authStore.token) pb.authStore.clear();
         return;
       }
-      try {
-        await ask(() => users.authRefresh());
-      } catch (error) {
-        // Without an answer the sign-in is kept: being offline is no reason to lose it.
-        if (error instanceof Failure && !error.transient) pb.authStore.clear();
-      }
+      const token = pb.authStore.token;
+      const refreshed = ask(() => users.authRefresh()).then(
+        () => undefined,
+        (error) => {
+          // Without an answer the sign-in is kept: being offline is no reason to lose it.
+          if (error instanceof Failure && !error.transient && pb.authStore.token === token) pb.authStore.clear();
+        },
+      );
+      // A slow answer is heard later; nobody has to look at an empty page until then.
+      await Promise.race([refreshed, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
     },
 
     async signIn(email, password) {

@@ -5,6 +5,9 @@ import { ClientResponseError } from "pocketbase";
 import { ask, type Remote } from "./client.ts";
 import type { Live } from "./live.ts";
 
+/** An export is as large as the organization. */
+const PATIENCE_WITH_EXPORT = 300_000;
+
 export function remoteTeam({ pb }: Remote, live: Live): Team {
   const memberships = pb.collection("memberships");
   const ofOrganization = (organization: string) => pb.filter("organization = {:organization}", { organization });
@@ -35,11 +38,12 @@ export function remoteTeam({ pb }: Remote, live: Live): Team {
       const url = pb.buildURL(`/api/v1/organizations/${encodeURIComponent(organization)}/export?format=${format}`);
       try {
         // The SDK reads answers as JSON; an export is a file.
-        const response = await fetch(url, { headers: { Authorization: pb.authStore.token } });
+        const response = await fetch(url, { headers: { Authorization: pb.authStore.token }, signal: AbortSignal.timeout(PATIENCE_WITH_EXPORT) });
         if (!response.ok) throw new ClientResponseError({ url, status: response.status, data: await response.json() });
         return { name: fileName(response) || `export.${format}`, content: await response.blob() };
       } catch (error) {
-        throw failureOf(error instanceof TypeError ? new ClientResponseError({ url, status: 0 }) : error);
+        const unanswered = error instanceof TypeError || error instanceof DOMException;
+        throw failureOf(unanswered ? new ClientResponseError({ url, status: 0 }) : error);
       }
     },
 

@@ -1,3 +1,6 @@
+/** How long nothing may move until an upload counts as interrupted. */
+const PATIENCE = 45_000;
+
 /**
  * A fetch that reports how much of the body has been sent, which the browser's
  * own cannot. For the SDK's `fetch` option.
@@ -8,7 +11,13 @@ export function uploadFetch(progress: (part: number) => void): (url: RequestInfo
       const request = new XMLHttpRequest();
       request.open(init.method ?? "GET", String(url));
       new Headers(init.headers).forEach((value, name) => request.setRequestHeader(name, value));
+      let halted: ReturnType<typeof setTimeout>;
+      const moved = () => {
+        clearTimeout(halted);
+        halted = setTimeout(() => request.abort(), PATIENCE);
+      };
       request.upload.onprogress = (event) => {
+        moved();
         if (event.lengthComputable) progress(event.loaded / event.total);
       };
       request.onload = () => {
@@ -17,7 +26,9 @@ export function uploadFetch(progress: (part: number) => void): (url: RequestInfo
         resolve(new Response(empty ? null : request.responseText, { status: request.status, headers }));
       };
       request.onerror = () => reject(new TypeError("The upload was interrupted."));
-      request.ontimeout = request.onerror;
+      request.onabort = request.onerror;
+      request.onloadend = () => clearTimeout(halted);
+      moved();
       request.send((init.body ?? null) as XMLHttpRequestBodyInit | null);
     });
 }
