@@ -18,11 +18,11 @@ import (
 // script is a client of either server and the changes that are made while it
 // listens. Frames are compared by event, as stock PocketBase mixes their order.
 type script struct {
-	name      string
-	setup     func(t *testing.T, app core.App)
-	as        string // an id of people, "superuser" or "" for a guest
-	topics    []string
-	changes   func(t *testing.T, app core.App)
+	name    string
+	setup   func(t *testing.T, app core.App)
+	as      string // an id of people, "superuser" or "" for a guest
+	topics  []string
+	changes func(t *testing.T, app core.App)
 	// then is changed once the first changes have come: a rule that depends on
 	// other records is evaluated on these as they are when the event is sent
 	then      func(t *testing.T, app core.App)

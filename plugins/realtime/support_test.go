@@ -97,6 +97,7 @@ type stream struct {
 	t        testing.TB
 	url      string
 	clientID string
+	topic    string // the first subscription
 	close    func()
 
 	mu     sync.Mutex
@@ -268,6 +269,7 @@ func (s *stream) events() []string {
 // subscribe sets the subscriptions.
 func (s *stream) subscribe(token string, topics ...string) {
 	s.t.Helper()
+	s.topic = topics[0]
 	if status, body := s.trySubscribe(token, topics...); status != http.StatusNoContent {
 		s.t.Fatalf("subscribe: got %d %s", status, body)
 	}
