@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,7 +73,9 @@ func (o *output) String() string {
 // command runs the program to its end.
 func command(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), binary, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // one that serves by mistake fails the test
+	defer cancel()
+	c := exec.CommandContext(ctx, binary, args...)
 	c.Env, c.Dir = environment(t, env...), t.TempDir()
 	var out, errOut bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errOut
