@@ -1,5 +1,5 @@
-// Package sqlite opens PocketBase's databases on its pinned pure-Go driver and
-// tells when something was committed.
+// Package sqlite opens PocketBase's databases on its pinned pure-Go driver, keeps
+// compiled statements and tells when something was committed.
 //
 //	engine := sqlite.New()
 //	app := pocketbase.NewWithConfig(pocketbase.Config{DBConnect: engine.Connect})
@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -91,7 +92,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("sqlite: the driver's connection %T lacks a method", opened)
 	}
-	wrapped := &conn{driverConn: full, tell: c.committed}
+	wrapped := &conn{driverConn: full, tell: c.committed, statements: newStatements()}
 	full.RegisterCommitHook(func() int32 {
 		wrapped.committed = true
 		return 0 // anything else would turn the commit into a rollback
@@ -117,20 +118,21 @@ type driverConn interface {
 	Deserialize(content []byte) error
 }
 
-// conn is a connection that tells of its commits. SQLite's hook comes before
+// conn is a connection that keeps its statements and tells of its commits. SQLite's hook comes before
 // others can see the commit; database/sql asks whether the connection is valid
 // when it is done with it, which is after.
 type conn struct {
 	driverConn
-	committed bool // by the hook; a connection has one user at a time
-	tell      func()
+	statements statements
+	committed  bool // by the hook; a connection has one user at a time
+	tell       func()
 }
 
 // Close implements [driver.Conn]. The driver keeps the hook of a closed
 // connection unless it is taken back.
 func (c *conn) Close() error {
 	c.RegisterCommitHook(nil)
-	return c.driverConn.Close()
+	return errors.Join(c.statements.close(), c.driverConn.Close())
 }
 
 // IsValid implements [driver.Validator].

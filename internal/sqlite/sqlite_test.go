@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	modernc "modernc.org/sqlite"
@@ -197,5 +199,99 @@ func TestRawConnectionCanBackUp(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKeptStatements uses statements again after everything that could make a
+// compiled one wrong.
+func TestKeptStatements(t *testing.T) {
+	t.Parallel()
+	db, _, _ := open(t)
+	db.DB().SetMaxOpenConns(1)
+	insert := func(name any) error {
+		_, err := db.NewQuery("INSERT INTO t (name) VALUES ({:name})").Bind(dbx.Params{"name": name}).Execute()
+		return err
+	}
+	count := func(want int) {
+		t.Helper()
+		var got int
+		if err := db.NewQuery("SELECT count(*) FROM t").Row(&got); err != nil || got != want {
+			t.Errorf("got %d rows and error %v, want %d", got, err, want)
+		}
+	}
+	if err := errors.Join(insert("a"), insert("b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert("a"); err == nil {
+		t.Error("a duplicate was inserted")
+	}
+	count(2)
+	exec(t, db, "ALTER TABLE t ADD COLUMN extra TEXT NOT NULL DEFAULT 'x'")
+	exec(t, db, "CREATE TRIGGER twice AFTER INSERT ON t WHEN NEW.name = 'c' BEGIN INSERT INTO t (name) VALUES ('d'); END")
+	if err := insert("c"); err != nil {
+		t.Fatal(err)
+	}
+	count(4)
+	exec(t, db, "VACUUM")
+	exec(t, db, "DROP TABLE t")
+	if err := insert("e"); err == nil {
+		t.Error("something was inserted into a dropped table")
+	}
+	exec(t, db, "CREATE TABLE t (name BLOB, id INTEGER)")
+	err := db.Transactional(func(tx *dbx.Tx) error {
+		rows, err := tx.NewQuery("SELECT 1 UNION SELECT 2").Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			_, err := tx.NewQuery("INSERT INTO t (name) VALUES ({:name})").Bind(dbx.Params{"name": []byte{1, 2}}).Execute()
+			if err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count(2)
+	result, err := db.NewQuery("UPDATE t SET id = {:id}").Bind(dbx.Params{"id": 7}).Execute()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 2 {
+		t.Errorf("%d rows affected, error %v, want 2", n, err)
+	}
+	// more than are kept, and two statements in one
+	for n := range 600 {
+		query := fmt.Sprintf("INSERT INTO t (id) VALUES ({:id} + %d)", n)
+		if n%100 == 0 {
+			query += "; DELETE FROM t WHERE id = -{:id}"
+		}
+		if _, err := db.NewQuery(query).Bind(dbx.Params{"id": 1}).Execute(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count(602)
+}
+
+// TestCancelledStatementCanBeUsedAgain is a request that was given up.
+func TestCancelledStatementCanBeUsedAgain(t *testing.T) {
+	t.Parallel()
+	db, _, _ := open(t)
+	db.DB().SetMaxOpenConns(1)
+	query := `INSERT INTO t (name) WITH RECURSIVE n(i) AS (SELECT {:from} UNION ALL SELECT i + 1 FROM n WHERE i < {:to}) SELECT i FROM n`
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := db.NewQuery(query).WithContext(ctx).Bind(dbx.Params{"from": 1, "to": 100_000_000}).Execute(); err == nil {
+		t.Fatal("the statement ran to its end")
+	}
+	if _, err := db.NewQuery(query).Bind(dbx.Params{"from": 1, "to": 3}).Execute(); err != nil {
+		t.Fatal(err)
+	}
+	var got int
+	if err := db.NewQuery("SELECT count(*) FROM t").Row(&got); err != nil || got != 3 {
+		t.Errorf("got %d rows and error %v, want 3", got, err)
 	}
 }
