@@ -66,7 +66,7 @@ fmt: ## format the Go code and order its imports
 
 .PHONY: clean
 clean: ## remove what a build or a test run left in the tree
-	rm -rf dist .cache e2e/node_modules web/node_modules
+	rm -rf dist .cache e2e/node_modules web/node_modules web/.unit
 
 ##@ Test
 
@@ -89,6 +89,10 @@ test-go: ## run the Go tests with the race detector (PKG=./plugins/schema for so
 .PHONY: test-short
 test-short: ## run the Go tests without the race detector and without the slow ones
 	go test -short $(PKG)
+
+.PHONY: mutants
+mutants: ## run the rules' tests on every rule with a mistake in it (minutes)
+	go test -timeout=60m ./collections -run TestEveryConditionOfARuleIsTested -mutants -1
 
 .PHONY: vet
 vet: ## run go vet

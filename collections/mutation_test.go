@@ -2,7 +2,9 @@ package collections_test
 
 import (
 	"flag"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,16 +17,23 @@ import (
 )
 
 // All of them take minutes, so a plain run draws lots. Whoever changes a rule runs
-//
-//	go test ./collections -run TestEveryCondition -mutants -1
-var mutantsToTest = flag.Int("mutants", 24, "how many wrong rules the claims are tried on, drawn at random; -1 for all")
+// make mutants, and whoever sees a draw fail repeats it with its seed.
+var (
+	mutantsToTest = flag.Int("mutants", 24, "how many wrong rules the claims are tried on, drawn at random; -1 for all")
+	mutantsSeed   = flag.Uint64("mutants-seed", 0, "draws the same wrong rules again; 0 draws others each time")
+)
 
 // The claims are worth something: whatever condition is left out of a rule, one
 // of them fails.
 func TestEveryConditionOfARuleIsTested(t *testing.T) {
 	t.Parallel()
 	all := allMutants(t)
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	seed := *mutantsSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("the same draw again: go test ./collections -run %s -mutants %d -mutants-seed %d", t.Name(), *mutantsToTest, seed)
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	if n := *mutantsToTest; n >= 0 {
 		all = all[:min(n, len(all))]
 	}
@@ -48,7 +57,9 @@ func allMutants(t *testing.T) []mutant {
 	t.Helper()
 	var result []mutant
 	for _, definition := range collections.All() {
-		for action, rule := range rulesOf(definition.Rules) {
+		rules := rulesOf(definition.Rules)
+		for _, action := range slices.Sorted(maps.Keys(rules)) { // in order, so that a draw can be repeated
+			rule := rules[action]
 			var mutants []pbtest.Mutant
 			switch *rule {
 			case schema.Locked: // the matrices say 403, and any other rule answers otherwise
