@@ -152,7 +152,7 @@ const contents = ['/etc/passwd', '/etc/ssl/certs/ca-certificates.crt', '/holdall
 async function filesOf(folder) {
 	const entries = await readdir(folder, { recursive: true, withFileTypes: true });
 	return entries.filter((entry) => entry.isFile() && entry.name !== 'superuser_password')
-		.map((entry) => join(entry.path, entry.name).slice(folder.length)).sort();
+		.map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(folder.length)).sort();
 }
 
 const picture = Buffer.from(
