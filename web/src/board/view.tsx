@@ -110,7 +110,7 @@ async function carryOut(card: Card, what: string, change: () => Promise<void>): 
     const { sentence, transient } = failureOf(error);
     if (!transient) return showToast({ kind: "bad", text: sentence });
     const again = { label: "Try again", run: () => void carryOut(card, what, change) };
-    showToast({ kind: "bad", text: `#${card.number} was not ${what}. ${sentence}`, action: again });
+    showToast({ kind: "bad", text: `#${card.number} could not be ${what}. ${sentence}`, action: again });
   }
 }
 
