@@ -1,10 +1,11 @@
-// Every screen in both colour schemes: axe finds nothing serious, and nothing
+// The screens below in both colour schemes: axe finds nothing serious, and nothing
 // is wider than a small phone. What axe cannot know, such as whether a drag has
 // a keyboard's equal, the other files test.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 
+import { picture } from '../support/world.mjs';
 import { app, assertFits, createOrder, desktop, lookUp, people, phone, soon } from './app.mjs';
 
 const world = app();
@@ -13,6 +14,7 @@ const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 // Few cards are enough to look at: axe weighs the colours of each.
 const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
 const board = `o/${people.slug}/board?from=${tomorrow}&to=${tomorrow}&priority=high`;
+const outsider = 'casimir@demo.example';
 const dialog = (page) => page.getByRole('dialog').first();
 
 /** Where to go, and what to do until the screen is there. */
@@ -22,6 +24,10 @@ const screens = [
 	{ name: 'sign up', at: 'sign-up', ready: (page) => page.getByRole('heading', { name: 'Create an account' }).waitFor() },
 	{ name: 'forgotten password', at: 'forgot', ready: (page) => page.getByRole('heading', { name: 'Reset your password' }).waitFor() },
 	{ name: 'bad invitation', at: 'invitation/nonsense', allow: [/status of 400/], ready: (page) => page.getByRole('alert').filter({ hasText: /\w/ }).waitFor() },
+	{ name: 'invitation of somebody new', ready: (page) => openInvitation(page, 'vesper@example.com', page.getByLabel('Your name')) },
+	{ name: 'invitation of somebody with an account', ready: (page) => openInvitation(page, outsider, page.getByText('There is an account')) },
+	{ name: 'invitation of somebody else', as: people.owner, ready: (page) => openInvitation(page, outsider, page.getByText('for another address')) },
+	{ name: 'invitation to accept', as: outsider, ready: (page) => openInvitation(page, outsider, page.getByRole('button', { name: 'Accept the invitation' })) },
 	{ name: 'new organization', as: people.owner, at: 'new-organization', ready: (page) => page.getByLabel('Short name').waitFor() },
 	{ name: 'board', as: people.dispatcher, at: `o/${people.slug}/board?priority=urgent`, ready: (page) => page.locator('.card').first().waitFor() },
 	{ name: 'board, nothing found', as: people.dispatcher, at: `o/${people.slug}/board?q=nowhere-to-be-found`, ready: (page) => page.getByText('No order matches').waitFor() },
@@ -30,11 +36,19 @@ const screens = [
 	{ name: 'keyboard help', as: people.dispatcher, at: board, ready: openHelp },
 	{ name: 'new order', as: people.dispatcher, at: board, ready: openForm },
 	{ name: 'order details', as: people.dispatcher, at: board, ready: openPanel },
+	{ name: 'editing an order', as: people.dispatcher, at: board, ready: openEditing },
+	{ name: 'completing an order', as: people.dispatcher, at: board, ready: openCompletion },
+	{ name: 'days of the board', as: people.dispatcher, at: board, ready: openDays },
+	{ name: 'message that offers something', as: people.dispatcher, at: `o/${people.slug}/board?priority=urgent`, allow: [/ERR_FAILED/], ready: openMessage },
+	{ name: 'no connection', as: people.dispatcher, at: board, allow: [/ERR_INTERNET_DISCONNECTED/], ready: goOffline },
 	{ name: 'members', as: people.owner, at: `o/${people.slug}/members`, ready: (page) => page.locator('.member-list li').first().waitFor() },
+	{ name: 'another role', as: people.owner, at: `o/${people.slug}/members`, ready: openRole },
 	{ name: 'removing a member', as: people.owner, at: `o/${people.slug}/members`, ready: openRemoval },
 	{ name: 'settings', as: people.owner, at: `o/${people.slug}/settings`, ready: (page) => page.getByLabel('Urgent').waitFor() },
 	{ name: 'day', as: people.technician, at: `o/${people.slug}/day`, ready: (page) => page.locator('.tile').first().waitFor() },
 	{ name: 'order of the day', as: people.technician, at: `o/${people.slug}/day`, ready: openOrder },
+	{ name: 'photo', as: people.technician, at: `o/${people.slug}/day`, ready: openPhoto },
+	{ name: 'what is not saved', as: people.technician, at: `o/${people.slug}/day`, allow: [/ERR_INTERNET_DISCONNECTED/], ready: openUnsent },
 	{ name: 'signing', as: people.technician, at: `o/${people.slug}/day`, ready: openSignature },
 ];
 
@@ -107,12 +121,86 @@ async function openOrder(page) {
 	await page.getByRole('heading', { name: 'History' }).waitFor();
 }
 
-async function openSignature(page) {
+async function openInvitation(page, email, ready) {
+	const owner = await world.client(people.owner);
+	const { organization } = await lookUp(owner, world.root);
+	const already = world.mail.messages.length;
+	await owner.send(`/api/v1/organizations/${organization.id}/invitations`, { method: 'POST', body: { email, role: 'viewer' } });
+	const { text } = await world.mail.to(email, already);
+	await page.goto(/https?:\/\/[^\s"'<>]+#\/invitation\/[A-Za-z0-9._-]+/.exec(text)[0]);
+	await ready.waitFor();
+}
+
+async function openEditing(page) {
+	await openPanel(page);
+	await dialog(page).getByRole('button', { name: 'Edit' }).click();
+	await page.getByRole('dialog', { name: /^Edit #/ }).waitFor();
+}
+
+async function openCompletion(page) {
+	await openPanel(page);
+	await dialog(page).getByRole('button', { name: 'Complete' }).click();
+	await page.getByRole('dialog', { name: /^Complete #/ }).waitFor();
+}
+
+async function openDays(page) {
+	await page.getByRole('button', { name: /^Scheduled:/ }).click();
+	await page.getByRole('button', { name: 'Next 7 days' }).waitFor();
+}
+
+async function openMessage(page) {
+	await page.route('**/work_orders/records/*', (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
+	const pb = await world.client(people.dispatcher);
+	const found = await lookUp(pb, world.root);
+	const { id } = await createOrder(pb, found, { title: 'Drop me', priority: 'urgent', assignee: await found.idOf(people.technician) });
+	await page.locator(`[data-card="${id}"]`).dragTo(page.locator('.rail-entry[data-person=none]'));
+	await page.locator('.toast').getByRole('button', { name: 'Try again' }).waitFor();
+}
+
+async function goOffline(page) {
+	await page.locator('.column').first().waitFor();
+	await page.context().setOffline(true);
+	await page.getByText('You are offline.').waitFor();
+}
+
+async function openRole(page) {
+	await page.getByRole('combobox', { name: /^Role of Fenwick/ }).selectOption('viewer');
+	await page.getByRole('button', { name: /^Save the role/ }).waitFor();
+}
+
+/** Opens an order of the technician's that is on site. */
+async function openOnSite(page, title) {
 	const pb = await world.client(people.dispatcher);
 	const found = await lookUp(pb, world.root);
 	const assignee = await found.idOf(people.technician);
-	const order = await createOrder(pb, found, { title: 'Sign here', assignee, ...soon() }, 'scheduled', 'enRoute', 'onSite');
+	const checklist = [{ id: 'a', label: 'Turn the water off', done: false, required: true }];
+	const order = await createOrder(pb, found, { title, assignee, checklist, ...soon() }, 'scheduled', 'enRoute', 'onSite');
 	await page.locator(`[data-order="${order.id}"]`).click();
+	await page.getByLabel('New note').waitFor();
+}
+
+async function addPhoto(page) {
+	await page.getByLabel('Add photo').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: Buffer.from(await picture().arrayBuffer()) });
+}
+
+async function openPhoto(page) {
+	await openOnSite(page, 'Look at me');
+	await addPhoto(page);
+	await page.getByRole('button', { name: /^Photo, by/ }).click();
+	await dialog(page).getByRole('button', { name: 'Delete photo' }).waitFor();
+}
+
+async function openUnsent(page) {
+	await openOnSite(page, 'Unsaved');
+	await page.context().setOffline(true);
+	await addPhoto(page);
+	await page.locator('.photo-failed').waitFor();
+	await page.getByLabel('Turn the water off').check();
+	await page.getByText('1 change and 1 photo are not saved yet.').waitFor();
+}
+
+async function openSignature(page) {
+	await openOnSite(page, 'Sign here');
 	await page.getByRole('button', { name: 'Let the customer sign' }).click();
 	await page.getByRole('button', { name: 'Type' }).click();
 	await page.getByLabel('Full name').waitFor();
