@@ -91,7 +91,7 @@ test-short: ## run the Go tests without the race detector and without the slow o
 	go test -short $(PKG)
 
 .PHONY: mutants
-mutants: ## run the rules' tests on every rule with a mistake in it (minutes)
+mutants: ## run the rules' tests on every rule with a mistake in it
 	go test -timeout=60m ./collections -run TestEveryConditionOfARuleIsTested -mutants -1
 
 .PHONY: vet
