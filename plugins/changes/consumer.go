@@ -28,6 +28,10 @@ type Consumer struct {
 	// log: the fact that a record changed, once for several changes.
 	History bool
 
+	// OnlyKept makes a consumer with History read what is logged in full anyway,
+	// by [Log.KeepHistory] or for others, and ask for no collection itself.
+	OnlyKept bool
+
 	// FromStart begins a new consumer at the first change that there is. By
 	// default it begins with what happens after its first start.
 	FromStart bool
@@ -112,7 +116,7 @@ func (l *Log) wantsHistory(c *core.Collection) bool {
 		return true
 	}
 	return slices.ContainsFunc(l.consumers, func(o *consumer) bool {
-		return o.History && (len(o.Collections) == 0 || slices.Contains(o.Collections, c.Name) || slices.Contains(o.Collections, c.Id))
+		return o.History && !o.OnlyKept && (len(o.Collections) == 0 || slices.Contains(o.Collections, c.Name) || slices.Contains(o.Collections, c.Id))
 	})
 }
 
