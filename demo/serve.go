@@ -22,7 +22,7 @@ func Register(app core.App, config Config) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallDemoServe",
 		Func: func(e *core.ServeEvent) error {
-			if err := config.checkReach(e); err != nil {
+			if err := config.checkReach(e.App, listenAddress(e)); err != nil {
 				return err
 			}
 			result, err := Seed(e.App, config)
@@ -52,7 +52,7 @@ func Guard(app core.App, config Config) {
 				return fmt.Errorf("demo: look for demo data: %w", err)
 			}
 			if found != nil {
-				if err := config.checkReach(e); err != nil {
+				if err := config.checkReach(e.App, listenAddress(e)); err != nil {
 					return fmt.Errorf("%w, or remove the demo data, which the database holds, by the command demo --remove", err)
 				}
 			}
@@ -61,16 +61,16 @@ func Guard(app core.App, config Config) {
 	})
 }
 
-// checkReach returns an error when other machines may reach the server, unless
+// checkReach returns an error when other machines may reach the address, unless
 // they are allowed to.
-func (c Config) checkReach(e *core.ServeEvent) error {
+func (c Config) checkReach(app core.App, address string) error {
 	if c.AllowPublic {
 		return nil
 	}
-	if err := CheckAddress(listenAddress(e)); err != nil {
+	if err := CheckAddress(address); err != nil {
 		return err
 	}
-	if headers := e.App.Settings().TrustedProxy.Headers; len(headers) > 0 {
+	if headers := app.Settings().TrustedProxy.Headers; len(headers) > 0 {
 		return fmt.Errorf("demo: the demo's passwords are public, so it is not served behind a proxy: trust no header such as %s", headers[0])
 	}
 	return nil
