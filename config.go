@@ -16,6 +16,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
+	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/settings"
 	"github.com/holdall-go/holdall/plugins/shutdown"
@@ -39,6 +40,9 @@ type config struct {
 
 	changesOff bool
 	changes    changes.Config
+
+	realtimeOff bool
+	realtime    realtime.Config
 
 	log      requestlog.Config
 	health   health.Config
@@ -231,13 +235,18 @@ func (cfg *config) findHealth() {
 }
 
 func (cfg *config) readChanges(r *env.Reader) {
-	r.Group("Change log")
+	r.Group("Change log and realtime")
 	cfg.changesOff = !env.Get(r, env.Bool, "CHANGES", true,
 		"Keeps an ordered log of every change in the database. What follows the data needs it. When it is switched on again after a while, all records count as changed.")
 	cfg.changes.TombstoneRetention = max(1, env.Get(r, env.Duration, "CHANGES_TOMBSTONE_RETENTION", 30*24*time.Hour,
 		"How long deletions are remembered, at least an hour. Who was away for longer compares what it holds with what there is."))
 	cfg.changes.HistoryRetention = max(1, env.Get(r, env.Duration, "CHANGES_HISTORY_RETENTION", 7*24*time.Hour,
 		"How long rows of the full log are kept once their consumers have read them, at least a minute."))
+
+	cfg.realtimeOff = !env.Get(r, env.Bool, "REALTIME", true,
+		"Serves realtime from the change log: in order, without holding up writes, and able to resume. Off, or without the change log, it is PocketBase's own.")
+	cfg.realtime.Retention = max(1, env.Get(r, env.Duration, "REALTIME_RETENTION", 7*24*time.Hour,
+		"How long a client may be away and still be sent what it missed, at least a minute."))
 }
 
 func (cfg *config) readApp(r *env.Reader) {

@@ -26,6 +26,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/filterguard"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
+	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
 	"github.com/holdall-go/holdall/plugins/settings"
@@ -134,13 +135,18 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	return nil
 }
 
-// registerChanges adds the change log, or takes away what an earlier start has
-// left of it.
+// registerChanges adds the change log and what follows it, or takes away what an
+// earlier start has left of it.
 func registerChanges(app core.App, cfg config) error {
 	if cfg.changesOff {
 		return changes.Disable(app)
 	}
-	_, err := changes.Register(app, cfg.changes)
+	log, err := changes.Register(app, cfg.changes)
+	if err != nil || cfg.realtimeOff {
+		return err
+	}
+	cfg.realtime.Log = log
+	_, err = realtime.Register(app, cfg.realtime)
 	return err
 }
 
