@@ -106,14 +106,18 @@ world.test('moves without an answer can each be tried again', { as: people.dispa
 		orders.push(await create({ title, assignee, ...soon() }));
 	}
 	await page.route('**/transition*', (route) => route.abort());
-	for (const { title } of orders) {
-		await cardIn(page, 'draft', title).dragTo(column(page, 'scheduled'));
+	const offer = ({ number }) => page.locator('.toast', { hasText: `#${number} ` }).getByRole('button', { name: 'Try again' });
+	for (const order of orders) {
+		await cardIn(page, 'draft', order.title).waitFor();
 	}
-	const offers = page.locator('.toast').getByRole('button', { name: 'Try again' });
-	await offers.nth(3).waitFor();
+	for (const order of orders) {
+		await cardIn(page, 'draft', order.title).dragTo(column(page, 'scheduled'));
+		await offer(order).waitFor();
+	}
 	await page.unrouteAll();
-	for (let left = 4; left > 0; left--) {
-		await offers.first().click();
+	for (const order of orders) {
+		await offer(order).click();
+		await offer(order).waitFor({ state: 'detached' });
 	}
 	await until(async () => {
 		const statuses = await Promise.all(orders.map(async ({ id }) => (await pb.collection('work_orders').getOne(id)).status));
