@@ -38,3 +38,9 @@ func After(s Schedule, t time.Time) (time.Time, error) {
 	}
 	return expression.after(t)
 }
+
+// Doubling is the default backoff.
+func Doubling(attempts int) time.Duration { return doubling(attempts) }
+
+// Running is how many jobs this process has.
+func (p *Plugin) Running() int { return len(p.running()) }

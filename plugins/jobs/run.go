@@ -63,12 +63,15 @@ func (p *Plugin) execute(r *run) {
 	r.ctx = ctx
 	stop := context.AfterFunc(ctx, r.abandonLater)
 	started := p.workers.Go("job "+r.kind.name, func(context.Context) {
-		defer release()
-		defer r.cancel(nil)
-		err := r.invoke()
-		stop()
-		close(r.returned)
-		r.settle(r.judge(err))
+		err := errGoexit
+		defer func() {
+			stop()
+			close(r.returned)
+			r.settle(r.judge(err))
+			r.cancel(nil)
+			release()
+		}()
+		err = r.invoke()
 	})
 	if !started { // the group was stopped in between
 		stop()
@@ -78,25 +81,23 @@ func (p *Plugin) execute(r *run) {
 	}
 }
 
+// errGoexit is what came of a handler that did not return, but called
+// [runtime.Goexit].
+var errGoexit = errors.New("the handler ended its goroutine")
+
 // invoke calls the handler and turns a panic into an error. The stack goes to the
 // log only.
 func (r *run) invoke() (err error) {
-	ended := false
 	defer func() {
 		value := recover()
-		if ended {
-			return
-		}
 		if value == nil {
-			value = "the handler ended its goroutine"
+			return
 		}
 		err = fmt.Errorf("panic: %v", value)
 		r.p.app.Logger().Error("A job panicked.", slog.String("job", r.row.ID), slog.String("kind", r.row.Kind),
 			slog.Any("error", value), slog.String("stack", string(debug.Stack())))
 	}()
-	err = r.kind.call(r.ctx, r)
-	ended = true
-	return err
+	return r.kind.call(r.ctx, r)
 }
 
 // abandonLater takes the job from a handler that goes on although its context has
