@@ -210,11 +210,8 @@ func (cfg *config) readLife(r *env.Reader) {
 		"The server is not ready with less space than this on the data directory's file system. 0 does not check."))
 	cfg.health.Address = env.Get(r, env.Text, "HEALTH_URL", "",
 		"Where `holdall health` asks, such as https://app.example.com. Unset means this machine: the address of HTTPS_ADDR by the name in APP_URL if both are set, else the address of HTTP_ADDR.")
-	cfg.shutdown.Timeout = env.Get(r, env.Duration, "SHUTDOWN_TIMEOUT", 15*time.Second,
-		"How long requests may take to finish after the server is told to stop.")
-	if cfg.shutdown.Timeout == 0 {
-		cfg.shutdown.Timeout = 1 // the plugin takes 0 for its default
-	}
+	cfg.shutdown.Timeout = notDefault(env.Get(r, env.Duration, "SHUTDOWN_TIMEOUT", 15*time.Second,
+		"How long requests may take to finish after the server is told to stop."))
 	cfg.shutdown.Delay = env.Get(r, env.Duration, "SHUTDOWN_DELAY", 0,
 		"How long the server goes on after it is told to stop, while it already reports not to be ready. For load balancers that are slow to notice.")
 }
@@ -238,14 +235,14 @@ func (cfg *config) readChanges(r *env.Reader) {
 	r.Group("Change log and realtime")
 	cfg.changesOff = !env.Get(r, env.Bool, "CHANGES", true,
 		"Keeps an ordered log of every change in the database. What follows the data needs it. When it is switched on again after a while, all records count as changed.")
-	cfg.changes.TombstoneRetention = max(1, env.Get(r, env.Duration, "CHANGES_TOMBSTONE_RETENTION", 30*24*time.Hour,
+	cfg.changes.TombstoneRetention = notDefault(env.Get(r, env.Duration, "CHANGES_TOMBSTONE_RETENTION", 30*24*time.Hour,
 		"How long deletions are remembered, at least an hour. Who was away for longer compares what it holds with what there is."))
-	cfg.changes.HistoryRetention = max(1, env.Get(r, env.Duration, "CHANGES_HISTORY_RETENTION", 7*24*time.Hour,
+	cfg.changes.HistoryRetention = notDefault(env.Get(r, env.Duration, "CHANGES_HISTORY_RETENTION", 7*24*time.Hour,
 		"How long rows of the full log are kept once their consumers have read them, at least a minute."))
 
 	cfg.realtimeOff = !env.Get(r, env.Bool, "REALTIME", true,
 		"Serves realtime from the change log: in order, without holding up writes, and able to resume. Off, or without the change log, it is PocketBase's own.")
-	cfg.realtime.Retention = max(1, env.Get(r, env.Duration, "REALTIME_RETENTION", 7*24*time.Hour,
+	cfg.realtime.Retention = notDefault(env.Get(r, env.Duration, "REALTIME_RETENTION", 7*24*time.Hour,
 		"How long a client may be away and still be sent what it missed, at least a minute."))
 }
 
@@ -260,4 +257,12 @@ func (cfg *config) readApp(r *env.Reader) {
 		"The headers that your reverse proxy writes the client's address to, such as X-Forwarded-For. Without a proxy, leave it: clients could write them.")
 	s.TrustedProxyLeftmost = env.Find(r, env.Bool, "TRUSTED_PROXY_LEFTMOST",
 		"Takes the first address of such a header, not the last. Only for a proxy that replaces the header.")
+}
+
+// notDefault keeps a plugin from taking 0, which somebody wrote, for its default.
+func notDefault(d time.Duration) time.Duration {
+	if d == 0 {
+		return 1
+	}
+	return d
 }
