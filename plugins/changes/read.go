@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/pocketbase/dbx"
-	"github.com/pocketbase/pocketbase/core"
 )
 
 // SchemaCollection is the collection of a [Change] of a collection itself: a new
@@ -202,42 +200,4 @@ func (l *Log) Check(ctx context.Context, position int64) error {
 // costs no query.
 func (l *Log) Wait(ctx context.Context, after int64) (int64, error) {
 	return l.signal.wait(ctx, after)
-}
-
-// retain forgets what the retention allows, now and then.
-func (l *Log) retain(ctx context.Context) {
-	for {
-		if err := l.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			l.app.Logger().Error("The change log could not be trimmed.", slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(10 * time.Minute):
-		}
-	}
-}
-
-// Forget removes the tombstones and the history that are past their retention
-// at the given time. History that a consumer has yet to read is kept.
-func (l *Log) Forget(ctx context.Context, now time.Time) error {
-	tombstones := now.Add(-l.config.TombstoneRetention).UnixMilli()
-	history := now.Add(-l.config.HistoryRetention).UnixMilli()
-
-	return l.app.RunInTransaction(func(tx core.App) error {
-		for _, sql := range []string{
-			`UPDATE _changesFloor SET seq = MAX(seq, COALESCE((SELECT MAX(seq) FROM _changes WHERE deleted = 1 AND at < {:tombstones}), 0))`,
-			`DELETE FROM _changes WHERE deleted = 1 AND at < {:tombstones}`,
-			`UPDATE _changesKept SET since = MAX(since, COALESCE((SELECT MAX(seq) FROM _changesHistory WHERE at < {:history}
-				AND seq <= COALESCE((SELECT MIN(position) FROM _changesConsumers), 9223372036854775807)), 0))`,
-			`DELETE FROM _changesHistory WHERE at < {:history}
-				AND seq <= COALESCE((SELECT MIN(position) FROM _changesConsumers), 9223372036854775807)`,
-		} {
-			query := tx.DB().NewQuery(sql).WithContext(ctx).Bind(dbx.Params{"tombstones": tombstones, "history": history})
-			if _, err := query.Execute(); err != nil {
-				return fmt.Errorf("changes: forget: %w", err)
-			}
-		}
-		return nil
-	})
 }

@@ -25,15 +25,11 @@ var tables = []string{
 		seq INTEGER PRIMARY KEY AUTOINCREMENT, c INTEGER NOT NULL, record TEXT NOT NULL,
 		deleted INTEGER NOT NULL, at INTEGER NOT NULL)`,
 	`CREATE UNIQUE INDEX IF NOT EXISTS _changes_record ON _changes (record, c)`,
-	`CREATE INDEX IF NOT EXISTS _changes_collection ON _changes (c, seq)`,
-	`CREATE INDEX IF NOT EXISTS _changes_tombstones ON _changes (at) WHERE deleted = 1`,
 	`CREATE TABLE IF NOT EXISTS _changesHistory (
 		seq INTEGER PRIMARY KEY, c INTEGER NOT NULL, record TEXT NOT NULL,
 		before TEXT, after TEXT, at INTEGER NOT NULL,
 		actorCollection TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '',
 		request TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '')`,
-	`CREATE INDEX IF NOT EXISTS _changesHistory_record ON _changesHistory (record, c, seq)`,
-	`CREATE INDEX IF NOT EXISTS _changesHistory_at ON _changesHistory (at)`,
 	`CREATE TABLE IF NOT EXISTS _changesBoots (
 		start INTEGER PRIMARY KEY, previousEnd INTEGER NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS _changesFloor (

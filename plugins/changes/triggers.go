@@ -32,16 +32,15 @@ func put(n int64, record string, deleted int) string {
 		n, record, deleted, nowMillis)
 }
 
-// remember is the part of a trigger that appends to the full log. It follows put.
-func remember(n int64, record, before, after string) string {
+// remember is the part of a trigger that appends to the full log. It follows put
+// and takes the rest from the row that put has made.
+func remember(before, after string) string {
 	return fmt.Sprintf(`INSERT INTO _changesHistory (seq, c, record, before, after, at)
-		SELECT seq, c, record, %s, %s, at FROM _changes WHERE record = %s AND c = %d;`, before, after, record, n)
+		SELECT seq, c, record, %s, %s, at FROM _changes WHERE seq = last_insert_rowid();`, before, after)
 }
 
 // rowJSON is SQL for a row of the collection as a JSON object. row is OLD or NEW.
-// Secrets stay out: the log lives longer than the password it would hold. A blob,
-// which only raw SQL can store, would make json_object and so the user's
-// statement fail, hence the cast.
+// Secrets stay out: the log lives longer than the password it would hold.
 func rowJSON(c *core.Collection, row string) string {
 	const perCall = 40 // SQLite limits the arguments of a function
 	expression := ""
@@ -63,14 +62,26 @@ func rowJSON(c *core.Collection, row string) string {
 		if expression != "" {
 			key = `'$."` + name + `"'`
 		}
-		column := row + "." + quoted(name)
-		pairs = append(pairs, fmt.Sprintf("%s, CASE typeof(%s) WHEN 'blob' THEN CAST(%s AS TEXT) ELSE %s END", key, column, column, column))
+		pairs = append(pairs, key+", "+cellJSON(f, row))
 		if len(pairs) == perCall {
 			flush()
 		}
 	}
 	flush()
 	return expression
+}
+
+// cellJSON is SQL for a value of a row. A blob, which only raw SQL can store,
+// would make json_object and so the user's statement fail: adding nothing turns
+// it into a number or text, and leaves every other value as it is.
+func cellJSON(f core.Field, row string) string {
+	column := row + "." + quoted(f.GetName())
+	switch f.Type() {
+	case core.FieldTypeNumber, core.FieldTypeBool:
+		return column + " + 0"
+	default:
+		return column + " || ''"
+	}
 }
 
 // triggersOf returns the triggers of a collection by their names.
@@ -82,22 +93,22 @@ func triggersOf(c *core.Collection, n int64, history bool) map[string]string {
 	if history {
 		oldRow, newRow = rowJSON(c, "OLD"), rowJSON(c, "NEW")
 	}
-	also := func(record, before, after string) string {
+	also := func(before, after string) string {
 		if !history {
 			return ""
 		}
-		return remember(n, record, before, after)
+		return remember(before, after)
 	}
 	trigger := func(event, body string) string {
 		return fmt.Sprintf("CREATE TRIGGER %s AFTER %s BEGIN %s END",
 			triggerName(n, event), fmt.Sprintf(on[event], quoted(c.Name)), body)
 	}
 	return map[string]string{
-		triggerName(n, "insert"): trigger("insert", put(n, "NEW.id", 0)+also("NEW.id", "NULL", newRow)),
-		triggerName(n, "update"): trigger("update", put(n, "NEW.id", 0)+also("NEW.id", oldRow, newRow)),
-		triggerName(n, "delete"): trigger("delete", put(n, "OLD.id", 1)+also("OLD.id", oldRow, "NULL")),
-		triggerName(n, "rekey"): trigger("rekey", put(n, "OLD.id", 1)+also("OLD.id", oldRow, "NULL")+
-			put(n, "NEW.id", 0)+also("NEW.id", "NULL", newRow)),
+		triggerName(n, "insert"): trigger("insert", put(n, "NEW.id", 0)+also("NULL", newRow)),
+		triggerName(n, "update"): trigger("update", put(n, "NEW.id", 0)+also(oldRow, newRow)),
+		triggerName(n, "delete"): trigger("delete", put(n, "OLD.id", 1)+also(oldRow, "NULL")),
+		triggerName(n, "rekey"): trigger("rekey", put(n, "OLD.id", 1)+also(oldRow, "NULL")+
+			put(n, "NEW.id", 0)+also("NULL", newRow)),
 	}
 }
 

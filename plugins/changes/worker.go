@@ -187,7 +187,7 @@ func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err erro
 			return err
 		}
 		result, err := tx.DB().NewQuery(`UPDATE _changesConsumers SET owner = {:owner}, leaseUntil = {:until}
-			WHERE name = {:name} AND (owner = {:owner} OR leaseUntil < {:now})`).
+			WHERE name = {:name} AND (owner IN ('', {:owner}) OR leaseUntil < {:now})`).
 			Bind(dbx.Params{"name": c.Name, "owner": c.log.owner, "now": now.UnixMilli(), "until": now.Add(c.log.config.Lease).UnixMilli()}).Execute()
 		if err != nil {
 			return err
@@ -238,7 +238,7 @@ func (l *Log) keepLeases(ctx context.Context) {
 func (l *Log) renewLeases(ctx context.Context) error {
 	var held []string
 	err := l.app.NonconcurrentDB().NewQuery(`UPDATE _changesConsumers SET leaseUntil = {:until}
-		WHERE owner = {:owner} AND leaseUntil > 0 RETURNING name`).WithContext(ctx).
+		WHERE owner = {:owner} RETURNING name`).WithContext(ctx).
 		Bind(dbx.Params{"owner": l.owner, "until": time.Now().Add(l.config.Lease).UnixMilli()}).Column(&held)
 	if err != nil {
 		return err
@@ -267,7 +267,7 @@ func (c *consumer) save(ctx context.Context, position int64, attempts int, probl
 // release stores where the consumer is and gives the lease back, so that another
 // process need not wait for it.
 func (c *consumer) release() {
-	err := c.update(context.Background(), "position = MAX(position, {:position}), leaseUntil = 0", dbx.Params{"position": c.position})
+	err := c.update(context.Background(), "position = MAX(position, {:position}), owner = ''", dbx.Params{"position": c.position})
 	if err != nil && !errors.Is(err, errLeaseLost) {
 		c.log.app.Logger().Warn("A consumer of the change log could not give its lease back.", slog.String("consumer", c.Name), slog.Any("error", err))
 	}
