@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // contest is a run of the benchmark.
@@ -15,7 +16,13 @@ type contest struct {
 	dir        string // for binaries and data
 	fixtureDir string
 	fixture    *fixture
+	workloads  []workload
 	out        io.Writer
+}
+
+// chosen are the workloads that the command line asks for.
+func (c *contest) chosen(all []workload) []workload {
+	return slices.DeleteFunc(all, func(w workload) bool { return !c.options.only.MatchString(w.name) })
 }
 
 // targets are what is compared, in the order of all pairs here.
@@ -35,24 +42,31 @@ func (c *contest) build(ctx context.Context, root string) error {
 	return nil
 }
 
-// run measures all workloads with one pair of processes after the other.
+// run measures all workloads and reports them.
 func (c *contest) run(ctx context.Context) (*report, error) {
-	var outcomes []*outcome
-	for _, w := range workloads() {
-		if c.options.only.MatchString(w.name) {
-			outcomes = append(outcomes, &outcome{workload: w})
-		}
-	}
-	for restart := range c.options.plan.restarts {
-		if err := c.pair(ctx, restart, outcomes); err != nil {
-			return nil, err
-		}
+	outcomes, err := c.measure(ctx)
+	if err != nil {
+		return nil, err
 	}
 	r := newReport(c.options.plan, c.options.orders, c.options.settings, c.options.tolerance)
 	for _, o := range outcomes {
 		r.add(o)
 	}
 	return r, nil
+}
+
+// measure measures all workloads with one pair of processes after the other.
+func (c *contest) measure(ctx context.Context) ([]*outcome, error) {
+	var outcomes []*outcome
+	for _, w := range c.workloads {
+		outcomes = append(outcomes, &outcome{workload: w})
+	}
+	for restart := range c.options.plan.restarts {
+		if err := c.pair(ctx, restart, outcomes); err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, nil
 }
 
 // pair starts both programs on fresh data, measures and stops them.

@@ -173,12 +173,17 @@ func (f *filler) people(organization string, tenant int) ([]string, error) {
 }
 
 func (f *filler) insert(collection string, fields map[string]any) (id string, err error) {
+	id = fmt.Sprintf("%015x", f.random.Uint64()>>4)
+	return id, f.insertAs(id, collection, fields)
+}
+
+func (f *filler) insertAs(id, collection string, fields map[string]any) error {
 	target, err := f.app.FindCachedCollectionByNameOrId(collection)
 	if err != nil {
-		return "", fmt.Errorf("find collection %s: %w", collection, err)
+		return fmt.Errorf("find collection %s: %w", collection, err)
 	}
 	record := core.NewRecord(target)
-	record.Id = fmt.Sprintf("%015x", f.random.Uint64()>>4)
+	record.Id = id
 	for name, value := range fields {
 		record.Set(name, value)
 	}
@@ -187,12 +192,12 @@ func (f *filler) insert(collection string, fields map[string]any) (id string, er
 	record.SetRaw("updated", now)
 	row, err := record.DBExport(f.app)
 	if err != nil {
-		return "", fmt.Errorf("export a record of %s: %w", collection, err)
+		return fmt.Errorf("export a record of %s: %w", collection, err)
 	}
 	if _, err := f.app.DB().Insert(collection, dbx.Params(row)).Execute(); err != nil {
-		return "", fmt.Errorf("insert a record of %s: %w", collection, err)
+		return fmt.Errorf("insert a record of %s: %w", collection, err)
 	}
-	return record.Id, nil
+	return nil
 }
 
 // copyTo gives a server a data directory of its own.
