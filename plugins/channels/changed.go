@@ -1,7 +1,6 @@
 package channels
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -76,27 +75,28 @@ func (m *marks) record(r *core.Record) {
 }
 
 // Recheck has the subscriptions checked again that records of the collections,
-// given by name or id, may decide over, and with no collections given all
-// connections and subscriptions. The plugin does so by itself for what the app
-// writes; this is for whoever hears of other changes, from a change log for
-// instance. It returns at once.
-func (p *Plugin) Recheck(collections ...string) error {
+// given by name or id, may decide over; with none given, or one that is not
+// there (any more), all connections and subscriptions. The plugin does so by
+// itself for what the app writes; this is for whoever hears of other changes,
+// from a change log for instance. It returns at once.
+func (p *Plugin) Recheck(collections ...string) {
+	everything := len(collections) == 0
 	ids := make([]string, 0, len(collections))
 	for _, name := range collections {
 		collection, err := p.app.FindCachedCollectionByNameOrId(name)
 		if err != nil {
-			return fmt.Errorf("channels: find the collection %q: %w", name, err)
+			everything = true
+			continue
 		}
 		ids = append(ids, collection.Id)
 	}
 	p.dirty.mark(func(m *marks) {
-		m.everything = m.everything || len(ids) == 0
+		m.everything = m.everything || everything
 		for _, id := range ids {
 			m.collections[id] = struct{}{}
 			m.whole[id] = struct{}{}
 		}
 	})
-	return nil
 }
 
 // bindChanges listens to what the app writes. The handlers come first, as one

@@ -81,6 +81,20 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
+// Centrifuge has kinds of subscriptions whose data would come another way.
+func TestOtherKindsOfSubscriptionsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, channels.Config{Namespaces: []channels.Namespace{openTo("open")}})
+	anna := w.dial(w.annaToken)
+	for kind := 1; kind <= 4; kind++ {
+		r := anna.call(map[string]any{"subscribe": map[string]any{"channel": "open:a", "type": kind}})
+		if r.Error == nil || anna.in("open:a") {
+			t.Errorf("kind %d: got %s, want a refusal", kind, r.raw)
+		}
+	}
+	anna.join("open:a")
+}
+
 func TestRoomsMayAskMore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, channels.Config{Rooms: channels.Rooms{

@@ -164,15 +164,15 @@ func TestPlainRequestsAreTold(t *testing.T) {
 func TestTokensExpire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, channels.Config{})
-	short := func() string {
-		token, err := w.anna.NewStaticAuthToken(3 * time.Second)
+	short := func(d time.Duration) string {
+		token, err := w.anna.NewStaticAuthToken(d)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return token
 	}
-	token := short()
-	left, kept, swapped := w.dial(token), w.dial(token), w.dial(token)
+	token := short(3 * time.Second)
+	left, kept, swapped, last := w.dial(token), w.dial(token), w.dial(token), w.dial(short(4*time.Second))
 	kept.join(own(w.anna))
 	if r := kept.call(map[string]any{"refresh": map[string]any{"token": w.annaToken}}); r.Error != nil {
 		t.Fatalf("refresh: %s", r.raw)
@@ -184,6 +184,7 @@ func TestTokensExpire(t *testing.T) {
 	if got := left.end(); got != 3005 {
 		t.Errorf("an expired token: got %d, want 3005", got)
 	}
+	last.end() // later than the one that was kept would have
 	if !kept.in(own(w.anna)) {
 		t.Error("the connection with a new token has ended too")
 	}

@@ -1,6 +1,7 @@
 package channels_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/channels"
@@ -61,7 +63,9 @@ func terminate(w *world) {
 // usable calls what hooks may call while there is no server.
 func usable(t *testing.T, p *channels.Plugin, when string) {
 	t.Helper()
-	if err := p.Publish(t.Context(), "poke:a", 1); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := p.Publish(ctx, "poke:a", 1); err != nil {
 		t.Errorf("publish %s: %v", when, err)
 	}
 	if err := p.Poke(t.Context(), "poke:a"); err != nil {
@@ -89,11 +93,13 @@ func TestBeforeTheServer(t *testing.T) {
 		})
 		return err
 	})
-	usable(t, plugin, "before the server")
-	pbtest.User(t, app, "users", nil)
-	if err := plugin.Recheck(); err != nil {
-		t.Error(err)
+	for range 5000 { // more than wait anywhere
+		if usable(t, plugin, "before the server"); t.Failed() {
+			return
+		}
 	}
+	pbtest.User(t, app, "users", nil)
+	plugin.Recheck()
 	base := pbtest.Serve(t, app)
 	user, token := pbtest.User(t, app, "users", nil)
 	client := dial(t, base, token)
@@ -137,6 +143,22 @@ func TestTwoApps(t *testing.T) {
 	b.await("poke", message("poke:a", "poke"))
 	if got := b.seen(message("poke:a", "poke")); got != 1 {
 		t.Errorf("got %d pokes, want only the own app's", got)
+	}
+}
+
+// The registry that a program may show at /metrics is not the plugin's to fill.
+func TestMetricsAreKeptApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, channels.Config{})
+	w.dial(w.annaToken) // the node has started
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if strings.HasPrefix(family.GetName(), "centrifuge") {
+			t.Fatalf("the process's registry has %s", family.GetName())
+		}
 	}
 }
 
