@@ -37,10 +37,12 @@ var allowed = []struct {
 	{folder: "pb_migrations"},
 	// the spine that everything reacts to, see docs/adr/0004
 	{folder: "plugins/realtime", code: []string{"internal", "plugins/changes"}},
+	{folder: "plugins/webhooks", code: []string{"internal", "plugins/changes"}}, // docs/adr/0005
 	{folder: "plugins", code: []string{"internal"}},
 	{folder: "internal", code: []string{"internal"}},
 
 	// programs around the module, which nothing imports
+	{folder: "bench/realtime", code: []string{"plugins/changes", "plugins/realtime", "internal"}},
 	{folder: "bench", code: []string{"collections", "demo", "pb_migrations", "internal"}},
 	{folder: "docs"},
 	{folder: "e2e", code: []string{"plugins"}},
@@ -119,6 +121,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"plugins/health", "plugins/changes", false, true},
 		{"plugins/realtime", "plugins/changes", false, false},
 		{"plugins/realtime", "plugins/schema", false, true},
+		{"plugins/webhooks", "plugins/changes", false, false},
 		{"plugins/health", "collections", false, true},
 		{"internal/clock", "plugins/schema", false, true},
 		{"internal/pbtest", "collections", true, true},
