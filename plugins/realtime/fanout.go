@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -104,6 +105,14 @@ func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences [
 	if len(audiences) == 0 {
 		return
 	}
+	// a hook that shows records is the app's code, and no reason to tell nobody
+	// anything any more
+	defer func() {
+		if r := recover(); r != nil {
+			p.app.Logger().Error("A realtime event was lost to a panic.", slog.String("collection", change.Collection),
+				slog.String("record", change.Record), slog.Any("error", r), slog.String("stack", string(debug.Stack())))
+		}
+	}()
 	ev, err := p.newEvent(ctx, change)
 	if err != nil {
 		p.app.Logger().Error("A realtime event could not be made.", slog.String("collection", change.Collection),
@@ -148,6 +157,9 @@ func (h *hub) again(listeners []listener) []listener {
 // deliverTo handles the listeners of one subscription, and returns those who were
 // somebody else when the event was to be queued.
 func (p *Plugin) deliverTo(ctx context.Context, ev *event, a audience, out *outbox) (again []listener) {
+	if action, ok := p.openTo(ev, a); ok {
+		return p.deliverToAll(ctx, ev, a, action, out)
+	}
 	callers := make([]*caller, 0, len(a.listeners))
 	seen := make(map[*caller]bool, len(a.listeners))
 	for _, l := range a.listeners {
@@ -174,17 +186,63 @@ func (p *Plugin) deliverTo(ctx context.Context, ev *event, a audience, out *outb
 		payloads[who] = data
 	}
 	for _, l := range a.listeners {
-		data := payloads[l.caller]
-		if data == nil {
-			continue
+		if data := payloads[l.caller]; data != nil && !ev.send(a, l, actions[l.caller], data, out) {
+			again = append(again, l)
 		}
-		m := message{
-			name: a.spec.raw, data: data, position: ev.change.Seq, spec: a.spec, record: ev.change.Record,
-			update: actions[l.caller] == actionUpdate,
+	}
+	return again
+}
+
+// send queues an event for a listener. It reports false if the client is somebody
+// else by now.
+func (ev *event) send(a audience, to listener, action string, data []byte, out *outbox) bool {
+	m := message{
+		name: a.spec.raw, data: data, position: ev.change.Seq, spec: a.spec, record: ev.change.Record,
+		update: action == actionUpdate,
+	}
+	if to.client.positions {
+		out.add(a, to, m)
+		return true
+	}
+	return to.client.enqueue(m, to.caller)
+}
+
+// openTo tells whether everybody sees the record of an event, and in the same way
+// but for superusers. Then nothing is asked for each caller.
+func (p *Plugin) openTo(ev *event, a audience) (action string, ok bool) {
+	rule := ev.collection.ListRule
+	if a.single {
+		rule = ev.collection.ViewRule
+	}
+	query := a.spec.options.Query
+	if rule == nil || *rule != "" || query[filterOption] != "" || query[expandOption] != "" || ev.collection.IsAuth() || p.isEnriched(ev.collection) {
+		return "", false
+	}
+	switch {
+	case ev.after == nil:
+		return actionDelete, true
+	case ev.before == nil:
+		return actionCreate, true
+	}
+	return actionUpdate, true
+}
+
+// deliverToAll handles the listeners of a subscription that is open to all.
+func (p *Plugin) deliverToAll(ctx context.Context, ev *event, a audience, action string, out *outbox) (again []listener) {
+	var data [2][]byte // for others and for superusers
+	for _, l := range a.listeners {
+		i := 0
+		if l.caller.superuser() {
+			i = 1
 		}
-		if l.client.positions {
-			out.add(a, l, m)
-		} else if !l.client.enqueue(m, l.caller) {
+		if data[i] == nil {
+			var err error
+			if data[i], err = p.payload(ctx, ev, action, l.caller, a.spec); err != nil {
+				p.app.Logger().Debug("A realtime event could not be serialised.", slog.String("subscription", a.spec.raw), slog.Any("error", err))
+				return nil
+			}
+		}
+		if !ev.send(a, l, action, data[i], out) {
 			again = append(again, l)
 		}
 	}

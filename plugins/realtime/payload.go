@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -51,7 +52,7 @@ func (p *Plugin) payload(ctx context.Context, ev *event, action string, who *cal
 		return p.leavePayload(ev, payloadKey{action: action})
 	}
 	key.visibility = p.visibility(ctx, ev, who, s)
-	hooked := p.app.OnRecordEnrich().Length() > 0
+	hooked := p.isEnriched(ev.collection)
 	if hooked {
 		key.spec = s
 	}
@@ -67,6 +68,15 @@ func (p *Plugin) payload(ctx context.Context, ev *event, action string, who *cal
 	}
 	ev.payloads[key] = data
 	return data, nil
+}
+
+// isEnriched tells whether a hook may change records of the collection for each
+// caller in another way. A hook does not tell which collections it is bound to.
+func (p *Plugin) isEnriched(collection *core.Collection) bool {
+	if p.config.Enriched == nil {
+		return p.app.OnRecordEnrich().Length() > 0
+	}
+	return slices.Contains(p.config.Enriched, collection.Name) || slices.Contains(p.config.Enriched, collection.Id)
 }
 
 // leavePayload is the data of the event for a record that somebody may no longer

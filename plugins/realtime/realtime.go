@@ -60,6 +60,12 @@ type Config struct {
 	// reason. Defaults to 10 s.
 	Grace time.Duration
 
+	// Enriched names the collections whose records OnRecordEnrich handlers change
+	// depending on who asks. Records of others are serialised once for all who may
+	// see the same fields, whereas these are serialised for each caller. nil means
+	// all collections if there is any handler. An empty list means none.
+	Enriched []string
+
 	// PositionInterval is how often a client that asked for positions is told its
 	// own although nothing happened for it. Defaults to 30 s.
 	PositionInterval time.Duration

@@ -16,9 +16,12 @@ type silent struct {
 func (s silent) SubscriptionsBroker() *subscriptions.Broker { return s.broker }
 
 // silence hides the clients of this package from PocketBase's own broadcast of
-// records. Its handlers have no ids to unbind them by, but known priorities: they
-// run between two handlers of ours, the first of which gives the event an app
-// without these clients, and the second of which gives the app back.
+// records. Its handlers have no ids to unbind them by, but known priorities, and
+// are bound when the server starts: they run between two handlers of ours, the
+// first of which gives the event an app without these clients, and the second of
+// which gives the app back. The first has the same priority and was bound before,
+// so that it comes right before them, and after PocketBase's handlers that run the
+// hooks of records.
 func (p *Plugin) silence(app core.App) core.App {
 	broker := app.SubscriptionsBroker()
 	others := subscriptions.NewBroker()
@@ -52,7 +55,7 @@ func (p *Plugin) bindSilence() {
 			e.App = p.silence(e.App)
 			return e.Next()
 		},
-		Priority: afterSuccessPriority - 1,
+		Priority: afterSuccessPriority,
 	}
 	after := &hook.Handler[*core.ModelEvent]{
 		Id: "holdallRealtimeSound",
@@ -98,7 +101,7 @@ func (p *Plugin) bindDelete() {
 			e.App = p.silence(e.App)
 			return e.Next()
 		},
-		Priority: onDeletePriority - 1,
+		Priority: onDeletePriority,
 	})
 	p.app.OnModelDelete().Bind(&hook.Handler[*core.ModelEvent]{
 		Id: "holdallRealtimeSound",

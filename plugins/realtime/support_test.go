@@ -74,6 +74,7 @@ func register(config realtime.Config) func(core.App) error {
 func serve(t testing.TB, config realtime.Config) (core.App, string) {
 	t.Helper()
 	app := template.New(t, register(config))
+	app.OnRealtimeMessageSend().UnbindAll() // the test app counts events
 	return app, pbtest.Serve(t, app)
 }
 

@@ -1,0 +1,439 @@
+package realtime_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/subscriptions"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/changes"
+	"github.com/holdall-go/holdall/plugins/realtime"
+)
+
+// deaf opens a connection that subscribes to posts and then reads nothing.
+func deaf(t *testing.T, url string) (conn net.Conn, clientID string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /api/realtime HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	hello := make([]byte, 4096)
+	var text string
+	for !strings.Contains(text, "\n\n") {
+		n, err := conn.Read(hello)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(hello[:n])
+	}
+	_, rest, _ := strings.Cut(text, "id:")
+	clientID, _, _ = strings.Cut(rest, "\n")
+	s := &stream{t: t, url: url, clientID: clientID}
+	s.subscribe("", "posts/*")
+	return conn, clientID
+}
+
+func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
+	t.Parallel()
+	app := template.New(t)
+	log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const length, limit = 200, 1 << 20
+	plugin, err := realtime.Register(app, realtime.Config{Log: log, QueueLength: length, QueueBytes: limit, Grace: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := pbtest.Serve(t, app)
+	conn, id := deaf(t, url)
+	reader := connect(t, url, "")
+	reader.subscribe("", "posts/*")
+	// Updates of few records: they are coalesced, however many there are.
+	large := strings.Repeat("x", 4900)
+	var records []*core.Record
+	for i := range 5 {
+		records = append(records, create(t, app, "posts", map[string]any{"title": fmt.Sprint(i)}))
+	}
+	check := func(i int) {
+		if waiting, size := plugin.Waiting(id); waiting > length || size > limit {
+			t.Fatalf("%d messages of %d bytes wait after %d writes", waiting, size, i)
+		}
+	}
+	blocked := false
+	for i := range 3000 {
+		save(t, app, records[i%len(records)], map[string]any{"title": large + fmt.Sprint(i)})
+		check(i)
+		if waiting, _ := plugin.Waiting(id); waiting > length/2 {
+			blocked = true
+		}
+	}
+	if !blocked {
+		t.Fatal("the client never fell behind, so this proves nothing")
+	}
+	reader.record("update", large+"2999")
+	if _, err := app.SubscriptionsBroker().ClientById(id); err != nil {
+		t.Fatal("a client was closed although only few records change")
+	}
+	// Creates cannot be: the connection is closed, and says why.
+	for i := range 2 * length {
+		create(t, app, "posts", map[string]any{"title": large})
+		check(i)
+	}
+	rest, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(rest, []byte("event:PB_CLOSE\ndata:{\"code\":\"slow_client\"")) {
+		t.Errorf("the end of the stream does not say why it ended: %q", rest[max(0, len(rest)-300):])
+	}
+	pbtest.Eventually(t, patience, func() error {
+		if _, err := app.SubscriptionsBroker().ClientById(id); err == nil {
+			return fmt.Errorf("the client is still there")
+		}
+		return nil
+	})
+}
+
+func TestConnectionsEnd(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name      string
+		idle, max time.Duration
+	}{
+		{"idle", 50 * time.Millisecond, time.Hour},
+		{"old", time.Hour, 50 * time.Millisecond},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app := template.New(t, register(realtime.Config{}))
+			after := make(chan string, 1)
+			app.OnRealtimeConnectRequest().BindFunc(func(e *core.RealtimeConnectRequestEvent) error {
+				e.IdleTimeout, e.MaxTimeout = c.idle, c.max
+				err := e.Next()
+				after <- e.Client.Id()
+				return err
+			})
+			s := connect(t, pbtest.Serve(t, app), "")
+			s.waitEnd()
+			if got := <-after; got != s.clientID {
+				t.Errorf("the hook saw client %q, want %q", got, s.clientID)
+			}
+			if app.SubscriptionsBroker().TotalClients() != 0 {
+				t.Error("the client is still registered")
+			}
+		})
+	}
+}
+
+func TestActivityKeepsAConnection(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	app.OnRealtimeConnectRequest().BindFunc(func(e *core.RealtimeConnectRequestEvent) error {
+		e.IdleTimeout = 400 * time.Millisecond
+		return e.Next()
+	})
+	s := connect(t, pbtest.Serve(t, app), "")
+	s.subscribe("", "posts/*")
+	began := time.Now()
+	for i := 0; time.Since(began) < time.Second; i++ {
+		create(t, app, "posts", map[string]any{"title": fmt.Sprint(i)})
+		s.record("create", fmt.Sprint(i))
+	}
+	s.waitEnd()
+}
+
+func TestHooksAndCustomMessages(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	var asked atomic.Int32
+	app.OnRealtimeSubscribeRequest().BindFunc(func(e *core.RealtimeSubscribeRequestEvent) error {
+		asked.Add(1)
+		if slices.Contains(e.Subscriptions, "refused") {
+			return e.ForbiddenError("No.", nil)
+		}
+		e.Subscriptions = append(e.Subscriptions, "added")
+		e.Client.Set("noted", "by a hook")
+		return e.Next()
+	})
+	app.OnRealtimeMessageSend().BindFunc(func(e *core.RealtimeMessageEvent) error {
+		if e.Message.Name == "custom" {
+			e.Message.Data = append([]byte(`{"noted":"`+fmt.Sprint(e.Client.Get("noted"))+`","was":`), append(e.Message.Data, '}')...)
+		}
+		return e.Next()
+	})
+	url := pbtest.Serve(t, app)
+	_, token := pbtest.User(t, app, "people", map[string]any{"id": ada})
+	s := connect(t, url, "")
+	if status, _ := s.trySubscribe("", "refused"); status != http.StatusForbidden {
+		t.Errorf("got %d for what the hook refuses", status)
+	}
+	s.subscribe(token, "custom", "posts/*", "@oauth2")
+	client, err := app.SubscriptionsBroker().ClientById(s.clientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !client.HasSubscription("added") || !client.HasSubscription("@oauth2") || len(client.Subscriptions("posts/")) != 1 || len(client.Subscriptions()) != 4 {
+		t.Errorf("got subscriptions %v", client.Subscriptions())
+	}
+	if auth, ok := client.Get(apis.RealtimeClientAuthKey).(*core.Record); !ok || auth.Id != ada {
+		t.Errorf("got auth %v", client.Get(apis.RealtimeClientAuthKey))
+	}
+	if ip, _ := client.Get(apis.RealtimeClientIPKey).(string); ip == "" {
+		t.Error("the client has no address")
+	}
+	for i := range 100 {
+		client.Send(subscriptions.Message{Name: "custom", Data: fmt.Append(nil, i)})
+	}
+	s.wait(func(f frame) bool { return f.data == `{"noted":"by a hook","was":99}` })
+	n := 0
+	for _, f := range s.received() {
+		if f.event == "custom" {
+			if want := fmt.Sprintf(`{"noted":"by a hook","was":%d}`, n); f.data != want {
+				t.Fatalf("got %s, want %s", f.data, want)
+			}
+			n++
+		}
+	}
+	client.Unsubscribe("posts/*")
+	create(t, app, "posts", map[string]any{"title": "after"})
+	s.subscribe(token, "groups/*")
+	create(t, app, "groups", map[string]any{"title": "group"})
+	s.wait(func(f frame) bool { return f.event == "groups/*" })
+	if len(s.events()) != 1 || asked.Load() != 3 {
+		t.Errorf("got %v after %d requests", s.events(), asked.Load())
+	}
+	s.close()
+	pbtest.Eventually(t, patience, func() error {
+		if !client.IsDiscarded() {
+			return fmt.Errorf("the client is not discarded")
+		}
+		return nil
+	})
+	if _, open := <-client.Channel(); open {
+		t.Error("the channel of a discarded client is open")
+	}
+	client.Send(subscriptions.Message{Name: "custom"}) // does nothing
+}
+
+// A client that somebody registered in the broker, such as of another transport,
+// gets what PocketBase sends it.
+func TestClientsOfOthers(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	other := subscriptions.NewDefaultClient()
+	other.Subscribe("posts/*")
+	app.SubscriptionsBroker().Register(other)
+	s := connect(t, url, "")
+	s.subscribe("", "posts/*")
+	got := make(chan subscriptions.Message, 1)
+	go func() { got <- <-other.Channel() }()
+	create(t, app, "posts", map[string]any{"title": "a"})
+	s.record("create", "a")
+	if m := <-got; m.Name != "posts/*" || !strings.Contains(string(m.Data), `"title":"a"`) {
+		t.Errorf("got %s %s", m.Name, m.Data)
+	}
+	if n := len(s.events()); n != 1 {
+		t.Errorf("the plugin's own client got %d events", n)
+	}
+}
+
+// Hooks that send messages of their own find the clients.
+func TestHooksSeeTheClients(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	type sight struct {
+		where string
+		n     int
+	}
+	var seen []sight
+	note := func(where string, app core.App) {
+		seen = append(seen, sight{where, app.SubscriptionsBroker().TotalClients()})
+	}
+	app.OnRecordCreate("posts").BindFunc(func(e *core.RecordEvent) error { note("create", e.App); return e.Next() })
+	app.OnRecordDelete("posts").BindFunc(func(e *core.RecordEvent) error { note("delete", e.App); return e.Next() })
+	app.OnModelDeleteExecute("posts").BindFunc(func(e *core.ModelEvent) error { note("execute", e.App); return e.Next() })
+	app.OnModelDelete("posts").BindFunc(func(e *core.ModelEvent) error { note("model delete", e.App); return e.Next() })
+	after := func(e *core.RecordEvent) error {
+		note("before next", e.App)
+		err := e.Next()
+		note("after next", e.App)
+		return err
+	}
+	app.OnRecordAfterCreateSuccess("posts").BindFunc(after)
+	app.OnRecordAfterUpdateSuccess("posts").BindFunc(after)
+	app.OnRecordAfterDeleteSuccess("posts").BindFunc(after)
+	for _, hook := range []interface {
+		BindFunc(fn func(*core.ModelEvent) error) string
+	}{app.OnModelAfterCreateSuccess("posts"), app.OnModelAfterUpdateSuccess("posts"), app.OnModelAfterDeleteSuccess("posts")} {
+		hook.BindFunc(func(e *core.ModelEvent) error { note("model", e.App); return e.Next() })
+	}
+	s := connect(t, pbtest.Serve(t, app), "")
+	s.subscribe("", "posts/*")
+	post := create(t, app, "posts", map[string]any{"title": "a"})
+	save(t, app, post, map[string]any{"title": "b"})
+	if err := app.Delete(post); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 13 {
+		t.Errorf("the hooks ran %d times, want 13", len(seen))
+	}
+	for _, at := range seen {
+		if at.n != 1 {
+			t.Errorf("%s: %d clients, want 1", at.where, at.n)
+		}
+	}
+	s.record("delete", "b")
+	if got := s.events(); !slices.Equal(got, []string{"create a", "update b", "delete b"}) {
+		t.Errorf("got %v, as if PocketBase sent events too", got)
+	}
+}
+
+func TestWritesThatNoHookSees(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	s := connect(t, url, "")
+	s.subscribe("", "posts/*")
+	if _, err := app.DB().NewQuery("INSERT INTO posts (id, title) VALUES ('raw000000000001', 'raw')").Execute(); err != nil {
+		t.Fatal(err)
+	}
+	s.record("create", "raw")
+	// another process
+	other, err := dbx.Open("sqlite", app.DataDir()+"/data.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.NewQuery("UPDATE posts SET title = 'elsewhere'").Execute(); err != nil {
+		t.Fatal(err)
+	}
+	s.record("update", "elsewhere")
+	if _, err := other.NewQuery("DELETE FROM posts").Execute(); err != nil {
+		t.Fatal(err)
+	}
+	s.record("delete", "elsewhere")
+	err = app.RunInTransaction(func(tx core.App) error {
+		create(t, tx, "posts", map[string]any{"title": "rolled back"})
+		return exec.ErrNotFound
+	})
+	if err == nil {
+		t.Fatal("the transaction was not rolled back")
+	}
+	create(t, app, "posts", map[string]any{"title": "end"})
+	s.record("create", "end")
+	if got := s.events(); !slices.Equal(got, []string{"create raw", "update elsewhere", "delete elsewhere", "create end"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestWorkIsShared(t *testing.T) {
+	t.Parallel()
+	app := template.New(t)
+	log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin, err := realtime.Register(app, realtime.Config{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.OnRecordEnrich().UnbindAll() // the test app counts events
+	url := pbtest.Serve(t, app)
+	const people, each = 10, 3
+	var streams []*stream
+	var ids []string
+	for range people {
+		person, token := pbtest.User(t, app, "people", nil)
+		ids = append(ids, person.Id)
+		for range each {
+			s := connect(t, url, "")
+			s.subscribe(token, "posts/*")
+			streams = append(streams, s)
+		}
+	}
+	group := create(t, app, "groups", map[string]any{"members": ids})
+	cases := []struct {
+		rule                                 string
+		evaluations, queries, serialisations int64
+	}{
+		{"", 0, 0, 1},
+		{"title != @request.auth.id", people, 0, 1},
+		{"group.members.id ?= @request.auth.id", 0, 1, 1},
+		{"group.members.email ?= @request.auth.email", 0, people, 1},
+	}
+	for i, c := range cases {
+		setRules(t, app, "posts", &c.rule)
+		e0, q0, s0 := plugin.Stats()
+		title := fmt.Sprint("case ", i)
+		create(t, app, "posts", map[string]any{"title": title, "group": group.Id})
+		for _, s := range streams {
+			s.record("create", title)
+		}
+		e1, q1, s1 := plugin.Stats()
+		if e1-e0 != c.evaluations || q1-q0 != c.queries || s1-s0 != c.serialisations {
+			t.Errorf("%q for %d clients of %d people: %d evaluations, %d queries, %d serialisations; want %d, %d, %d",
+				c.rule, len(streams), people, e1-e0, q1-q0, s1-s0, c.evaluations, c.queries, c.serialisations)
+		}
+	}
+}
+
+func TestTheSaveDoesNotWait(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	release := make(chan struct{})
+	app.OnRecordEnrich("posts").BindFunc(func(e *core.RecordEnrichEvent) error {
+		<-release
+		return e.Next()
+	})
+	s := connect(t, pbtest.Serve(t, app), "")
+	s.subscribe("", "posts/*")
+	for i := range 3 {
+		create(t, app, "posts", map[string]any{"title": fmt.Sprint(i)}) // would hang
+	}
+	close(release)
+	s.record("create", "2")
+}
+
+func TestAPanicOfAHookEndsNothing(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	app.OnRecordEnrich("posts").BindFunc(func(e *core.RecordEnrichEvent) error {
+		if e.Record.GetString("title") == "panic" {
+			panic("of a hook")
+		}
+		return e.Next()
+	})
+	s := connect(t, pbtest.Serve(t, app), "")
+	s.subscribe("", "posts/*")
+	create(t, app, "posts", map[string]any{"title": "panic"})
+	create(t, app, "posts", map[string]any{"title": "after"})
+	s.record("create", "after")
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	err := realtime.Config{QueueLength: 1, QueueBytes: 1, Retention: 1, Grace: -1, PositionInterval: 1}.Validate()
+	for _, field := range []string{"Log", "QueueLength", "QueueBytes", "Retention", "Grace", "PositionInterval"} {
+		if err == nil || !strings.Contains(err.Error(), "realtime: "+field+" ") {
+			t.Errorf("got %v, want it to name %s", err, field)
+		}
+	}
+}
