@@ -2,6 +2,7 @@ package idempotency_test
 
 import (
 	"bytes"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
@@ -60,6 +62,10 @@ func TestForms(t *testing.T) {
 	if first.status != http.StatusOK {
 		t.Fatalf("got %d %s, want 200", first.status, first.body)
 	}
+	for _, pieces := range []func(io.Reader) io.Reader{iotest.DataErrReader, iotest.OneByteReader, iotest.HalfReader} {
+		body, contentType := form(t, "third", title, file)
+		expectReplay(t, "in other pieces", w.send(t, http.MethodPost, things, pieces(body), key, "k", "Content-Type", contentType), first)
+	}
 	expectReplay(t, "with another boundary", post("another", title, file), first)
 	for name, fields := range map[string][]field{
 		"content":          {title, {"file", "a.txt", "text/plain", "CONTENT"}},
@@ -72,6 +78,9 @@ func TestForms(t *testing.T) {
 		"one field of two": {{name: "title", value: "with a filefile"}},
 	} {
 		expect(t, "another "+name, post("one", fields...), http.StatusUnprocessableEntity, "idempotency_key_reused")
+	}
+	for name, broken := range map[string]string{"empty": "", "without an end": "--one\r\n\r\nabc", "no form": "abc"} {
+		expect(t, name, w.send(t, http.MethodPost, things, strings.NewReader(broken), key, "k", "Content-Type", "multipart/form-data; boundary=one"), http.StatusBadRequest, "")
 	}
 	expectFiles(t, w, 1)
 

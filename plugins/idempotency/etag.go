@@ -50,7 +50,7 @@ func tag(e *core.RequestEvent, c *capture) {
 		whole = row + "." + whole
 	}
 	h["Etag"] = []string{`"` + whole + `"`}
-	expose(h, "ETag")
+	expose(e, "ETag")
 }
 
 // notModified takes the body out of the answer when the client has it.
@@ -101,6 +101,9 @@ func checkMatch(e *core.RecordRequestEvent) error {
 	wanted := e.Request.Header["If-Match"]
 	if len(wanted) == 0 {
 		return e.Next()
+	}
+	if e.Record.IsNew() { // an upsert in a batch, of a record that is gone
+		return refusal(http.StatusPreconditionFailed, codePrecondition, "There is no such record any more.")
 	}
 	current, err := e.App.FindRecordById(e.Record.Collection(), e.Record.Id)
 	if err != nil {

@@ -74,25 +74,41 @@ func fingerprint(e *core.RequestEvent) ([]byte, error) {
 // hashForm hashes the parts of a form, not their separator: clients make up
 // another one for each attempt.
 func hashForm(sum hash.Hash, body io.Reader, boundary string) error {
-	form := multipart.NewReader(body, boundary)
+	whole := &readOnce{Reader: body}
+	form := multipart.NewReader(whole, boundary)
 	for {
 		field, err := form.NextRawPart()
-		if errors.Is(err, apis.ErrRequestEntityTooLarge) {
+		if err == io.EOF { //nolint:errorlint // one that is wrapped is an end too early
+			_, err = io.Copy(io.Discard, whole) // to the end, where the body starts anew for the handler
 			return err
 		}
 		if err != nil {
-			break // the end, or no form: then the handler will say so
+			return err
 		}
 		part(sum, field.Header.Get("Content-Disposition"))
 		part(sum, field.Header.Get("Content-Type"))
 		content := sha256.New()
-		if _, err := io.Copy(content, field); errors.Is(err, apis.ErrRequestEntityTooLarge) {
+		if _, err := io.Copy(content, field); err != nil {
 			return err
 		}
 		sum.Write(content.Sum(nil))
 	}
-	_, err := io.Copy(sum, body) // to its end, where it starts anew for the handler
-	return err
+}
+
+// readOnce ends where its reader does, and stays there. PocketBase's bodies start
+// anew.
+type readOnce struct {
+	io.Reader
+	ended bool
+}
+
+func (r *readOnce) Read(b []byte) (int, error) {
+	if r.ended {
+		return 0, io.EOF
+	}
+	n, err := r.Reader.Read(b)
+	r.ended = errors.Is(err, io.EOF)
+	return n, err
 }
 
 // part adds a text so that no two sequences of texts look the same.

@@ -48,12 +48,13 @@ type Config struct {
 
 	// MaxAnswer is the size of the largest answer that is kept, in bytes of its
 	// body. The write of a larger one is done and answered as usual; its
-	// repetition is refused with 409. In 1 KiB..32 MiB. Defaults to 1 MiB.
+	// repetition is refused with 409. In 1 KiB..32 MiB. Defaults to 256 KiB.
 	MaxAnswer int64
 
 	// Skip are the paths on which a key has no effect, such as those of routes
-	// that talk to other services before they answer. One that ends in a slash
-	// stands for all below it. Defaults to none.
+	// that talk to other services before they answer: as they are requested, or
+	// as the route was registered, "/api/v1/orders/{id}/pay". One that ends in a
+	// slash stands for all below it. Defaults to none.
 	Skip []string
 
 	// Now tells the time. Defaults to time.Now.
@@ -99,7 +100,7 @@ func (c Config) withDefaults() Config {
 		c.Timeout = 10 * time.Second
 	}
 	if c.MaxAnswer == 0 {
-		c.MaxAnswer = 1 << 20
+		c.MaxAnswer = 256 << 10
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -182,6 +183,7 @@ func (p *Plugin) bindRecords(app core.App) {
 	app.OnRecordUpdateRequest().Bind(row)
 
 	match := &hook.Handler[*core.RecordRequestEvent]{Id: "holdallIdempotencyMatch", Priority: -99991, Func: checkMatch}
+	app.OnRecordCreateRequest().Bind(match)
 	app.OnRecordUpdateRequest().Bind(match)
 	app.OnRecordDeleteRequest().Bind(match)
 

@@ -17,8 +17,15 @@ func TestKeySyntax(t *testing.T) {
 	}))
 	same := [][]string{ // each list spells one key
 		{`8e03978e-40d5-43dd-bc93-6894a57f9324`, `"8e03978e-40d5-43dd-bc93-6894a57f9324"`, " \t8e03978e-40d5-43dd-bc93-6894a57f9324 "},
-		{`"with space"`}, {`" "`}, {`"quo\"ted\\"`}, {`a`, `"a"`}, {`A`}, {`order/7?x=1&y=2#z`}, {`'single'`},
-		{many("k", 255), `"` + many("k", 255) + `"`}, {`"a;b,c"`},
+		{`"with space"`},
+		{`" "`},
+		{`"quo\"ted\\"`},
+		{`a`, `"a"`},
+		{`A`},
+		{`order/7?x=1&y=2#z`},
+		{`'single'`},
+		{many("k", 255), `"` + many("k", 255) + `"`},
+		{`"a;b,c"`},
 	}
 	for _, spellings := range same {
 		for i, spelling := range spellings {

@@ -13,7 +13,7 @@ import (
 )
 
 // secretAnswer marks, in a request's event, an answer that holds a token.
-const secretAnswer = "holdallIdempotencySecret"
+const secretAnswer = "holdallIdempotencySecret" //nolint:gosec // the name of the mark
 
 var (
 	errTaken   = errors.New("another process has the key")
@@ -73,7 +73,7 @@ func (p *Plugin) once(e *core.RequestEvent, r route) error {
 func (p *Plugin) first(e *core.RequestEvent, r route, id identity, print []byte, c *capture) error {
 	h := e.Response.Header()
 	h.Set(replayedHeader, "false")
-	expose(h, replayedHeader)
+	expose(e, replayedHeader)
 	before := h.Clone()
 
 	var committed, unknown bool
@@ -188,10 +188,10 @@ func replay(e *core.RequestEvent, a *answer, print []byte) error {
 	h := e.Response.Header()
 	maps.Copy(h, a.header)
 	if h.Get("Etag") != "" {
-		expose(h, "ETag")
+		expose(e, "ETag")
 	}
 	h.Set(replayedHeader, "true")
-	expose(h, replayedHeader)
+	expose(e, replayedHeader)
 	e.Response.WriteHeader(a.status)
 	if len(a.body) > 0 {
 		_, _ = e.Response.Write(a.body) // a client that is gone will ask again

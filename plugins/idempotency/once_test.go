@@ -349,8 +349,8 @@ func TestAnswersThatAreNotKept(t *testing.T) {
 
 func TestKeysWithoutEffect(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, idempotency.Config{Skip: []string{"/exact", "/below/"}}, routes(func(e *core.ServeEvent) {
-		for _, path := range []string{"/exact", "/below/this", "/exactly"} {
+	w := newWorld(t, idempotency.Config{Skip: []string{"/exact", "/below/", "/orders/{id}/pay"}}, routes(func(e *core.ServeEvent) {
+		for _, path := range []string{"/exact", "/below/this", "/exactly", "/orders/{id}/pay"} {
 			e.Router.POST(path, func(e *core.RequestEvent) error { return e.String(http.StatusOK, path) })
 		}
 	}))
@@ -370,6 +370,7 @@ func TestKeysWithoutEffect(t *testing.T) {
 		{http.MethodGet, things, nil, "", ""},
 		{http.MethodPost, "/exact", nil, "", ""},
 		{http.MethodPost, "/below/this", nil, "", ""},
+		{http.MethodPost, "/orders/7/pay", nil, "", ""},
 		{http.MethodPost, "/exactly", nil, "", "false"},
 	}
 	for _, c := range cases {

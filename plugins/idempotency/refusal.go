@@ -1,8 +1,6 @@
 package idempotency
 
 import (
-	"net/http"
-
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/router"
 )
@@ -28,16 +26,15 @@ func refusal(status int, code, message string) *router.ApiError {
 
 // retryLater is a refusal of something that may work in a second.
 func retryLater(e *core.RequestEvent, status int, code, message string) *router.ApiError {
-	h := e.Response.Header()
-	h.Set("Retry-After", "1")
-	expose(h, "Retry-After")
+	e.Response.Header().Set("Retry-After", "1")
+	expose(e, "Retry-After")
 	return refusal(status, code, message)
 }
 
-// expose lets scripts of other origins read the headers, if they may read the
+// expose lets scripts of other origins read the header, if they may read the
 // answer at all.
-func expose(h http.Header, names string) {
-	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Add("Access-Control-Expose-Headers", names)
+func expose(e *core.RequestEvent, name string) {
+	if h := e.Response.Header(); e.Request.Header.Get("Origin") != "" && h.Get("Access-Control-Allow-Origin") != "" {
+		h.Add("Access-Control-Expose-Headers", name)
 	}
 }

@@ -58,11 +58,18 @@ func routeOf(r *http.Request) route {
 	return route{keyed: true}
 }
 
-// skips reports whether the path is one on which keys have no effect.
-func (p *Plugin) skips(path string) bool {
+// skips reports whether keys have no effect on the request, by its path or by
+// that of its route.
+func (p *Plugin) skips(r *http.Request) bool {
+	if len(p.config.Skip) == 0 {
+		return false
+	}
+	_, registered, _ := strings.Cut(r.Pattern, " ")
 	for _, skipped := range p.config.Skip {
-		if path == skipped || strings.HasSuffix(skipped, "/") && strings.HasPrefix(path, skipped) {
-			return true
+		for _, path := range []string{r.URL.Path, registered} {
+			if path == skipped || strings.HasSuffix(skipped, "/") && strings.HasPrefix(path, skipped) {
+				return true
+			}
 		}
 	}
 	return false
@@ -71,7 +78,7 @@ func (p *Plugin) skips(path string) bool {
 // handle is the middleware.
 func (p *Plugin) handle(e *core.RequestEvent) error {
 	r := routeOf(e.Request)
-	if r.keyed && len(e.Request.Header[keyHeader]) > 0 && !p.skips(e.Request.URL.Path) {
+	if r.keyed && len(e.Request.Header[keyHeader]) > 0 && !p.skips(e.Request) {
 		return p.once(e, r)
 	}
 	next := e.Next

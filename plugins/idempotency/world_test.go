@@ -67,14 +67,14 @@ type world struct {
 	handler http.Handler
 }
 
-func newWorld(t testing.TB, config idempotency.Config, register ...func(core.App) error) *world {
-	t.Helper()
+func newWorld(tb testing.TB, config idempotency.Config, register ...func(core.App) error) *world {
+	tb.Helper()
 	plugin := func(app core.App) error {
 		_, err := idempotency.Register(app, config)
 		return err
 	}
-	app := template.New(t, append([]func(core.App) error{plugin}, register...)...)
-	return &world{app: app, handler: pbtest.Handler(t, app)}
+	app := template.New(tb, append([]func(core.App) error{plugin}, register...)...)
+	return &world{app: app, handler: pbtest.Handler(tb, app)}
 }
 
 // routes registers custom routes.
@@ -120,20 +120,20 @@ func (r response) id() string {
 
 // send makes a request with a body, which is JSON unless it is a reader, and
 // with headers: name, value, name, value. An empty value leaves a header out.
-func (w *world) send(t testing.TB, method, path string, body any, headers ...string) response {
-	t.Helper()
-	return send(t, w.handler, method, path, body, headers...)
+func (w *world) send(tb testing.TB, method, path string, body any, headers ...string) response {
+	tb.Helper()
+	return send(tb, w.handler, method, path, body, headers...)
 }
 
-func send(t testing.TB, handler http.Handler, method, path string, body any, headers ...string) response {
-	t.Helper()
+func send(tb testing.TB, handler http.Handler, method, path string, body any, headers ...string) response {
+	tb.Helper()
 	var content io.Reader
 	if body != nil {
 		reader, ok := body.(io.Reader)
 		if !ok {
 			encoded, err := json.Marshal(body)
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			reader = bytes.NewReader(encoded)
 		}
@@ -154,54 +154,54 @@ func send(t testing.TB, handler http.Handler, method, path string, body any, hea
 	return response{recorder.Code, recorder.Header(), recorder.Body.String()}
 }
 
-func (w *world) count(t testing.TB, collection string) int64 {
-	t.Helper()
+func (w *world) count(tb testing.TB, collection string) int64 {
+	tb.Helper()
 	n, err := w.app.CountRecords(collection)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n
 }
 
 // stored is how many keys are remembered.
-func (w *world) stored(t testing.TB) (n int) {
-	t.Helper()
+func (w *world) stored(tb testing.TB) (n int) {
+	tb.Helper()
 	if err := w.app.DB().NewQuery("SELECT COUNT(*) FROM _idempotency").Row(&n); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n
 }
 
 // create makes a thing and returns the answer.
-func (w *world) create(t testing.TB, fields map[string]any, headers ...string) response {
-	t.Helper()
-	r := w.send(t, http.MethodPost, things, fields, headers...)
+func (w *world) create(tb testing.TB, fields map[string]any, headers ...string) response {
+	tb.Helper()
+	r := w.send(tb, http.MethodPost, things, fields, headers...)
 	if r.status != http.StatusOK {
-		t.Fatalf("create a thing: got %d %s", r.status, r.body)
+		tb.Fatalf("create a thing: got %d %s", r.status, r.body)
 	}
 	return r
 }
 
 // expect compares status and code.
-func expect(t testing.TB, what string, got response, status int, code string) {
-	t.Helper()
+func expect(tb testing.TB, what string, got response, status int, code string) {
+	tb.Helper()
 	if got.status != status || got.code() != code {
-		t.Errorf("%s: got %d %s, want %d with code %q", what, got.status, got.body, status, code)
+		tb.Errorf("%s: got %d %s, want %d with code %q", what, got.status, got.body, status, code)
 	}
 }
 
 // expectReplay compares an answer with the first one.
-func expectReplay(t testing.TB, what string, got, first response) {
-	t.Helper()
+func expectReplay(tb testing.TB, what string, got, first response) {
+	tb.Helper()
 	if got.status != first.status || got.body != first.body {
-		t.Errorf("%s: got %d %s, want %d %s again", what, got.status, got.body, first.status, first.body)
+		tb.Errorf("%s: got %d %s, want %d %s again", what, got.status, got.body, first.status, first.body)
 	}
 	if got.replayed() != "true" || first.replayed() != "false" {
-		t.Errorf("%s: Idempotency-Replayed is %q and first %q, want true and false", what, got.replayed(), first.replayed())
+		tb.Errorf("%s: Idempotency-Replayed is %q and first %q, want true and false", what, got.replayed(), first.replayed())
 	}
 	for _, name := range []string{"Content-Type", "Etag", "Location", "X-Custom"} {
 		if got.header.Get(name) != first.header.Get(name) {
-			t.Errorf("%s: %s is %q, want %q", what, name, got.header.Get(name), first.header.Get(name))
+			tb.Errorf("%s: %s is %q, want %q", what, name, got.header.Get(name), first.header.Get(name))
 		}
 	}
 }
