@@ -70,13 +70,14 @@ const (
 // States are all of them.
 var States = []State{StatePending, StateScheduled, StateRunning, StateDone, StateDead, StateCancelled}
 
+// createTables makes what is missing. It is no transaction: that would begin by
+// reading, and fail when another process makes them at the same time. A crash in
+// between is made good by the next start.
 func createTables(app core.App) error {
-	return app.RunInTransaction(func(tx core.App) error {
-		for _, statement := range tables {
-			if _, err := tx.NonconcurrentDB().NewQuery(statement).Execute(); err != nil {
-				return fmt.Errorf("jobs: create tables: %w", err)
-			}
+	for _, statement := range tables {
+		if _, err := app.NonconcurrentDB().NewQuery(statement).Execute(); err != nil {
+			return fmt.Errorf("jobs: create tables: %w", err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
