@@ -29,27 +29,66 @@ func (l *Log) bindAttribution() {
 	l.app.OnRecordUpdateRequest().Bind(mark)
 	l.app.OnRecordDeleteRequest().Bind(mark)
 
-	// Around the statement of the request's own record, which is also around
-	// everything that cascades from it.
-	stamp := &hook.Handler[*core.RecordEvent]{
+	// Around the statement of the request's own record.
+	one := &hook.Handler[*core.RecordEvent]{
+		Id: "holdallChangesAttribution",
+		Func: func(e *core.RecordEvent) error {
+			attribution, ok := e.Record.GetRaw(attributionKey).(Attribution)
+			if !ok || !l.wantsHistory(e.Record.Collection()) {
+				return e.Next()
+			}
+			return within(e, func(tx core.App) error {
+				if err := e.Next(); err != nil {
+					return err
+				}
+				return attributeOne(tx, attribution, e.Record)
+			})
+		},
+		Priority: -98,
+	}
+	l.app.OnRecordCreateExecute().Bind(one)
+	l.app.OnRecordUpdateExecute().Bind(one)
+
+	// Around everything that goes with a deleted record.
+	l.app.OnRecordDelete().Bind(&hook.Handler[*core.RecordEvent]{
 		Id: "holdallChangesAttribution",
 		Func: func(e *core.RecordEvent) error {
 			attribution, ok := e.Record.GetRaw(attributionKey).(Attribution)
 			if !ok {
 				return e.Next()
 			}
-			original := e.App
-			defer func() { e.App = original }()
-			return original.RunInTransaction(func(tx core.App) error {
-				e.App = tx
+			return within(e, func(tx core.App) error {
 				return attribute(tx, attribution, e.Next)
 			})
 		},
 		Priority: -98,
+	})
+}
+
+// within runs fn with a transaction as the app of e.
+func within(e *core.RecordEvent, fn func(tx core.App) error) error {
+	original := e.App
+	defer func() { e.App = original }()
+	return original.RunInTransaction(func(tx core.App) error {
+		e.App = tx
+		return fn(tx)
+	})
+}
+
+// attributeOne stamps the last change of a record, which is that of the
+// transaction. It needs no look at the log before.
+func attributeOne(tx core.App, a Attribution, record *core.Record) error {
+	_, err := tx.DB().NewQuery(`UPDATE _changesHistory
+		SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin}
+		WHERE seq = (SELECT seq FROM _changes WHERE record = {:record} AND c = (SELECT n FROM _changesNames WHERE collection = {:of}))`).
+		Bind(dbx.Params{
+			"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin,
+			"record": record.Id, "of": record.Collection().Id,
+		}).Execute()
+	if err != nil {
+		return fmt.Errorf("changes: attribute: %w", err)
 	}
-	l.app.OnRecordCreateExecute().Bind(stamp)
-	l.app.OnRecordUpdateExecute().Bind(stamp)
-	l.app.OnRecordDelete().Bind(stamp)
+	return nil
 }
 
 // Attribute runs fn in a transaction of app and names the caller of e as the
