@@ -111,7 +111,8 @@ world.test('moves without an answer can each be tried again', { as: people.dispa
 		await cardIn(page, 'draft', order.title).waitFor();
 	}
 	for (const order of orders) {
-		await cardIn(page, 'draft', order.title).dragTo(column(page, 'scheduled'));
+		// to the top of the column, as messages come to lie over the rest of it
+		await cardIn(page, 'draft', order.title).dragTo(column(page, 'scheduled'), { targetPosition: { x: 80, y: 24 } });
 		await offer(order).waitFor();
 	}
 	await page.unrouteAll();

@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { useData } from "./data/context.ts";
 import type { Belonging, User } from "./data/types.ts";
-import { go, href, replace, useLocation } from "./router.ts";
+import { go, href, replaceIfAt, useLocation } from "./router.ts";
 import { OutboxProvider } from "./order/use-outbox.tsx";
 import { CreateOrganization } from "./organization/create.tsx";
 import { ForgotPassword } from "./session/forgot.tsx";
@@ -61,7 +61,8 @@ function Screens({ user }: { user: User | null }) {
 /** What a signed-in user sees: their organization, or how to get one. */
 function Organizations({ user }: { user: User }) {
   const { session } = useData();
-  const { path, query } = useLocation();
+  const location = useLocation();
+  const { path, query } = location;
   const { value: belongings, failure, reload, set } = useLoad(() => session.belongings(), [user.id]);
   const [area, slug] = path;
   const here = area === "o" ? belongings?.find(({ organization }) => organization.slug === slug) : undefined;
@@ -69,7 +70,7 @@ function Organizations({ user }: { user: User }) {
 
   useEffect(() => {
     if (here) localStorage.setItem(LAST, here.organization.slug);
-    else if (belongings && !creating) replace(targetOf(query.get("then"), belongings));
+    else if (belongings && !creating) replaceIfAt(location, targetOf(query.get("then"), belongings));
   }, [here, belongings, creating]);
 
   if (failure && !belongings)

@@ -29,6 +29,14 @@ export function replace(to: string): void {
   window.dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
+/**
+ * Replaces the place that was found to be wrong, unless somebody has gone
+ * elsewhere since: the address changes before its listeners hear of it.
+ */
+export function replaceIfAt(wrong: Location, to: string): void {
+  if (href(wrong.path) === href(locationOf(window.location.hash).path)) replace(to);
+}
+
 export function useLocation(): Location {
   const [hash, setHash] = useState(window.location.hash);
   useEffect(() => {

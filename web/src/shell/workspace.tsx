@@ -7,7 +7,7 @@ import { Unsent } from "../order/unsent.tsx";
 import { Members } from "../organization/members.tsx";
 import { Settings } from "../organization/settings.tsx";
 import { Boundary } from "../ui/boundary.tsx";
-import { useLocation, replace, href } from "../router.ts";
+import { useLocation, replaceIfAt, href } from "../router.ts";
 import { ConnectionBanner } from "./connection-banner.tsx";
 import { TopBar } from "./top-bar.tsx";
 
@@ -22,7 +22,8 @@ export interface WorkspaceProps {
 /** One organization's part of the app: the bar on top and the screen that the address names. */
 export function Workspace(props: WorkspaceProps) {
   const { user, belonging, onChanged } = props;
-  const { path } = useLocation();
+  const location = useLocation();
+  const { path } = location;
   const { organization, role } = belonging;
   const home = role === "technician" ? "day" : "board";
   const allowed = role === "technician" ? ["day"] : role === "owner" ? ["board", "members", "settings"] : ["board"];
@@ -31,7 +32,7 @@ export function Workspace(props: WorkspaceProps) {
   const order = path[3];
 
   useEffect(() => {
-    if (!screen) replace(href(["o", organization.slug, home]));
+    if (!screen) replaceIfAt(location, href(["o", organization.slug, home]));
   }, [screen, organization.slug, home]);
 
   const main = useRef<HTMLElement>(null);
