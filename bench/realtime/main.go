@@ -90,6 +90,9 @@ func report(w io.Writer, o options, theirs, ours result) {
 	for i, kind := range kinds {
 		line("server CPU per save, "+kind.label, theirs.cpu[i], ours.cpu[i], "ms")
 	}
+	for i, kind := range kinds {
+		line("the same, saves at once, "+kind.label, theirs.burstCPU[i], ours.burstCPU[i], "ms")
+	}
 	line("memory per idle connection", theirs.perConnection, ours.perConnection, "KB")
 	line("memory per connection after the saves", theirs.perConnectionAfter, ours.perConnectionAfter, "KB")
 	fmt.Fprintln(w)

@@ -23,7 +23,7 @@ import (
 
 // result are the figures of one server, times in ms by kind, memory in KB.
 type result struct {
-	save, delivered, cpu              []float64
+	save, delivered, cpu, burstCPU    []float64
 	perConnection, perConnectionAfter float64
 }
 
@@ -57,7 +57,12 @@ func measure(ctx context.Context, dir, name string, o options) (result, error) {
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", k.label, err)
 		}
+		burst, err := s.burst(ctx, k, o)
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", k.label, err)
+		}
 		r.save, r.delivered, r.cpu = append(r.save, save), append(r.delivered, delivered), append(r.cpu, cpu)
+		r.burstCPU = append(r.burstCPU, burst)
 	}
 	if err := s.settle(ctx); err != nil {
 		return r, err
@@ -230,6 +235,23 @@ func (s *server) saves(ctx context.Context, k kind, o options) (save, delivered,
 	return middle(taken), middle(arrived), (s.cpu() - used) / float64(o.saves), nil
 }
 
+// burst measures the processor time of saves that follow each other at once, until
+// everybody has all of them.
+func (s *server) burst(ctx context.Context, k kind, o options) (float64, error) {
+	want, used := s.events.Load(), s.cpu()
+	for range o.saves {
+		if _, err := s.saveOne(ctx, k); err != nil {
+			return 0, err
+		}
+	}
+	if k.topic != "" {
+		if err := s.await(ctx, want+int64(o.saves*o.subscribers)); err != nil {
+			return 0, err
+		}
+	}
+	return (s.cpu() - used) / float64(o.saves), nil
+}
+
 // expected rounds the number of events up to that of whole saves.
 func (s *server) expected(now int64, o options) int64 {
 	n := int64(o.subscribers)
@@ -342,6 +364,7 @@ func median(rounds []result) result {
 	for i := range kinds {
 		m.save = append(m.save, pick(func(r result) float64 { return r.save[i] }))
 		m.delivered = append(m.delivered, pick(func(r result) float64 { return r.delivered[i] }))
+		m.burstCPU = append(m.burstCPU, pick(func(r result) float64 { return r.burstCPU[i] }))
 		m.cpu = append(m.cpu, pick(func(r result) float64 { return r.cpu[i] }))
 	}
 	m.perConnection = pick(func(r result) float64 { return r.perConnection })

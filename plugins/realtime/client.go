@@ -30,6 +30,8 @@ type client struct {
 	catchUp bool // it is replayed what it missed and gets nothing else
 
 	mu        sync.Mutex
+	authValue any // what is stored as the auth record and the address: all
+	address   any // clients have these, and need no map for it
 	store     map[string]any
 	queue     []message
 	bytes     int
@@ -126,6 +128,12 @@ func (c *client) member(raw string) *member {
 func (c *client) Get(key string) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	switch key {
+	case apis.RealtimeClientAuthKey:
+		return c.authValue
+	case apis.RealtimeClientIPKey:
+		return c.address
+	}
 	return c.store[key]
 }
 
@@ -143,6 +151,14 @@ func (c *client) Set(key string, value any) {
 }
 
 func (c *client) set(key string, value any) {
+	switch key {
+	case apis.RealtimeClientAuthKey:
+		c.authValue = value
+		return
+	case apis.RealtimeClientIPKey:
+		c.address = value
+		return
+	}
 	if c.store == nil {
 		c.store = map[string]any{}
 	}
@@ -154,10 +170,14 @@ func (c *client) Unset(key string) {
 	if key == apis.RealtimeClientAuthKey {
 		c.hub.mu.Lock()
 		defer c.hub.mu.Unlock()
-		c.setAuth(nil)
+		c.signOut()
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if key == apis.RealtimeClientIPKey {
+		c.address = nil
+	}
 	delete(c.store, key)
 }
 

@@ -11,21 +11,32 @@ import (
 	"github.com/holdall-go/holdall/plugins/changes"
 )
 
-// pageSize is how many changes are read at once.
-const pageSize = 256
+const (
+	// pageSize is how many changes are read at once.
+	pageSize = 256
+	// gatherFor is how long events wait for others.
+	gatherFor = 3 * time.Millisecond
+)
 
 // follow tells the clients of everything that is committed, until ctx ends.
 func (p *Plugin) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := p.advance(ctx); err != nil && ctx.Err() == nil {
 			p.app.Logger().Error("Realtime events are late.", slog.Any("error", err))
-			timer := time.NewTimer(time.Second)
-			select {
-			case <-ctx.Done():
-			case <-timer.C:
-			}
-			timer.Stop()
+			_ = pause(ctx, time.Second)
 		}
+	}
+}
+
+// pause waits for d, or returns why ctx ended before.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 
@@ -38,6 +49,11 @@ func (p *Plugin) advance(ctx context.Context) error {
 	after, idle := p.hub.skipIfIdle(end)
 	if idle {
 		return nil
+	}
+	// who has just saved something gets the answer first, and what comes right
+	// after it is written to each client together with it
+	if err := pause(ctx, gatherFor); err != nil {
+		return err
 	}
 	page, err := p.log.History(ctx, after, pageSize)
 	if err != nil {

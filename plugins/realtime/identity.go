@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/plugins/changes"
@@ -55,7 +54,7 @@ func (c *client) signOut() {
 	c.setAuth(nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.store, apis.RealtimeClientAuthKey)
+	c.authValue = nil
 }
 
 // refresh brings collections and identities up to what is committed, if some of
