@@ -26,6 +26,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/filterguard"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
+	"github.com/holdall-go/holdall/plugins/idempotency"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
@@ -121,6 +122,9 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	}
 	// what never comes near these collections stays as stock PocketBase has it
 	if _, err := filterguard.Register(app, filterguard.Config{Collections: definedCollections()}); err != nil {
+		return err
+	}
+	if _, err := idempotency.Register(app, idempotency.Config{}); err != nil {
 		return err
 	}
 	bindGreeting(app, cfg)

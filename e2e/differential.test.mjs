@@ -23,6 +23,10 @@ const explained = {
 	'cross-origin-resource-policy': /^(same-site|same-origin|cross-origin)$/,
 	// a path that is none may be a page of the web app, which can be compressed
 	vary: /^Origin(, Accept-Encoding)?$/,
+	// a record's, for conditional requests, which the SDK does not make by itself
+	etag: /^"[\w-]{22}(\.[\w-]{22})?"$/,
+	// a script of another origin may read it
+	'access-control-expose-headers': /^ETag$/,
 };
 
 // What the web app's own pages get on top, where PocketBase has none.
