@@ -22,6 +22,7 @@ type client struct {
 	// resumeAt after which position it goes on, 0 for now.
 	positions bool
 	resumeAt  int64
+	signer    positions
 
 	// guarded by the hub's lock
 	members []*member

@@ -2,6 +2,10 @@ package realtime
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,7 +27,7 @@ const (
 
 // resumption tells whether a request asks for positions, and after which one it
 // wants to go on, 0 if it names none.
-func resumption(r *http.Request) (asked bool, at int64) {
+func (p positions) resumption(r *http.Request) (asked bool, at int64) {
 	option := r.URL.Query().Get(resumeOption)
 	if option == "" {
 		option = r.Header.Get(resumeHeader)
@@ -32,20 +36,55 @@ func resumption(r *http.Request) (asked bool, at int64) {
 		return false, 0
 	}
 	// the header is newer: an EventSource calls the same address again
-	if at := parsePosition(r.Header.Get(lastEventIDHeader)); at > 0 {
-		return true, at
+	if last := r.Header.Get(lastEventIDHeader); last != "" {
+		return true, p.parse(last)
 	}
-	return true, parsePosition(option)
+	if option == "true" || option == "1" {
+		return true, 0
+	}
+	return true, p.parse(option)
 }
 
-// parsePosition reads the id of an event: a position, or a client's id with one.
-func parsePosition(id string) int64 {
+// positions writes positions so that clients can only name those that they were
+// given. Otherwise anybody who may see a record could have its past, by asking to
+// go on from where they never were.
+type positions struct{ key []byte }
+
+// unknownPosition is one that no log has, so that the client is told to reset.
+const unknownPosition = 2
+
+// positions returns how positions are written. The key is as secret and lasting as
+// that of the tokens of superusers.
+func (p *Plugin) positions() (positions, error) {
+	superusers, err := p.app.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers)
+	if err != nil {
+		return positions{}, fmt.Errorf("find the key of positions: %w", err)
+	}
+	key := sha256.Sum256([]byte("realtime positions " + superusers.AuthToken.Secret))
+	return positions{key[:]}, nil
+}
+
+// format writes a position.
+func (p positions) format(at int64) string {
+	text := strconv.FormatInt(at, 10)
+	return text + "." + p.sign(text)
+}
+
+func (p positions) sign(text string) string {
+	mac := hmac.New(sha256.New, p.key)
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil)[:12])
+}
+
+// parse reads the id of an event: a position, or a client's id with one.
+func (p positions) parse(id string) int64 {
 	if i := strings.LastIndex(id, positionMark); i >= 0 {
 		id = id[i+len(positionMark):]
 	}
-	at, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || at <= 1 {
-		return 0 // 1 is "yes"
+	text, signature, _ := strings.Cut(id, ".")
+	at, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || at <= 0 || !hmac.Equal([]byte(signature), []byte(p.sign(text))) {
+		return unknownPosition
 	}
 	return at
 }
@@ -123,6 +162,9 @@ const replayPage = 100
 // replay gives a client that resumes one page of what it missed, on its own
 // goroutine, or lets it join the others.
 func (p *Plugin) replay(e *core.RealtimeConnectRequestEvent, c *client) error {
+	if !c.positions {
+		return nil // and leave the lock to others
+	}
 	at, resuming := p.hub.resumingAt(c)
 	if !resuming {
 		return nil

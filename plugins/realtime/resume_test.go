@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,6 +206,11 @@ func TestReset(t *testing.T) {
 	}{
 		{"nothing happened", func(_ *testing.T, _ core.App, _ *changes.Log, at string) string { return at }, ""},
 		{"position of another server", func(*testing.T, core.App, *changes.Log, string) string { return "12345" }, "reset"},
+		{"position that nobody was given", func(_ *testing.T, _ core.App, _ *changes.Log, at string) string {
+			number, signature, _ := strings.Cut(at, ".")
+			n, _ := strconv.ParseInt(number, 10, 64)
+			return fmt.Sprint(n-1, ".", signature)
+		}, "reset"},
 		{"forgotten history", func(t *testing.T, app core.App, log *changes.Log, at string) string {
 			t.Helper()
 			create(t, app, "posts", map[string]any{"title": "forgotten"})

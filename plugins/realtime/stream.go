@@ -3,7 +3,6 @@ package realtime
 import (
 	"log/slog"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -19,13 +18,16 @@ func (p *Plugin) newClient(e *core.RealtimeConnectRequestEvent) (*client, error)
 	if ip, ok := e.Client.Get(apis.RealtimeClientIPKey).(string); ok {
 		c.Set(apis.RealtimeClientIPKey, ip)
 	}
-	asked, at := resumption(e.Request)
+	positions, err := p.positions()
+	if err != nil {
+		return nil, err
+	}
+	asked, at := positions.resumption(e.Request)
 	if !asked {
 		return c, nil
 	}
-	c.positions, c.resumeAt = true, at
+	c.positions, c.resumeAt, c.signer = true, at, positions
 	if at == 0 {
-		var err error
 		if at, err = p.log.Head(e.Request.Context()); err != nil {
 			return nil, err
 		}
@@ -33,7 +35,7 @@ func (p *Plugin) newClient(e *core.RealtimeConnectRequestEvent) (*client, error)
 	// The id of the first event is the client's id, for that is where the SDKs
 	// take it from, and the first thing that an EventSource sends back after a
 	// disconnect. So it has the position in it.
-	c.id += positionMark + strconv.FormatInt(at, 10)
+	c.id += positionMark + positions.format(at)
 	return c, nil
 }
 
@@ -180,7 +182,7 @@ func (c *client) eventID(m *message) string {
 	case !c.positions || m.name == "PB_CONNECT":
 		return c.id
 	case m.position > 0:
-		return strconv.FormatInt(m.position, 10)
+		return c.signer.format(m.position)
 	}
 	return ""
 }
