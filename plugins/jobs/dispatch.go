@@ -51,16 +51,15 @@ func (p *Plugin) dispatch(ctx context.Context) {
 func (p *Plugin) turn(ctx context.Context, claim bool) (time.Duration, error) {
 	w := p.takeWork(claim)
 	now := p.now()
-	view, err := p.store.look(ctx, p.app.ConcurrentDB(), p.owner, w.queues(), w.kinds)
+	view, err := p.look(ctx, w)
 	if err != nil {
 		p.putBack(w)
 		return 0, fmt.Errorf("look for jobs: %w", err)
 	}
 	p.cancelRequested(view)
 	until := p.untilNext(view, now, w)
-	expired := view.Expires.Valid && view.Expires.Int64 < now.UnixMilli()
-	due := view.Due.Valid && view.Due.Int64 <= now.UnixMilli()
-	if len(w.settled) == 0 && len(w.progress) == 0 && (!claim || !view.Ready && !expired && !due) {
+	w.due = view.Expires.Valid && view.Expires.Int64 < now.UnixMilli() || view.Due.Valid && view.Due.Int64 <= now.UnixMilli()
+	if len(w.settled) == 0 && len(w.progress) == 0 && (!claim || !view.Ready && !w.due) {
 		return until, p.tickIfDue(ctx, view, now)
 	}
 
@@ -83,6 +82,19 @@ func (p *Plugin) turn(ctx context.Context, claim bool) (time.Duration, error) {
 	return until, nil
 }
 
+// lookInterval is how often a busy dispatcher looks beyond its own jobs.
+const lookInterval = 50 * time.Millisecond
+
+// look finds out what there is to do. If there is something to store it need not
+// know: the turn that follows looks.
+func (p *Plugin) look(ctx context.Context, w work) (outlook, error) {
+	if len(w.settled) > 0 && time.Since(p.looked) < lookInterval {
+		return outlook{}, nil
+	}
+	p.looked = time.Now()
+	return p.store.look(ctx, p.app.ConcurrentDB(), p.owner, w.queues(), w.kinds)
+}
+
 // work is what a turn starts from.
 type work struct {
 	settled  []*run
@@ -91,6 +103,7 @@ type work struct {
 	free     map[string]int
 	kinds    []string
 	claim    bool
+	due      bool // jobs' time has come, or their lease has ended
 }
 
 func (w work) queues() []string {
@@ -171,9 +184,13 @@ func (p *Plugin) untilNext(view outlook, now time.Time, w work) time.Duration {
 // turnIn is a turn's transaction.
 func (p *Plugin) turnIn(tx core.App, w work, now time.Time) (claimed []row, lost []*run, err error) {
 	db := tx.NonconcurrentDB()
-	// first, as it writes: see store
-	if err := p.store.promote(db, now); err != nil {
-		return nil, nil, fmt.Errorf("promote jobs: %w", err)
+	if w.due { // first, as it writes: see store
+		if err := p.store.promote(db, now); err != nil {
+			return nil, nil, fmt.Errorf("promote jobs: %w", err)
+		}
+		if err := p.expire(tx, now); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, r := range w.settled {
 		if r.outcome.state == "" {
@@ -194,9 +211,6 @@ func (p *Plugin) turnIn(tx core.App, w work, now time.Time) (claimed []row, lost
 		if err := p.store.saveProgress(db, r.row, share, message); err != nil && !errors.Is(err, ErrLeaseLost) {
 			return nil, nil, fmt.Errorf("store the progress of job %s: %w", r.row.ID, err)
 		}
-	}
-	if err := p.expire(tx, now); err != nil {
-		return nil, nil, err
 	}
 	if !w.claim {
 		return nil, lost, nil

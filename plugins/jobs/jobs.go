@@ -209,6 +209,8 @@ type Plugin struct {
 	settled   []*run            // whose outcome is not in the database yet
 	flushed   time.Time         // when progress was last written
 	leader    bool
+
+	looked time.Time // of the dispatcher alone
 }
 
 // registered is where an app has its plugin, so that [Enqueue] finds it through
