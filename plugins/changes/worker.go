@@ -49,7 +49,7 @@ func (c *consumer) run(ctx context.Context) {
 			pause(ctx, time.Second)
 		}
 	}
-	c.release()
+	c.release(context.WithoutCancel(ctx))
 }
 
 // work reads and handles pages as long as it holds the lease.
@@ -266,8 +266,8 @@ func (c *consumer) save(ctx context.Context, position int64, attempts int, probl
 
 // release stores where the consumer is and gives the lease back, so that another
 // process need not wait for it.
-func (c *consumer) release() {
-	err := c.update(context.Background(), "position = MAX(position, {:position}), owner = ''", dbx.Params{"position": c.position})
+func (c *consumer) release(ctx context.Context) {
+	err := c.update(ctx, "position = MAX(position, {:position}), owner = ''", dbx.Params{"position": c.position})
 	if err != nil && !errors.Is(err, errLeaseLost) {
 		c.log.app.Logger().Warn("A consumer of the change log could not give its lease back.", slog.String("consumer", c.Name), slog.Any("error", err))
 	}

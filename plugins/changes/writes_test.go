@@ -146,15 +146,17 @@ func waysOfRecords(app core.App, run func(...string) func() error) []way {
 		data("SQL delete of one row", run("DELETE FROM tasks WHERE id = '"+id("c")+"'"), "-c"),
 		data("INSERT OR IGNORE over a tombstone",
 			run("INSERT OR IGNORE INTO tasks (id, project) VALUES ('"+id("c")+"', '"+id("p")+"')"), "+c"),
-		way{
+		{
 			"INSERT OR ABORT over a tombstone",
 			run("DELETE FROM tasks WHERE id = '"+id("c")+"'", "INSERT OR ABORT INTO tasks (id, project) VALUES ('"+id("c")+"', '"+id("p")+"')"),
-			[]string{"+c"}, []string{"-c", "+c"},
+			[]string{"+c"},
+			[]string{"-c", "+c"},
 		},
 		data("upsert", run("INSERT INTO tasks (id) VALUES ('"+id("c")+"') ON CONFLICT (id) DO UPDATE SET title = 'up'"), "+c"),
-		way{
+		{
 			"REPLACE of the same id", run("REPLACE INTO tasks (id, project) VALUES ('" + id("c") + "', '" + id("p") + "')"),
-			[]string{"+c"}, []string{"-c", "+c"},
+			[]string{"+c"},
+			[]string{"-c", "+c"},
 		},
 		data("cascade", func() error {
 			r, err := app.FindRecordById("projects", id("p"))
@@ -187,7 +189,7 @@ func waysOfRequests(api func(method, path, body string) error) []way {
 		data("SQL of the dashboard's console", func() error {
 			return api("POST", "/api/sql", `{"query":"UPDATE tasks SET title = 'sql'"}`)
 		}, "+d", "+e"),
-		way{"two statements of the console", func() error {
+		{"two statements of the console", func() error {
 			return api("POST", "/api/sql", `{"query":"INSERT INTO tasks (id) VALUES ('y'); DELETE FROM tasks WHERE id = 'y'"}`)
 		}, []string{"-y"}, []string{"+y", "-y"}},
 		data("a statement of the console that fails half-way", func() error {
@@ -257,15 +259,18 @@ func waysOfRemoval(app core.App, run func(...string) func() error) []way {
 	}
 	return []way{
 		data("truncate", todos(func(c *core.Collection) error { return app.TruncateCollection(c) }), "-d", "-e", "-g"),
-		way{
+		{
 			"DELETE without WHERE, which SQLite would shorten to a truncate",
-			run("INSERT INTO todos (id) VALUES ('"+id("h")+"')", "DELETE FROM todos"), []string{"-h"}, []string{"+h", "-h"},
+			run("INSERT INTO todos (id) VALUES ('"+id("h")+"')", "DELETE FROM todos"),
+			[]string{"-h"},
+			[]string{"+h", "-h"},
 		},
-		way{
+		{
 			"REPLACE that evicts another row through a unique index",
 			run("CREATE UNIQUE INDEX u ON todos (label) WHERE label <> ''",
 				"INSERT INTO todos (id, label) VALUES ('"+id("j")+"', 'same')", "REPLACE INTO todos (id, label) VALUES ('"+id("k")+"', 'same')"),
-			[]string{"-j", "+k"}, []string{"+j", "-j", "+k"},
+			[]string{"-j", "+k"},
+			[]string{"+j", "-j", "+k"},
 		},
 		definition("drop of the view", func() error {
 			view, err := app.FindCollectionByNameOrId("labels")
