@@ -34,7 +34,7 @@ func (l *Log) bindAttribution() {
 		Id: "holdallChangesAttribution",
 		Func: func(e *core.RecordEvent) error {
 			attribution, ok := e.Record.GetRaw(attributionKey).(Attribution)
-			if !ok || !l.wantsHistory(e.Record.Collection()) {
+			if !ok || !l.mayHaveHistory(e.Record.Collection()) {
 				return e.Next()
 			}
 			return within(e, func(tx core.App) error {

@@ -120,6 +120,13 @@ func (l *Log) wantsHistory(c *core.Collection) bool {
 	})
 }
 
+// mayHaveHistory tells whether changes of the collection may be in the full log
+// for a consumer. Which collections somebody keeps is in the database, and not
+// worth a query for each write.
+func (l *Log) mayHaveHistory(c *core.Collection) bool {
+	return l.wantsHistory(c) || slices.ContainsFunc(l.consumers, func(o *consumer) bool { return o.OnlyKept })
+}
+
 // Consumers tells how the consumers are doing, also those that are no longer registered.
 func (l *Log) Consumers(ctx context.Context) ([]ConsumerState, error) {
 	rows := []struct {

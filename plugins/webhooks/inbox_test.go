@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -108,6 +109,13 @@ func TestReceive(t *testing.T) {
 		if answer := send(t, handler, "/api/v1/hooks/erp", c.body, c.header); answer.Code != c.want {
 			t.Errorf("%s: got %d %s, want %d", name, answer.Code, answer.Body, c.want)
 		}
+	}
+	large := strings.Repeat("x", 1<<20+1)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/hooks/erp", io.MultiReader(strings.NewReader(large)))
+	request.ContentLength, request.Header = -1, sign("s", large)
+	recorder := httptest.NewRecorder()
+	if handler.ServeHTTP(recorder, request); recorder.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large body of unknown length: got %d %s", recorder.Code, recorder.Body)
 	}
 	awaitMessages(t, p, "", 1)
 }

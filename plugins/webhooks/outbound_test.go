@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,8 +218,10 @@ func TestHungEndpointDelaysOnlyItself(t *testing.T) {
 	config := fast()
 	config.Timeout = time.Minute
 	app, _, start := newApp(t, config)
-	release := make(chan struct{})
-	hung := newReceiver(t, func(http.ResponseWriter, *http.Request, call) { <-release })
+	hanging := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hanging) })
+	hung := newReceiver(t, func(http.ResponseWriter, *http.Request, call) { <-hanging })
+	t.Cleanup(release)
 	addEndpoint(t, app, hung.URL, nil)
 	other := newReceiver(t, nil)
 	addEndpoint(t, app, other.URL, nil)
@@ -231,7 +234,7 @@ func TestHungEndpointDelaysOnlyItself(t *testing.T) {
 	if got := len(hung.all()); got == 0 || got > 4 {
 		t.Errorf("the endpoint that hangs has %d calls, want as many as may be under way at once", got)
 	}
-	close(release)
+	release()
 	hung.await(t, n)
 }
 

@@ -93,12 +93,12 @@ func (p *Plugin) bindReceivers(r *router.Router[*core.RequestEvent]) {
 
 // accept verifies a message, stores it and says thanks.
 func (p *Plugin) accept(e *core.RequestEvent, r *receiver) error {
-	body, err := io.ReadAll(e.Request.Body)
+	// PocketBase's limit is passed by a last read that comes with the end of the body
+	body, err := io.ReadAll(io.LimitReader(e.Request.Body, p.config.MaxInbound+1))
+	if int64(len(body)) > p.config.MaxInbound || errors.Is(err, apis.ErrRequestEntityTooLarge) {
+		return e.Error(http.StatusRequestEntityTooLarge, "The message is too large.", nil)
+	}
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return e.Error(http.StatusRequestEntityTooLarge, "The message is too large.", nil)
-		}
 		return e.BadRequestError("The message could not be read.", nil)
 	}
 	now := p.config.Clock.Now()

@@ -120,7 +120,8 @@ type runner struct {
 type result struct {
 	delivery int64
 	answer   answer
-	err      error // of saving
+	at       time.Time // when the answer was there
+	err      error     // of saving
 }
 
 func (r *runner) run(ctx context.Context) {
@@ -210,6 +211,7 @@ func (r *runner) begin(e *endpoint, d delivery) {
 		// also after a panic, or the slot would be lost
 		defer func() { r.done <- res }()
 		res.answer = r.plugin.try(ctx, e, d)
+		res.at = r.plugin.config.Clock.Now()
 		if !res.answer.interrupted {
 			res.err = r.plugin.conclude(e, d, res.answer)
 		}
@@ -222,16 +224,15 @@ func (r *runner) begin(e *endpoint, d delivery) {
 // settle notes how an attempt went for what comes next.
 func (r *runner) settle(res result) {
 	delete(r.busy, res.delivery)
-	now := r.plugin.config.Clock.Now()
 	switch {
 	case res.err != nil:
 		r.plugin.app.Logger().Error("A delivery was made and not noted, so it is made again.", slog.Any("error", res.err))
-		r.holdFor(now, time.Second)
+		r.holdFor(res.at, time.Second)
 	case res.answer.success():
 		r.failures = 0
 	default:
 		r.failures++
-		r.holdFor(now, r.pause(res.answer))
+		r.holdFor(res.at, r.pause(res.answer))
 	}
 }
 
