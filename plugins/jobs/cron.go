@@ -24,7 +24,7 @@ type times struct {
 func parseCron(s Schedule) (times, error) {
 	expression, err := cron.NewSchedule(s.Cron)
 	if err != nil {
-		return times{}, fmt.Errorf("Cron %q: %w", s.Cron, err)
+		return times{}, fmt.Errorf("read Cron %q: %w", s.Cron, err)
 	}
 	return times{expression, s.Zone}, nil
 }

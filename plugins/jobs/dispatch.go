@@ -32,7 +32,7 @@ func (p *Plugin) dispatch(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			p.drain()
+			p.drain(context.WithoutCancel(ctx))
 			return
 		case <-p.woken:
 		case <-timer.C:
@@ -74,7 +74,7 @@ func (p *Plugin) turn(ctx context.Context, claim bool) (time.Duration, error) {
 		return 0, err
 	}
 	p.forget(w.settled, lost)
-	p.begin(claimed, now)
+	p.begin(ctx, claimed, now)
 	p.wake() // to look again: the view is from before
 	if err := p.tickIfDue(ctx, view, now); err != nil {
 		return 0, err
@@ -255,15 +255,15 @@ func (p *Plugin) forget(settled, lost []*run) {
 }
 
 // begin runs what was claimed.
-func (p *Plugin) begin(claimed []row, now time.Time) {
+func (p *Plugin) begin(ctx context.Context, claimed []row, now time.Time) {
 	for _, job := range claimed {
 		r := &run{p: p, row: job, returned: make(chan struct{}), leaseUntil: now.Add(p.config.Lease)}
-		r.ctx, r.cancel = context.WithCancelCause(context.Background())
+		r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx)) // drain decides when
 		p.mu.Lock()
 		r.kind = p.kinds[job.Kind]
 		p.runs[r] = struct{}{}
 		p.mu.Unlock()
-		p.execute(r)
+		p.execute(r) //nolint:contextcheck // it has the context of the run
 	}
 }
 
@@ -291,7 +291,7 @@ func (p *Plugin) cancelRuns(cause error, chosen func(*run) bool) {
 }
 
 // drain lets what runs come to its end, for a while, and gives back the rest.
-func (p *Plugin) drain() {
+func (p *Plugin) drain(ctx context.Context) {
 	patience := time.NewTimer(max(p.config.StopTimeout, 0))
 	defer patience.Stop()
 	// abandonLater takes care of handlers that ignore their context, so that this
@@ -304,7 +304,7 @@ func (p *Plugin) drain() {
 		case <-p.woken:
 		case <-time.After(p.config.PollInterval):
 		}
-		if _, err := p.turn(context.Background(), false); err != nil {
+		if _, err := p.turn(ctx, false); err != nil {
 			p.app.Logger().Error("Jobs could not be stored while stopping; the next try follows.", slog.Any("error", err))
 			pause(retryTurn)
 		}

@@ -107,9 +107,12 @@ func (c Config) withDefaults() Config {
 		value *time.Duration
 		def   time.Duration
 	}{
-		{&c.Lease, 30 * time.Second}, {&c.PollInterval, time.Second},
-		{&c.StopTimeout, 5 * time.Second}, {&c.Timeout, 5 * time.Minute},
-		{&c.KeepDone, 24 * time.Hour}, {&c.KeepDead, 30 * 24 * time.Hour},
+		{&c.Lease, 30 * time.Second},
+		{&c.PollInterval, time.Second},
+		{&c.StopTimeout, 5 * time.Second},
+		{&c.Timeout, 5 * time.Minute},
+		{&c.KeepDone, 24 * time.Hour},
+		{&c.KeepDead, 30 * 24 * time.Hour},
 	} {
 		if *d.value == 0 {
 			*d.value = d.def
@@ -173,7 +176,8 @@ func (c Config) Validate() error {
 		{"KeepDone", c.KeepDone, time.Minute, 10 * 365 * 24 * time.Hour, true},
 		{"KeepDead", c.KeepDead, time.Minute, 10 * 365 * 24 * time.Hour, true},
 	} {
-		if (d.value < d.low || d.value > d.high) && !(d.negativeMeansNone && d.value == -1) {
+		none := d.negativeMeansNone && d.value == -1
+		if (d.value < d.low || d.value > d.high) && !none {
 			errs = append(errs, fmt.Errorf("jobs: %s must be in %v..%v, got %v", d.name, d.low, d.high, d.value))
 		}
 	}

@@ -11,8 +11,8 @@ const keepEvery = time.Minute
 
 // keep renews the leases of this process, and its leadership, beside the work. It
 // ends after the dispatcher, which goes on for a while when the app stops.
-func (p *Plugin) keep(context.Context) {
-	ctx, cancel := context.WithCancel(context.Background())
+func (p *Plugin) keep(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	beat := time.NewTicker(p.config.Lease / 3)
 	defer beat.Stop()

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pocketbase/pocketbase/core"
-
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/jobs"
 )
@@ -184,9 +182,5 @@ func TestServing(t *testing.T) {
 	pbtest.Serve(t, app)
 	if job := await(t, p, enqueue(t, app, "note", "x"), jobs.StateDead); job.Error != "no paper" {
 		t.Errorf("got error %q", job.Error)
-	}
-	var e core.App = app
-	if _, err := jobs.Of(e); err != nil {
-		t.Error(err)
 	}
 }

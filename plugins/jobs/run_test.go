@@ -36,13 +36,15 @@ func TestOutcomes(t *testing.T) {
 		{"an error", func(context.Context, jobs.Job[task]) error { return broken }, nil, jobs.StateScheduled, 1, "broken"},
 		{
 			"the last error", func(context.Context, jobs.Job[task]) error { return broken },
-			[]jobs.Option{jobs.MaxAttempts(1)}, jobs.StateDead, 1, "broken",
+			[]jobs.Option{jobs.MaxAttempts(1)},
+			jobs.StateDead, 1, "broken",
 		},
 		{"failed for good", func(context.Context, jobs.Job[task]) error { return fmt.Errorf("x: %w", jobs.Fail(broken)) }, nil, jobs.StateDead, 1, "x: broken"},
 		{"snoozed", func(context.Context, jobs.Job[task]) error { return jobs.Snooze(time.Hour) }, nil, jobs.StateScheduled, 0, ""},
 		{
 			"snoozed at the last attempt", func(context.Context, jobs.Job[task]) error { return jobs.Snooze(time.Hour) },
-			[]jobs.Option{jobs.MaxAttempts(1)}, jobs.StateScheduled, 0, "",
+			[]jobs.Option{jobs.MaxAttempts(1)},
+			jobs.StateScheduled, 0, "",
 		},
 		{"cancelled", func(context.Context, jobs.Job[task]) error { return jobs.Cancel("not wanted") }, nil, jobs.StateCancelled, 1, "not wanted"},
 		{"a panic", func(context.Context, jobs.Job[task]) error { panic("boom") }, nil, jobs.StateScheduled, 1, "panic: boom"},
@@ -52,11 +54,13 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			"a timeout", func(ctx context.Context, _ jobs.Job[task]) error { <-ctx.Done(); return ctx.Err() },
-			[]jobs.Option{jobs.Timeout(time.Millisecond)}, jobs.StateScheduled, 1, "timed out: context deadline exceeded",
+			[]jobs.Option{jobs.Timeout(time.Millisecond)},
+			jobs.StateScheduled, 1, "timed out: context deadline exceeded",
 		},
 		{
 			"success after the timeout", func(ctx context.Context, _ jobs.Job[task]) error { <-ctx.Done(); return nil },
-			[]jobs.Option{jobs.Timeout(time.Millisecond)}, jobs.StateDone, 1, "",
+			[]jobs.Option{jobs.Timeout(time.Millisecond)},
+			jobs.StateDone, 1, "",
 		},
 	} {
 		kind := fmt.Sprintf("kind%d", i)

@@ -147,7 +147,7 @@ func (p *Plugin) tickIfDue(ctx context.Context, view outlook, now time.Time) err
 		if s == nil || s.Cron != d.Cron || s.Zone.String() != d.Zone {
 			continue // of a newer or older version of the program
 		}
-		if err := p.tick(s, time.UnixMilli(d.Next), now); err != nil {
+		if err := p.tick(ctx, s, time.UnixMilli(d.Next), now); err != nil {
 			return fmt.Errorf("schedule %s: %w", s.Name, err)
 		}
 		p.wake() // to look when it is due next
@@ -157,14 +157,14 @@ func (p *Plugin) tickIfDue(ctx context.Context, view outlook, now time.Time) err
 
 // tick enqueues what the schedule has due and moves it on, in one transaction,
 // which only the leader's commits.
-func (p *Plugin) tick(s *schedule, due, now time.Time) error {
+func (p *Plugin) tick(ctx context.Context, s *schedule, due, now time.Time) error {
 	made, skipped, next, err := p.plan(s, due, now)
 	if err != nil {
 		return err
 	}
 	return p.app.RunInTransaction(func(tx core.App) error {
 		db := tx.NonconcurrentDB()
-		leads, err := p.store.lead(context.Background(), db, p.owner, now, now.Add(p.config.Lease))
+		leads, err := p.store.lead(ctx, db, p.owner, now, now.Add(p.config.Lease))
 		if err != nil {
 			return err
 		}

@@ -70,8 +70,10 @@ func TestMissedTimes(t *testing.T) {
 		{jobs.MissedOnce, 5 * time.Minute, nil, []string{"07:05"}, []string{"skipped", "enqueued"}},
 		{jobs.MissedAll, 4 * time.Minute, nil, []string{"07:01", "07:02", "07:03", "07:04"}, []string{"enqueued", "enqueued", "enqueued", "enqueued"}},
 		{
-			jobs.MissedAll, 2 * time.Minute, []jobs.Option{jobs.Unique("one")},
-			[]string{"07:01"}, []string{"enqueued", "duplicate"},
+			jobs.MissedAll, 2 * time.Minute,
+			[]jobs.Option{jobs.Unique("one")},
+			[]string{"07:01"},
+			[]string{"enqueued", "duplicate"},
 		},
 		{"", 5 * time.Minute, nil, []string{"07:05"}, []string{"skipped", "enqueued"}},
 	} {
