@@ -16,6 +16,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
+	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/settings"
@@ -43,6 +44,7 @@ type config struct {
 
 	realtimeOff bool
 	realtime    realtime.Config
+	jobs        jobs.Config
 
 	log      requestlog.Config
 	health   health.Config
@@ -62,6 +64,7 @@ func loadConfig(args, environ []string) (config, error) {
 	problems := []error{cfg.readServer(r), cfg.readHTTP(r), cfg.readLog(r)}
 	cfg.readLife(r)
 	cfg.readChanges(r)
+	cfg.readJobs(r)
 	cfg.readApp(r)
 	cfg.readMail(r)
 	cfg.readStorage(r)
@@ -70,7 +73,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:
@@ -244,6 +247,20 @@ func (cfg *config) readChanges(r *env.Reader) {
 		"Serves realtime from the change log: in order, without holding up writes, and able to resume. Off, or without the change log, it is PocketBase's own.")
 	cfg.realtime.Retention = notDefault(env.Get(r, env.Duration, "REALTIME_RETENTION", 7*24*time.Hour,
 		"How long a client may be away and still be sent what it missed, at least a minute."))
+}
+
+func (cfg *config) readJobs(r *env.Reader) {
+	r.Group("Jobs")
+	cfg.jobs.EnqueueOnly = !env.Get(r, env.Bool, "JOBS_WORK", true,
+		"Runs jobs in this process. Off leaves them to other processes on the same database.")
+	cfg.jobs.Queues = map[string]int{jobs.DefaultQueue: env.Get(r, env.Int, "JOBS_CONCURRENCY", 10,
+		"How many jobs of the default queue run at the same time, 1 to 1000.")}
+	cfg.jobs.StopTimeout = orOff(env.Get(r, env.Duration, "JOBS_STOP_TIMEOUT", 5*time.Second,
+		"How long jobs may go on when the server stops. Then they go back to their queue."))
+	cfg.jobs.KeepDone = notDefault(env.Get(r, env.Duration, "JOBS_KEEP_DONE", 24*time.Hour,
+		"How long done and cancelled jobs are kept, at least a minute."))
+	cfg.jobs.KeepDead = notDefault(env.Get(r, env.Duration, "JOBS_KEEP_DEAD", 30*24*time.Hour,
+		"How long dead jobs and the history of schedules are kept, at least a minute."))
 }
 
 func (cfg *config) readApp(r *env.Reader) {

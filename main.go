@@ -27,6 +27,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/idempotency"
+	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
@@ -82,7 +83,7 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	// command's own
 	chosen, _, err := root.Find(args)
 	cfg.log.SkipAppLog = err != nil || chosen.Name() != "serve"
-	cfg.health.RootCmd = root
+	cfg.health.RootCmd, cfg.jobs.RootCmd = root, root
 	if err := build(app, root, cfg); err != nil {
 		return err
 	}
@@ -94,6 +95,9 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 func build(app core.App, root *cobra.Command, cfg config) error {
 	// first, so that what the others write at the start is logged
 	if err := registerChanges(app, cfg); err != nil {
+		return err
+	}
+	if _, err := jobs.Register(app, cfg.jobs); err != nil {
 		return err
 	}
 	if _, err := requestlog.Register(app, cfg.log); err != nil {
