@@ -145,6 +145,10 @@ vulncheck: ## scan for known vulnerabilities that the code reaches (LIVE=1: ask 
 fuzz: ## run every fuzz target for T=30s each (PKG=./hooks for some)
 	@T=$(T) scripts/fuzz.sh $(PKG)
 
+.PHONY: kill-jobs
+kill-jobs: ## kill a process that runs 50,000 jobs twenty times (a minute)
+	go test ./plugins/jobs -run TestKilledProcess -v -timeout=30m -kill.jobs=50000 -kill.times=20
+
 .PHONY: bench
 bench: ## compare this app with a bare PocketBase under load (about ten minutes)
 	go run ./bench
