@@ -28,6 +28,7 @@ type client struct {
 	members []*member
 	caller  *caller
 	joined  bool // the hub knows it
+	parted  bool // and has forgotten it
 	catchUp bool // it is replayed what it missed and gets nothing else
 
 	mu        sync.Mutex
@@ -85,14 +86,17 @@ func (c *client) Subscriptions(prefixes ...string) map[string]subscriptions.Subs
 }
 
 // Subscribe implements [subscriptions.Client]. The subscriptions get what is
-// committed from now on as far as the server has noticed it; those of a request
-// get what is committed after the request.
+// committed from now on as far as the server has noticed it, and to a collection
+// that nobody listened to before, once it is logged in full, which is soon. Those
+// of a request get what is committed after the request, those that a connect hook
+// makes what is committed after PB_CONNECT.
 func (c *client) Subscribe(subs ...string) {
 	c.hub.mu.Lock()
 	defer c.hub.mu.Unlock()
 	for _, raw := range subs {
 		c.hub.add(c, raw, c.hub.position)
 	}
+	c.hub.keepSoon()
 }
 
 // Unsubscribe implements [subscriptions.Client].
@@ -144,6 +148,7 @@ func (c *client) Set(key string, value any) {
 		c.hub.mu.Lock()
 		defer c.hub.mu.Unlock()
 		c.setAuth(value)
+		c.hub.keepSoon()
 		return
 	}
 	c.mu.Lock()
@@ -187,9 +192,12 @@ func (c *client) Unset(key string) {
 // it was decided for an identity that has been taken away. The hub's lock is held.
 func (c *client) setAuth(value any) {
 	record, _ := value.(*core.Record)
+	if c.parted {
+		record = nil
+	}
 	before := c.caller
 	c.caller = c.hub.call(record)
-	if c.joined && before != c.caller {
+	if before != c.caller {
 		c.hub.leave(before, c)
 		c.hub.arrive(c.caller, c)
 	}

@@ -39,10 +39,24 @@ func (p *Plugin) Waiting(id string) (length, bytes int) {
 	if err != nil {
 		return 0, 0
 	}
-	c := found.(*client)
+	c := p.hub.own(found)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.queue), c.bytes
+}
+
+// Indexed is how many topics, callers and clients the hub knows.
+func (p *Plugin) Indexed() (topics, callers, clients int) {
+	p.hub.mu.Lock()
+	defer p.hub.mu.Unlock()
+	return len(p.hub.topics), len(p.hub.callers), len(p.hub.connections)
+}
+
+// Asking is how many collections the log is being asked to keep.
+func (p *Plugin) Asking() int {
+	p.kept.mu.Lock()
+	defer p.kept.mu.Unlock()
+	return len(p.kept.asking)
 }
 
 // Evaluate asks whether a row, as the log keeps it, meets a condition for each of

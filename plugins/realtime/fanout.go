@@ -21,11 +21,33 @@ const (
 // follow tells the clients of everything that is committed, until ctx ends.
 func (p *Plugin) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := p.advance(ctx); err != nil && ctx.Err() == nil {
+		err := p.begin(ctx)
+		if err == nil {
+			err = p.advance(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			p.app.Logger().Error("Realtime events are late.", slog.Any("error", err))
 			_ = pause(ctx, time.Second)
 		}
 	}
+}
+
+// begin moves to the end of the log, unless somebody has subscribed and so set out
+// from somewhere.
+func (p *Plugin) begin(ctx context.Context) error {
+	if p.hub.at() > 0 {
+		return nil
+	}
+	head, err := p.log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	p.hub.mu.Lock()
+	defer p.hub.mu.Unlock()
+	if p.hub.done == 0 {
+		p.hub.position, p.hub.done = head, head
+	}
+	return nil
 }
 
 // pause waits for d, or returns why ctx ended before.

@@ -21,9 +21,18 @@ type hub struct {
 	// callers are the identities on whose behalf clients listen
 	callers map[callerKey]*caller
 	guest   *caller
+	// connections are the clients by their ids, from before they join
+	connections map[string]*client
 	// position is that of the last change whose subscribers were looked up, and
 	// done that of the last one whose events are all in the queues
 	position, done int64
+
+	// changed tells that something is listened to that the log may have to keep
+	changed chan struct{}
+
+	// identities is held while an auth record is read and given to its clients, so
+	// that the newer of two comes last
+	identities sync.Mutex
 
 	keepQueues bool // see ablations
 }
@@ -58,7 +67,8 @@ type caller struct {
 func newHub(config Config) *hub {
 	return &hub{
 		config: config, topics: map[string]map[string]*spec{}, callers: map[callerKey]*caller{},
-		guest: &caller{clients: map[*client]struct{}{}},
+		guest:       &caller{clients: map[*client]struct{}{}},
+		connections: map[string]*client{}, changed: make(chan struct{}, 1),
 	}
 }
 
@@ -68,7 +78,9 @@ func (c *caller) superuser() bool {
 	return record != nil && record.IsSuperuser()
 }
 
-// call returns the caller for an auth record. h.mu is held.
+// call returns the caller for an auth record. One that is known keeps the record it
+// has, which is at least as new: that of a request is of when the request began.
+// h.mu is held.
 func (h *hub) call(record *core.Record) *caller {
 	if record == nil {
 		return h.guest
@@ -77,9 +89,9 @@ func (h *hub) call(record *core.Record) *caller {
 	c := h.callers[key]
 	if c == nil {
 		c = &caller{callerKey: key}
+		c.record.Store(record)
 		h.callers[key] = c
 	}
-	c.record.Store(record)
 	return c
 }
 
@@ -87,21 +99,46 @@ func (h *hub) call(record *core.Record) *caller {
 func (h *hub) join(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if c.parted {
+		return
+	}
 	c.joined = true
 	h.clients++
-	h.arrive(c.caller, c)
 }
 
-// part makes the hub forget the client.
+// part makes the hub forget the client, for good: a request that is still under
+// way on its behalf changes nothing any more.
 func (h *hub) part(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.removeAll(c)
+	delete(h.connections, c.id)
+	if !c.parted {
+		c.parted = true
+		h.leave(c.caller, c)
+	}
 	if c.joined {
 		c.joined = false
 		h.clients--
-		h.leave(c.caller, c)
 	}
+}
+
+// meet notes a client that is about to connect.
+func (h *hub) meet(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connections[c.id] = c
+}
+
+// own returns the client of this package that a client of the broker is, or
+// stands for: a hook may have wrapped it.
+func (h *hub) own(of subscriptions.Client) *client {
+	if c, ok := of.(*client); ok {
+		return c
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.connections[of.Id()]
 }
 
 // arrive and leave keep the list of a caller's clients. Guests have none: nothing
@@ -126,7 +163,7 @@ func (h *hub) leave(from *caller, c *client) {
 
 // add subscribes the client. A subscription that it has stays as it is. h.mu is held.
 func (h *hub) add(c *client, raw string, from int64) *member {
-	if raw == "" {
+	if raw == "" || c.parted {
 		return nil
 	}
 	if m := c.member(raw); m != nil {

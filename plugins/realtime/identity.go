@@ -24,6 +24,7 @@ func (h *hub) authChanged(record *core.Record) {
 		return
 	}
 	record = record.Fresh() // whoever saved it may go on to change it
+	who.record.Store(record)
 	valid := map[*client]bool{}
 	for c := range who.clients {
 		held := c.auth()
@@ -77,7 +78,7 @@ func (p *Plugin) refresh(ctx context.Context, after int64) error {
 		after, upToDate = page.Next, page.UpToDate
 	}
 	if schema {
-		if err := p.refreshCollections(ctx); err != nil {
+		if err := p.refreshCollections(); err != nil {
 			return err
 		}
 	}
@@ -106,7 +107,7 @@ func (h *hub) authCollections() []string {
 
 // refreshCollections reads the collections anew, and what depends on them. The
 // secret of a collection's tokens may be another, or the whole collection gone.
-func (p *Plugin) refreshCollections(ctx context.Context) error {
+func (p *Plugin) refreshCollections() error {
 	if err := p.app.ReloadCachedCollections(); err != nil {
 		return fmt.Errorf("reload collections: %w", err)
 	}
@@ -124,11 +125,14 @@ func (p *Plugin) refreshCollections(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.keepAll(ctx)
+	p.hub.keepSoon() // which may wait for other writers, as events should not
+	return nil
 }
 
 // refreshCaller reads an auth record anew, if anybody listens on its behalf.
 func (p *Plugin) refreshCaller(key callerKey) error {
+	p.hub.identities.Lock()
+	defer p.hub.identities.Unlock()
 	p.hub.mu.Lock()
 	listens := p.hub.callers[key] != nil
 	p.hub.mu.Unlock()
@@ -145,4 +149,23 @@ func (p *Plugin) refreshCaller(key callerKey) error {
 	}
 	p.hub.authChanged(record)
 	return nil
+}
+
+// current reads the auth record of a request anew: the request may have begun
+// before the record was changed. It returns nil, a guest, if the record is gone or
+// its token no longer valid. p.hub.identities is held until the client has it.
+func (p *Plugin) current(auth *core.Record) (*core.Record, error) {
+	if auth == nil || auth.IsNew() {
+		return auth, nil
+	}
+	record, err := p.app.FindRecordById(auth.Collection().Id, auth.Id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil //nolint:nilnil // a guest
+	case err != nil:
+		return nil, fmt.Errorf("read the caller %s: %w", auth.Id, err)
+	case record.TokenKey() != auth.TokenKey() || record.Collection().AuthToken.Secret != auth.Collection().AuthToken.Secret:
+		return nil, nil //nolint:nilnil // a guest
+	}
+	return record, nil
 }

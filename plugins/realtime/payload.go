@@ -25,7 +25,8 @@ type payloadKey struct {
 	fields, expand string
 	visibility     visibility
 	// caller and spec are set only where more than the visibility depends on who
-	// listens how: for expanded records, and if a hook may do anything.
+	// listens how: for expanded records, whose rules may look at the options of the
+	// subscription, and if a hook may do anything.
 	caller *caller
 	spec   *spec
 }
@@ -52,12 +53,8 @@ func (p *Plugin) payload(ctx context.Context, ev *event, action string, who *cal
 		return p.leavePayload(ev, payloadKey{action: action})
 	}
 	key.visibility = p.visibility(ctx, ev, who, s)
-	hooked := p.isEnriched(ev.collection)
-	if hooked {
-		key.spec = s
-	}
-	if hooked || key.expand != "" {
-		key.caller = who
+	if key.expand != "" || p.isEnriched(ev.collection) {
+		key.caller, key.spec = who, s
 	}
 	if data, ok := ev.payloads[key]; ok {
 		return data, nil

@@ -167,6 +167,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 			}
 			p.workers.Go("fan out", p.follow)
 			p.workers.Go("positions", p.announcePositions)
+			p.workers.Go("history", p.keepUp)
 			return nil
 		},
 	})
@@ -185,6 +186,8 @@ func (p *Plugin) bindRequests() {
 				return e.InternalServerError("", err)
 			}
 			e.Client = own
+			p.hub.meet(own)
+			defer p.hub.part(own)
 			return e.Next()
 		},
 		Priority: -9999, // before anybody notes something on the client
@@ -192,7 +195,7 @@ func (p *Plugin) bindRequests() {
 	p.app.OnRealtimeConnectRequest().Bind(&hook.Handler[*core.RealtimeConnectRequestEvent]{
 		Id: "holdallRealtimeStream",
 		Func: func(e *core.RealtimeConnectRequestEvent) error {
-			if own, ok := e.Client.(*client); ok {
+			if own := p.hub.own(e.Client); own != nil {
 				return p.stream(e, own)
 			}
 			return e.Next() // a client of somebody's own making is served as ever
@@ -202,7 +205,7 @@ func (p *Plugin) bindRequests() {
 	p.app.OnRealtimeSubscribeRequest().Bind(&hook.Handler[*core.RealtimeSubscribeRequestEvent]{
 		Id: "holdallRealtimeSubscribe",
 		Func: func(e *core.RealtimeSubscribeRequestEvent) error {
-			if own, ok := e.Client.(*client); ok {
+			if own := p.hub.own(e.Client); own != nil {
 				return p.subscribe(e, own)
 			}
 			return e.Next()

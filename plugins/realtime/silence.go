@@ -1,6 +1,8 @@
 package realtime
 
 import (
+	"log/slog"
+
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/pocketbase/pocketbase/tools/subscriptions"
@@ -27,7 +29,7 @@ func (p *Plugin) silence(app core.App) core.App {
 	others := subscriptions.NewBroker()
 	if broker.TotalClients() > p.hub.total() {
 		for _, c := range broker.Clients() {
-			if _, own := c.(*client); !own {
+			if p.hub.own(c) == nil {
 				others.Register(c)
 			}
 		}
@@ -73,7 +75,7 @@ func (p *Plugin) bindSilence() {
 		Id: after.Id,
 		Func: func(e *core.ModelEvent) error {
 			e.App = loud(e.App)
-			p.hub.authChanged(authRecord(e.App, e.Model))
+			p.authSaved(e.App, e.Model)
 			return e.Next()
 		},
 		Priority: after.Priority,
@@ -132,23 +134,16 @@ func recordOf(model core.Model) *core.Record {
 	return nil
 }
 
-// authRecord returns the auth record that a model is or stands for, nil if none.
-func authRecord(app core.App, model core.Model) *core.Record {
-	if record := recordOf(model); record != nil {
-		if record.Collection().IsAuth() {
-			return record
-		}
-		return nil
-	}
+// authSaved gives the clients of an auth record what is committed of it.
+func (p *Plugin) authSaved(app core.App, model core.Model) {
 	key := identity(app, model)
-	if key.id == "" {
-		return nil
+	if record := recordOf(model); record != nil && !record.Collection().IsAuth() || key.id == "" {
+		return
 	}
-	record, err := app.FindRecordById(key.collection, key.id)
-	if err != nil {
-		return nil
+	if err := p.refreshCaller(key); err != nil {
+		app.Logger().Error("A realtime caller could not be read and has the state that was saved.", slog.Any("error", err))
+		p.hub.authChanged(recordOf(model))
 	}
-	return record
 }
 
 // identity returns the ids of the auth record that a model is or stands for.

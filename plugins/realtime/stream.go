@@ -42,13 +42,16 @@ func (p *Plugin) newClient(e *core.RealtimeConnectRequestEvent) (*client, error)
 // stream serves a connection until it ends.
 func (p *Plugin) stream(e *core.RealtimeConnectRequestEvent, c *client) error {
 	broker := e.App.SubscriptionsBroker()
-	broker.Register(c)
+	broker.Register(e.Client) // which may wrap c
 	p.hub.join(c)
 	defer func() {
 		broker.Unregister(c.id)
 		p.hub.part(c)
 	}()
 	logger := e.App.Logger()
+	if err := p.keepClient(e.Request.Context(), c); err != nil {
+		return e.InternalServerError("", err)
+	}
 	logger.Debug("Realtime connection established", slog.String("clientId", c.id))
 
 	now := time.Now()

@@ -2,12 +2,15 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/ganigeorgiev/fexpr"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 )
@@ -19,7 +22,7 @@ func (p *Plugin) subscribe(e *core.RealtimeSubscribeRequestEvent, c *client) err
 	ctx := e.Request.Context()
 	// what the subscriptions need to be logged is, before they begin
 	for _, raw := range e.Subscriptions {
-		if err := p.keepTopic(ctx, raw, e.Auth != nil && e.Auth.IsSuperuser()); err != nil {
+		if err := p.keepTopic(ctx, raw, e.Auth, false); err != nil {
 			return e.InternalServerError("", err)
 		}
 	}
@@ -33,15 +36,36 @@ func (p *Plugin) subscribe(e *core.RealtimeSubscribeRequestEvent, c *client) err
 			return e.InternalServerError("", err)
 		}
 	}
-	p.hub.replace(c, e.Auth, e.Subscriptions, from, plan)
+	if err := p.replace(c, e.Auth, e.Subscriptions, from, plan); err != nil {
+		return e.InternalServerError("", err)
+	}
 	e.App.Logger().Debug("Realtime subscriptions updated", slog.String("clientId", c.id), slog.Any("subscriptions", e.Subscriptions))
 	return e.NoContent(http.StatusNoContent)
+}
+
+// replace gives the client these subscriptions and no other, on behalf of what the
+// auth record of the request is by now.
+func (p *Plugin) replace(c *client, auth *core.Record, subs []string, from int64, plan resumePlan) error {
+	p.hub.identities.Lock()
+	defer p.hub.identities.Unlock()
+	auth, err := p.current(auth)
+	if err != nil {
+		return err
+	}
+	p.hub.replace(c, auth, subs, from, plan)
+	if p.kept.due.Swap(false) {
+		p.hub.keepSoon()
+	}
+	return nil
 }
 
 // replace gives the client these subscriptions and no other.
 func (h *hub) replace(c *client, auth *core.Record, subs []string, from int64, plan resumePlan) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if c.parted {
+		return // it left while the request was under way
+	}
 	if h.done == 0 {
 		h.position, h.done = from, from
 	}
@@ -78,14 +102,22 @@ func topicOf(raw string) (collection, record string) {
 
 // keeper remembers for which collections the log was asked to keep the rows.
 type keeper struct {
-	mu    sync.Mutex
-	until map[string]time.Time
+	mu     sync.Mutex
+	until  map[string]time.Time
+	asking map[string]*question // that are under way
+	due    atomic.Bool          // something has to be renewed
+}
+
+// question is a request to the log, which waits for other writers.
+type question struct {
+	done chan struct{}
+	err  error
 }
 
 // keepTopic lets the collection of a subscription be logged in full. Those that
-// nobody but superusers may see are left alone, unless one asks: anybody may
-// subscribe to anything, and should not make writes dearer by it.
-func (p *Plugin) keepTopic(ctx context.Context, raw string, superuser bool) error {
+// the caller certainly sees nothing of are left alone: anybody may subscribe to
+// anything, and should not make writes dearer by it.
+func (p *Plugin) keepTopic(ctx context.Context, raw string, auth *core.Record, renew bool) error {
 	name, record := topicOf(raw)
 	collection, err := p.app.FindCachedCollectionByNameOrId(name)
 	if err != nil || collection.IsView() {
@@ -95,51 +127,176 @@ func (p *Plugin) keepTopic(ctx context.Context, raw string, superuser bool) erro
 	if record != "" && record != "*" {
 		rule = collection.ViewRule
 	}
-	if rule == nil && !superuser {
-		return nil
+	if auth == nil || !auth.IsSuperuser() {
+		if rule == nil || auth == nil && excludesGuests(collection, *rule) {
+			return nil
+		}
 	}
-	return p.keep(ctx, collection.Id)
+	return p.keep(ctx, collection.Id, renew)
 }
 
-// keep lets a collection be logged in full. It asks the log now and then only.
-func (p *Plugin) keep(ctx context.Context, collectionID string) error {
+// excludesGuests tells whether a rule lets no guest see any record.
+func excludesGuests(collection *core.Collection, rule string) bool {
+	groups, err := fexpr.Parse(rule)
+	if err != nil {
+		return false
+	}
+	for i, g := range groups {
+		if i > 0 && g.Join == fexpr.JoinOr {
+			return false
+		}
+	}
+	anything := &image{collection: collection} // whose columns are unknown
+	c := compiler{collection, true}
+	for _, g := range groups {
+		if one := c.groups([]fexpr.ExprGroup{g}); one != nil && one.eval(anything, nil) == no {
+			return true
+		}
+	}
+	return false
+}
+
+// keep lets a collection be logged in full. It asks the log now and then only, and
+// leaves it to the background to renew what is kept for a good while.
+func (p *Plugin) keep(ctx context.Context, collectionID string, renew bool) error {
 	if p.ablate.history {
 		return nil
 	}
 	p.kept.mu.Lock()
-	defer p.kept.mu.Unlock()
-	now := time.Now()
-	until := now.Add(p.config.Retention)
-	if p.kept.until[collectionID].Sub(now) > p.config.Retention*3/4 {
+	left := time.Until(p.kept.until[collectionID])
+	p.kept.mu.Unlock()
+	switch {
+	case left > p.config.Retention*3/4:
+		return nil
+	case left > p.config.Retention/4 && !renew:
+		p.kept.due.Store(true)
 		return nil
 	}
-	if err := p.log.KeepHistory(ctx, collectionID, until); err != nil {
-		return err
-	}
-	if p.kept.until == nil {
-		p.kept.until = map[string]time.Time{}
-	}
-	p.kept.until[collectionID] = until
-	return nil
+	return p.ask(ctx, collectionID)
 }
 
-// keepAll does the same for all subscriptions that there are.
+// ask asks the log to keep a collection, once for all who want that at a time.
+func (p *Plugin) ask(ctx context.Context, collectionID string) error {
+	p.kept.mu.Lock()
+	q := p.kept.asking[collectionID]
+	if q != nil {
+		p.kept.mu.Unlock()
+		select {
+		case <-q.done:
+			return q.err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if p.kept.until == nil {
+		p.kept.until, p.kept.asking = map[string]time.Time{}, map[string]*question{}
+	}
+	q = &question{done: make(chan struct{}), err: errUnanswered}
+	p.kept.asking[collectionID] = q
+	p.kept.mu.Unlock()
+
+	until := time.Now().Add(p.config.Retention)
+	defer func() {
+		p.kept.mu.Lock()
+		defer p.kept.mu.Unlock()
+		if q.err == nil {
+			p.kept.until[collectionID] = until
+		}
+		delete(p.kept.asking, collectionID)
+		close(q.done)
+	}()
+	// for the others, too, so it does not end with this request
+	q.err = p.log.KeepHistory(context.WithoutCancel(ctx), collectionID, until)
+	return q.err
+}
+
+var errUnanswered = errors.New("the change log gave no answer")
+
+// keepSoon lets the background look for what has to be logged in full.
+func (h *hub) keepSoon() {
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}
+
+// keepUp keeps the rows of what is listened to for as long as it is, until ctx
+// ends.
+func (p *Plugin) keepUp(ctx context.Context) {
+	ticker := time.NewTicker(p.config.Retention / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-p.hub.changed:
+		}
+		if err := p.keepAll(ctx); err != nil && ctx.Err() == nil {
+			p.app.Logger().Error("Realtime subscriptions could not be logged in full.", slog.Any("error", err))
+			_ = pause(ctx, time.Second)
+			p.hub.keepSoon()
+		}
+	}
+}
+
+// keepAll lets everything be logged in full that somebody listens to, and renews
+// what is due.
 func (p *Plugin) keepAll(ctx context.Context) error {
 	p.hub.mu.Lock()
-	wanted := map[string]bool{}
+	wanted := map[string][]*core.Record{}
 	for topic, specs := range p.hub.topics {
+		guest, user, superuser := false, (*core.Record)(nil), (*core.Record)(nil)
 		for _, s := range specs {
 			for c := range s.members {
-				wanted[topic] = wanted[topic] || c.caller.superuser()
+				switch record := c.caller.record.Load(); {
+				case record == nil:
+					guest = true
+				case record.IsSuperuser():
+					superuser = record
+				default:
+					user = record
+				}
 			}
 		}
-		if _, ok := wanted[topic]; !ok {
-			wanted[topic] = false
+		// who may see more comes first
+		for _, record := range []*core.Record{superuser, user} {
+			if record != nil {
+				wanted[topic] = append(wanted[topic], record)
+			}
+		}
+		if guest {
+			wanted[topic] = append(wanted[topic], nil)
 		}
 	}
 	p.hub.mu.Unlock()
-	for topic, superuser := range wanted {
-		if err := p.keepTopic(ctx, topic, superuser); err != nil {
+	var errs []error
+	for topic, callers := range wanted {
+		for _, auth := range callers {
+			errs = append(errs, p.keepTopic(ctx, topic, auth, true))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keepClient lets be logged in full what a client listens to before it connected:
+// a hook may have subscribed it. It gets what is committed from now on.
+func (p *Plugin) keepClient(ctx context.Context, c *client) error {
+	p.hub.mu.Lock()
+	topics := make([]string, 0, len(c.members))
+	for _, m := range c.members {
+		topics = append(topics, m.spec.topic)
+	}
+	auth := c.caller.record.Load()
+	p.hub.mu.Unlock()
+	if len(topics) == 0 {
+		return nil
+	}
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		if err := p.keepTopic(ctx, topic, auth, false); err != nil {
 			return err
 		}
 	}
