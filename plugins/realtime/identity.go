@@ -108,7 +108,10 @@ func (h *hub) authCollections() []string {
 // refreshCollections reads the collections anew, and what depends on them. The
 // secret of a collection's tokens may be another, or the whole collection gone.
 func (p *Plugin) refreshCollections() error {
-	if err := p.app.ReloadCachedCollections(); err != nil {
+	// A save of this process reloads them too, once it is committed. In a
+	// transaction nobody commits between reading the list and storing it, so an
+	// older list cannot take the place of a newer one.
+	if err := p.app.RunInTransaction(core.App.ReloadCachedCollections); err != nil {
 		return fmt.Errorf("reload collections: %w", err)
 	}
 	p.hub.mu.Lock()
