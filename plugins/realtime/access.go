@@ -24,6 +24,8 @@ type condition struct {
 	text string
 	// trusted conditions are rules, which may look at hidden fields.
 	trusted bool
+	// pinned conditions can be asked about the past, see [isPinned].
+	pinned bool
 	// memory evaluates the condition, nil if only SQL can.
 	memory *program
 	// together tells that one query can evaluate it for many callers.
@@ -82,7 +84,7 @@ func newCondition(collection *core.Collection, text string, trusted bool) *condi
 	if text == "" {
 		return nil
 	}
-	c := &condition{text: text, trusted: trusted, memory: compile(collection, text, trusted), together: true}
+	c := &condition{text: text, trusted: trusted, memory: compile(collection, text, trusted), together: true, pinned: isPinned(collection, text)}
 	for _, static := range []string{"@request.auth.email", "@request.auth.verified"} {
 		if strings.Contains(text, static) {
 			c.together = false // PocketBase writes the value into the query

@@ -18,11 +18,10 @@ type client struct {
 	id  string
 	hub *hub
 
-	// positions tells that the connection asked for resumable events, and
-	// resumeAt after which position it goes on, 0 for now.
+	// positions tells that the connection asked for resumable events
 	positions bool
-	resumeAt  int64
 	signer    positions
+	refreshed int64 // up to where identities are fresh for a replay, its goroutine's own
 
 	// guarded by the hub's lock
 	members []*member
@@ -30,6 +29,13 @@ type client struct {
 	joined  bool // the hub knows it
 	parted  bool // and has forgotten it
 	catchUp bool // it is replayed what it missed and gets nothing else
+	// entered is the position after which others than its own goroutine queue
+	// nothing for a client that catches up.
+	entered int64
+	// resumeAt is after which position a new connection goes on, as the client
+	// says, 0 for now.
+	resumeAt mark
+	lost     bool // events were dropped when it became somebody else
 
 	mu        sync.Mutex
 	authValue any // what is stored as the auth record and the address: all
@@ -38,6 +44,9 @@ type client struct {
 	queue     []message
 	bytes     int
 	reader    *caller // as caller, for the queue
+	binding   string  // of positions, see [bindingOf]
+	told      int64   // the last position that was queued
+	replaying bool    // its own goroutine fills the queue
 	closing   string  // the reason, once it is decided
 	ended     bool
 	discarded bool
@@ -97,6 +106,9 @@ func (c *client) Subscribe(subs ...string) {
 		c.hub.add(c, raw, c.hub.position)
 	}
 	c.hub.keepSoon()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rebind()
 }
 
 // Unsubscribe implements [subscriptions.Client].
@@ -105,11 +117,13 @@ func (c *client) Unsubscribe(subs ...string) {
 	defer c.hub.mu.Unlock()
 	if len(subs) == 0 {
 		c.hub.removeAll(c)
-		return
 	}
 	for _, raw := range subs {
 		c.hub.remove(c, raw)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rebind()
 }
 
 // HasSubscription implements [subscriptions.Client].
@@ -207,6 +221,11 @@ func (c *client) setAuth(value any) {
 	c.reader = c.caller
 	if before != c.caller && before.id != "" && !c.hub.keepQueues {
 		c.purge()
+		c.lost = true
+	}
+	if before != c.caller {
+		c.hub.stopReplay(c)
+		c.rebind()
 	}
 }
 

@@ -2,9 +2,12 @@ package realtime
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/plugins/changes"
 )
 
 // deletions hold what was found out about records while they were still there.
@@ -17,6 +20,9 @@ import (
 type deletions struct {
 	mu    sync.Mutex
 	known map[callerKey]*deletion // by collection and id of the record
+	order []callerKey             // of known, the oldest first, and some that are gone
+	// forgotten are the collections of which something was dropped for want of room
+	forgotten map[string]bool
 }
 
 // deletion are verdicts about one record.
@@ -31,16 +37,54 @@ type deletionKey struct {
 	caller    callerKey
 }
 
-// maxDeletions bounds what is held of deletions that were never committed.
+// maxDeletions bounds what is held of deletions that are not committed yet, or
+// never will be. Then the oldest are forgotten.
 const maxDeletions = 10000
 
 func (d *deletions) put(collection, record string, found *deletion) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.known == nil || len(d.known) >= maxDeletions {
+	if d.known == nil {
 		d.known = map[callerKey]*deletion{}
 	}
-	d.known[callerKey{collection, record}] = found
+	key := callerKey{collection, record}
+	if _, again := d.known[key]; !again {
+		d.order = append(d.order, key)
+	}
+	d.known[key] = found
+	for len(d.known) > maxDeletions {
+		oldest := d.order[0]
+		d.order = d.order[1:]
+		if d.known[oldest] == nil {
+			continue
+		}
+		delete(d.known, oldest)
+		if d.forgotten == nil {
+			d.forgotten = map[string]bool{}
+		}
+		d.forgotten[oldest.collection] = true
+	}
+	if len(d.order) > 2*maxDeletions || len(d.known) == 1 && len(d.order) > 1 {
+		d.order = slices.DeleteFunc(d.order, func(k callerKey) bool { return d.known[k] == nil })
+	}
+}
+
+// of takes what is known about the record that a change deleted, nil for other
+// changes. It is for the one who follows the log: a client that resumes passes by
+// the same changes and must not take what all the others are told by. It reports
+// once whether something was forgotten of the collection.
+func (d *deletions) of(change changes.Change) (found *deletion, forgotten bool) {
+	if change.After != nil {
+		return nil, false
+	}
+	found = d.take(change.Collection, change.Record)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if found == nil && d.forgotten[change.Collection] {
+		delete(d.forgotten, change.Collection)
+		return nil, true
+	}
+	return found, false
 }
 
 // take returns what is known about a record and forgets it.

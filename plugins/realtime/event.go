@@ -48,7 +48,6 @@ func (p *Plugin) newEvent(ctx context.Context, change changes.Change) (*event, e
 		return nil, err
 	}
 	if ev.after == nil {
-		ev.deletion = p.deletes.take(change.Collection, change.Record)
 		return ev, nil
 	}
 	// Columns may have been renamed since. Then the row as it is now says more

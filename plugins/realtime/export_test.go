@@ -90,3 +90,16 @@ func (p *Plugin) Evaluate(collection *core.Collection, text string, trusted bool
 	}
 	return memory, understood, bySQL, err
 }
+
+// Position is up to where the log was followed.
+func (p *Plugin) Position() int64 { return p.hub.at() }
+
+// Replace gives a client, a guest's, other subscriptions, as a request does that
+// came in when the log was at a position.
+func (p *Plugin) Replace(id string, from int64, subs ...string) {
+	found, err := p.app.SubscriptionsBroker().ClientById(id)
+	if err != nil {
+		panic(err)
+	}
+	p.hub.replace(found.(*client), nil, subs, from, resumePlan{})
+}

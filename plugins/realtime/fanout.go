@@ -87,7 +87,12 @@ func (p *Plugin) advance(ctx context.Context) error {
 		return err
 	}
 	for _, change := range page.Changes {
-		p.deliver(ctx, change, p.hub.lookUp(p.collectionOf(change), change.Record, change.Seq))
+		audiences := p.hub.lookUp(p.collectionOf(change), change.Record, change.Seq)
+		deletion, forgotten := p.deletes.of(change)
+		if forgotten {
+			p.resetUndecided(change, audiences)
+		}
+		p.deliver(ctx, change, audiences, deletion)
 		p.hub.delivered(change.Seq)
 	}
 	p.hub.delivered(page.Next)
@@ -139,7 +144,8 @@ const (
 )
 
 // deliver puts the events of one change into the queues of those who may see it.
-func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences []audience) {
+// deletion is what was found out before a deletion, nil if nothing was.
+func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences []audience, deletion *deletion) {
 	if len(audiences) == 0 {
 		return
 	}
@@ -160,6 +166,7 @@ func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences [
 	if ev == nil {
 		return
 	}
+	ev.deletion = deletion
 	// A client may become somebody else in the midst of it. Then the question is
 	// asked again for whoever it is now.
 	for range 3 {

@@ -34,6 +34,9 @@ type hub struct {
 	// that the newer of two comes last
 	identities sync.Mutex
 
+	// logs tells whether a topic's name is that of a collection
+	logs func(name string) bool
+
 	keepQueues bool // see ablations
 }
 

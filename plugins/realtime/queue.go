@@ -8,6 +8,8 @@ type message struct {
 	data []byte
 	// position is that in the log, 0 for messages that are not from there.
 	position int64
+	// binding is whose position it is, see [bindingOf].
+	binding string
 	// spec and record are set for events of records, and update for those that a
 	// later one makes superfluous.
 	spec   *spec
@@ -41,12 +43,17 @@ func (c *client) enqueue(m message, decidedFor *caller) bool {
 
 // push queues a message. If there is no room left, updates that a later one of
 // the same record follows are dropped, and if that is not enough, everything is,
-// and the connection closed. c.mu is held.
+// and the connection closed. What the connection's own goroutine puts in it takes
+// out right after, so that has no limit. c.mu is held.
 func (c *client) push(m message) {
 	if c.ended || c.closing != "" {
 		return
 	}
-	if c.isFull(m) {
+	if m.position > 0 && c.positions {
+		m.binding = c.binding
+		c.told = max(c.told, m.position)
+	}
+	if !c.replaying && c.isFull(m) {
 		c.coalesce()
 		if c.isFull(m) || len(c.queue) > c.hub.config.QueueLength*3/4 {
 			c.close(closedSlow)

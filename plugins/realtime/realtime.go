@@ -121,6 +121,7 @@ type Plugin struct {
 	config  Config
 	log     *changes.Log
 	hub     *hub
+	replays chan struct{} // a slot for each replay that reads the log
 	deletes deletions
 	rules   compiled
 	kept    keeper
@@ -153,8 +154,12 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Plugin{app: app, config: config.withDefaults(), log: config.Log}
+	p := &Plugin{app: app, config: config.withDefaults(), log: config.Log, replays: make(chan struct{}, maxReplays)}
 	p.hub = newHub(p.config)
+	p.hub.logs = func(name string) bool {
+		collection, err := app.FindCachedCollectionByNameOrId(name)
+		return err == nil && !collection.IsView()
+	}
 	p.workers = bg.New(app, "realtime", 10*time.Second)
 	p.bindRequests()
 	p.bindSilence()

@@ -22,20 +22,22 @@ func (p *Plugin) newClient(e *core.RealtimeConnectRequestEvent) (*client, error)
 	if err != nil {
 		return nil, err
 	}
-	asked, at := positions.resumption(e.Request)
+	asked, at := resumption(e.Request)
 	if !asked {
 		return c, nil
 	}
 	c.positions, c.resumeAt, c.signer = true, at, positions
-	if at == 0 {
-		if at, err = p.log.Head(e.Request.Context()); err != nil {
+	if at.position == 0 {
+		head, err := p.log.Head(e.Request.Context())
+		if err != nil {
 			return nil, err
 		}
+		at = positions.mark(head, bindingOf(callerKey{}, nil))
 	}
 	// The id of the first event is the client's id, for that is where the SDKs
 	// take it from, and the first thing that an EventSource sends back after a
-	// disconnect. So it has the position in it.
-	c.id += positionMark + positions.format(at)
+	// disconnect. So it has the position in it, which is still whose it was.
+	c.id += positionMark + at.String()
 	return c, nil
 }
 
@@ -84,8 +86,11 @@ func (p *Plugin) pump(e *core.RealtimeConnectRequestEvent, c *client) string {
 		case batch > 0:
 			continue
 		}
-		if err := p.replay(e, c); err != nil {
+		switch ended, err := p.replay(e, c); {
+		case err != nil:
 			return "failed to resume: " + err.Error()
+		case ended:
+			return "ended"
 		}
 		select {
 		case <-done:
@@ -99,7 +104,7 @@ func (p *Plugin) pump(e *core.RealtimeConnectRequestEvent, c *client) string {
 func (p *Plugin) flush(e *core.RealtimeConnectRequestEvent, c *client) (int, bool, error) {
 	scratch := batches.Get().(*[]message)
 	defer func() {
-		clear(*scratch)
+		clear((*scratch)[:batchLength])
 		batches.Put(scratch)
 	}()
 	batch, last := c.take(*scratch)
@@ -185,7 +190,7 @@ func (c *client) eventID(m *message) string {
 	case !c.positions || m.name == "PB_CONNECT":
 		return c.id
 	case m.position > 0:
-		return c.signer.format(m.position)
+		return c.signer.mark(m.position, m.binding).String()
 	}
 	return ""
 }

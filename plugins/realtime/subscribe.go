@@ -30,11 +30,9 @@ func (p *Plugin) subscribe(e *core.RealtimeSubscribeRequestEvent, c *client) err
 	if err != nil {
 		return e.InternalServerError("", err)
 	}
-	var plan resumePlan
-	if c.resumeAt > 0 {
-		if plan, err = p.planResume(ctx, c.resumeAt, e.Subscriptions); err != nil {
-			return e.InternalServerError("", err)
-		}
+	plan, err := p.planResume(ctx, c, e.Auth, e.Subscriptions)
+	if err != nil {
+		return e.InternalServerError("", err)
 	}
 	if err := p.replace(c, e.Auth, e.Subscriptions, from, plan); err != nil {
 		return e.InternalServerError("", err)
@@ -69,7 +67,6 @@ func (h *hub) replace(c *client, auth *core.Record, subs []string, from int64, p
 	if h.done == 0 {
 		h.position, h.done = from, from
 	}
-	listened := len(c.members) > 0
 	c.setAuth(auth)
 	wanted := make(map[string]bool, len(subs))
 	for _, raw := range subs {
@@ -80,15 +77,24 @@ func (h *hub) replace(c *client, auth *core.Record, subs []string, from int64, p
 			h.remove(c, m.spec.raw)
 		}
 	}
+	had := make(map[*member]bool, len(c.members))
+	for _, m := range c.members {
+		had[m] = true
+	}
 	for _, raw := range subs {
 		start := from
-		if plan.resumes[raw] {
+		switch {
+		case !plan.resumes[raw]:
+		case plan.who != c.caller.callerKey: // signed out while the request was under way
+			plan.resets = append(plan.resets, raw)
+		default:
 			start = plan.from
 		}
 		h.add(c, raw, start)
 	}
+	h.catchUp(c, had, len(plan.resumes) > 0)
 	if c.positions {
-		h.resume(c, from, listened, plan)
+		h.resume(c, from, had, plan)
 	}
 }
 

@@ -1,0 +1,295 @@
+package realtime_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/holdall-go/holdall/plugins/realtime"
+)
+
+// person makes somebody with a token.
+func person(t *testing.T, app core.App, name, role string) (*core.Record, string) {
+	t.Helper()
+	record := create(t, app, "people", map[string]any{"email": name + "@example.com", "password": "1234567890", "role": role})
+	token, err := record.NewAuthToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record, token
+}
+
+// left connects, subscribes, waits for a position and leaves with it.
+func left(t *testing.T, url, token string, topics ...string) (last string) {
+	t.Helper()
+	s := connect(t, url, "?resume=true")
+	s.subscribe(token, topics...)
+	s.positioned()
+	s.close()
+	return s.last()
+}
+
+// resumed comes back and waits for what it missed.
+func resumed(t *testing.T, url, last, token string, topics ...string) *stream {
+	t.Helper()
+	s := connect(t, url, "?resume="+last)
+	s.subscribe(token, topics...)
+	s.positioned()
+	return s
+}
+
+const byMembership = "group.members.id ?= @request.auth.id"
+
+func TestWhoIsLetInGetsNoRowsOfBefore(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, rule string
+		letIn      func(t *testing.T, app core.App, ann, group *core.Record)
+	}{
+		{"by another record", byMembership, func(t *testing.T, app core.App, ann, group *core.Record) {
+			t.Helper()
+			save(t, app, group, map[string]any{"members": []string{ann.Id}})
+		}},
+		{"by what the caller is like", "@request.auth.role = 'admin'", func(t *testing.T, app core.App, ann, _ *core.Record) {
+			t.Helper()
+			save(t, app, ann, map[string]any{"role": "admin"})
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app, url := serve(t, realtime.Config{})
+			setRules(t, app, "posts", &c.rule)
+			ann, token := person(t, app, "ann", "")
+			group := create(t, app, "groups", map[string]any{"name": "g"})
+			last := left(t, url, token, "posts/*")
+			post := create(t, app, "posts", map[string]any{"title": "CONFIDENTIAL", "group": group.Id})
+			save(t, app, post, map[string]any{"title": "redacted"})
+			c.letIn(t, app, ann, group)
+			s := resumed(t, url, last, token, "posts/*")
+			if got := s.events(); !slices.Equal(got, []string{"create redacted"}) {
+				t.Errorf("got %v, want the record as it is", got)
+			}
+			if strings.Contains(s.bytes(), "CONFIDENTIAL") {
+				t.Error("a version came that was never to be seen")
+			}
+		})
+	}
+}
+
+func TestAPositionIsOfACallerAndItsSubscriptions(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	_, ann := person(t, app, "ann", "")
+	_, bob := person(t, app, "bob", "")
+	warm := connect(t, url, "") // both collections are logged
+	warm.subscribe("", "posts/*", "groups/*")
+	last := left(t, url, ann, "posts/*")
+	create(t, app, "posts", map[string]any{"title": "missed"})
+	cases := []struct {
+		name, token string
+		topics      []string
+		want        []string
+	}{
+		{"the same", ann, []string{"posts/*"}, []string{"create missed"}},
+		{"somebody else", bob, []string{"posts/*"}, []string{"reset <nil>"}},
+		{"a guest", "", []string{"posts/*"}, []string{"reset <nil>"}},
+		{"one more", ann, []string{"posts/*", "groups/*"}, []string{"reset <nil>", "reset <nil>"}},
+		{"another", ann, []string{"posts"}, []string{"reset <nil>"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := resumed(t, url, last, c.token, c.topics...).events(); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhoWasAwayHearsOfCascades(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	setRules(t, app, "posts", types.Pointer(byMembership))
+	ann, token := person(t, app, "ann", "")
+	group := create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})
+	for range 3 {
+		create(t, app, "posts", map[string]any{"title": "one", "group": group.Id})
+	}
+	last := left(t, url, token, "posts/*")
+	if err := app.Delete(group); err != nil {
+		t.Fatal(err)
+	}
+	s := resumed(t, url, last, token, "posts/*")
+	if got := s.events(); !slices.Equal(got, []string{"reset <nil>"}) {
+		t.Errorf("got %v, want one reset", got)
+	}
+}
+
+func TestALeaveThatWasMissedResets(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	setRules(t, app, "posts", types.Pointer(byMembership))
+	ann, token := person(t, app, "ann", "")
+	mine := create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})
+	theirs := create(t, app, "groups", map[string]any{"name": "h"})
+	post := create(t, app, "posts", map[string]any{"title": "one", "group": mine.Id})
+	topic := options("posts/*", map[string]string{"enterLeave": "true"})
+	last := left(t, url, token, topic)
+	save(t, app, post, map[string]any{"group": theirs.Id})
+	if got := resumed(t, url, last, token, topic).events(); !slices.Equal(got, []string{"reset <nil>"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestWhoResumesTakesNoDeletionsFromOthers(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	setRules(t, app, "posts", types.Pointer(byMembership))
+	ann, token := person(t, app, "ann", "")
+	_, bob := person(t, app, "bob", "")
+	last := left(t, url, bob, "posts/*")
+	live := connect(t, url, "")
+	live.subscribe(token, "posts/*")
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { // all the time somebody passes by the same changes
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			s := connect(t, url, "?resume="+last)
+			s.trySubscribe(bob, "posts/*")
+			s.close()
+		}
+	}()
+	const rounds = 60
+	for i := range rounds {
+		group := create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})
+		create(t, app, "posts", map[string]any{"title": fmt.Sprint(i), "group": group.Id})
+		if err := app.Delete(group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range rounds {
+		live.record("delete", fmt.Sprint(i))
+	}
+	close(stop)
+	<-done
+}
+
+func TestAReplayMayBeLargerThanTheQueue(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{QueueBytes: 64 << 10})
+	last := left(t, url, "", "posts/*")
+	const missed = 40
+	for i := range missed {
+		create(t, app, "posts", map[string]any{"title": strings.Repeat("x", 4000), "n": i})
+	}
+	s := connect(t, url, "?resume="+last)
+	s.subscribe("", "posts/*")
+	s.wait(func(f frame) bool { return f.event == "PB_POSITION" || f.event == "PB_CLOSE" })
+	if got := len(s.events()); got != missed || strings.Contains(s.bytes(), "PB_CLOSE") {
+		t.Errorf("got %d events of %d", got, missed)
+	}
+}
+
+func TestAResetHasNoPosition(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	setRules(t, app, "groups", types.Pointer("members.id ?= @request.auth.id"))
+	_, token := person(t, app, "ann", "")
+	group := create(t, app, "groups", map[string]any{"name": "g"})
+	last := left(t, url, token, "groups/*", "posts/*")
+	if err := app.Delete(group); err != nil {
+		t.Fatal(err)
+	}
+	create(t, app, "posts", map[string]any{"title": "missed"})
+	s := resumed(t, url, last, token, "groups/*", "posts/*")
+	if got := s.events(); !slices.Equal(got, []string{"reset <nil>", "create missed"}) {
+		t.Fatalf("got %v", got)
+	}
+	at := ""
+	for _, f := range s.received() {
+		switch {
+		case f.payload().Action == "reset" && f.id != "":
+			t.Errorf("the reset has the id %s: who is cut off after it misses the rest", f.id)
+		case f.event != "PB_CONNECT" && f.id != "" && f.id < at:
+			t.Errorf("id %s after %s", f.id, at)
+		case f.event != "PB_CONNECT" && f.id != "":
+			at = f.id
+		}
+	}
+}
+
+func TestRulesThatNoHookSawHoldForAReplay(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	_, token := person(t, app, "ann", "")
+	last := left(t, url, token, "posts/*")
+	create(t, app, "posts", map[string]any{"title": "secret"})
+	// nobody listens, and another process closes the collection
+	if _, err := app.DB().NewQuery("UPDATE _collections SET listRule = NULL WHERE name = 'posts'").Execute(); err != nil {
+		t.Fatal(err)
+	}
+	s := resumed(t, url, last, token, "posts/*")
+	if strings.Contains(s.bytes(), "secret") {
+		t.Errorf("got %v", s.events())
+	}
+}
+
+func TestWhatWasDroppedAtASignOutIsReset(t *testing.T) {
+	t.Parallel()
+	app, url := serve(t, realtime.Config{})
+	ann, token := person(t, app, "ann", "")
+	s := connect(t, url, "?resume=true")
+	s.subscribe(token, "posts/*", "mine")
+	s.positioned()
+	ann.RefreshTokenKey()
+	save(t, app, ann, nil)
+	token, err := ann.NewAuthToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.subscribe(token, "posts/*", "mine", "groups/*")
+	create(t, app, "posts", map[string]any{"title": "live"})
+	s.record("create", "live")
+	if got := s.events(); !slices.Equal(got, []string{"reset <nil>", "create live"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestWhatIsCommittedDuringASubscriptionComes(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"", "?resume=true"} {
+		t.Run("connected with "+query, func(t *testing.T) {
+			t.Parallel()
+			app, url, plugin, _ := serveBoth(t, realtime.Config{})
+			s := connect(t, url, query)
+			s.subscribe("", "groups/*", "posts/*")
+			s.subscribe("", "groups/*")
+			before := plugin.Position()
+			create(t, app, "groups", map[string]any{"name": "g"})
+			create(t, app, "posts", map[string]any{"title": "in between"})
+			s.wait(func(f frame) bool { return f.payload().Action == "create" })
+			for deadline := time.Now().Add(patience); plugin.Position() <= before+1; { // the post, too
+				if time.Now().After(deadline) {
+					t.Fatal("the log is not followed")
+				}
+			}
+			plugin.Replace(s.clientID, before, "groups/*", "posts/*")
+			create(t, app, "posts", map[string]any{"title": "after"})
+			s.record("create", "after")
+			if got, want := s.events(), []string{"create <nil>", "create in between", "create after"}; !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
