@@ -18,12 +18,13 @@ import (
 	modernc "modernc.org/sqlite"
 )
 
-// pragmas are PocketBase's own, in its order (busy_timeout has to come first),
-// and recursive_triggers: without it a REPLACE that evicts another row through a
-// unique index deletes that row without firing its triggers.
+// pragmas are PocketBase's own, in its order (busy_timeout has to come first).
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)" +
-	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)" +
-	"&_pragma=recursive_triggers(ON)"
+	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)"
+
+// recursive lets triggers fire triggers: without it a REPLACE that evicts another
+// row through a unique index deletes that row without firing its triggers.
+const recursive = "&_pragma=recursive_triggers(ON)"
 
 // driverName is what the driver calls itself. Functions and collations that a
 // program registers with the driver are found under this name only.
@@ -32,6 +33,12 @@ const driverName = "sqlite"
 // Engine opens databases and watches their commits. Two engines in one process
 // do not notice each other.
 type Engine struct {
+	// PlainTriggers leaves recursive_triggers off, as PocketBase has it, for
+	// databases with triggers of their own that write to the table they are on:
+	// with it these fire themselves without end, and each write fails. It is set
+	// before the first connection.
+	PlainTriggers bool
+
 	mu        sync.RWMutex
 	listeners []func(path string)
 }
@@ -59,8 +66,12 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 		return nil, fmt.Errorf("sqlite: find the driver: %w", err)
 	}
 	defer registered.Close()
+	dsn := path + pragmas
+	if !e.PlainTriggers {
+		dsn += recursive
+	}
 	c := connector{
-		driver: registered.Driver(), dsn: path + pragmas,
+		driver: registered.Driver(), dsn: dsn,
 		committed: func() { e.tell(path) },
 	}
 	return dbx.NewFromDB(sql.OpenDB(c), driverName), nil

@@ -9,8 +9,9 @@ import (
 )
 
 // attributionKey holds the attribution on a record between the request and the
-// statement. Records keep values of unknown names and never store or show them.
-const attributionKey = "@changesAttribution"
+// statement. Records keep values of unknown names and never store them, and show
+// none of this prefix, not even to a hook that asks for custom data.
+const attributionKey = "@pbInternalHoldallChangesAttribution"
 
 // bindAttribution notes for each record request who made it, and stamps that on
 // what the request adds to the full log. It costs nothing where no collection has

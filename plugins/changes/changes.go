@@ -42,6 +42,11 @@ type Config struct {
 	// have read it. Defaults to 7 days.
 	HistoryRetention time.Duration
 
+	// HistoryRows is how many rows the full log keeps. Beyond it the oldest go, like
+	// those past HistoryRetention: not before the consumers have read them. It is
+	// looked at every hour. Defaults to 1,000,000.
+	HistoryRows int
+
 	// History names collections, by name or id, that are logged in full even if
 	// no consumer asks for it, for [Log.History].
 	History []string
@@ -72,6 +77,9 @@ func (c Config) withDefaults() Config {
 	if c.HistoryRetention == 0 {
 		c.HistoryRetention = 7 * 24 * time.Hour
 	}
+	if c.HistoryRows == 0 {
+		c.HistoryRows = 1_000_000
+	}
 	if c.PollInterval == 0 {
 		c.PollInterval = 100 * time.Millisecond
 	}
@@ -93,6 +101,9 @@ func (c Config) Validate() error {
 	}
 	if c.HistoryRetention < time.Minute {
 		errs = append(errs, fmt.Errorf("changes: HistoryRetention must be at least 1m, got %v", c.HistoryRetention))
+	}
+	if c.HistoryRows < 1 {
+		errs = append(errs, fmt.Errorf("changes: HistoryRows must be at least 1, got %d", c.HistoryRows))
 	}
 	if c.PollInterval < time.Millisecond || c.PollInterval > time.Minute {
 		errs = append(errs, fmt.Errorf("changes: PollInterval must be in 1ms..1m, got %v", c.PollInterval))

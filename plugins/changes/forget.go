@@ -34,10 +34,14 @@ func (l *Log) retain(ctx context.Context) {
 }
 
 // Forget removes the tombstones and the history that are past their retention
-// at the given time. History that a consumer has yet to read is kept, unless the
+// at the given time, and the oldest history beyond [Config.HistoryRows]. It ends
+// the full logs whose time is over by the clock, see [Log.KeepHistory]. History that a consumer has yet to read is kept, unless the
 // consumer has not run for as long. There is no index over the time, which each
 // write would pay for: the tombstones are searched for outside of a transaction.
 func (l *Log) Forget(ctx context.Context, now time.Time) error {
+	if err := l.endKept(ctx); err != nil {
+		return fmt.Errorf("changes: end histories: %w", err)
+	}
 	if err := l.forgetHistory(ctx, now.Add(-l.config.HistoryRetention).UnixMilli()); err != nil {
 		return fmt.Errorf("changes: forget history: %w", err)
 	}
@@ -48,12 +52,14 @@ func (l *Log) Forget(ctx context.Context, now time.Time) error {
 }
 
 func (l *Log) forgetHistory(ctx context.Context, before int64) error {
-	// the last row before the first one that is too young
+	// the last row before the first one that is too young, or the last one that is
+	// too many
 	var last int64
 	err := l.app.ConcurrentDB().NewQuery(`SELECT COALESCE(MAX(seq), 0) FROM _changesHistory
-		WHERE seq < COALESCE((SELECT seq FROM _changesHistory WHERE at >= {:before} ORDER BY seq LIMIT 1), {:all})
+		WHERE (seq < COALESCE((SELECT seq FROM _changesHistory WHERE at >= {:before} ORDER BY seq LIMIT 1), {:all})
+			OR seq <= (SELECT seq FROM _changesHistory ORDER BY seq DESC LIMIT 1 OFFSET {:limit}))
 		AND seq <= COALESCE((SELECT MIN(position) FROM _changesConsumers WHERE leaseUntil >= {:before}), {:all})`).
-		WithContext(ctx).Bind(dbx.Params{"before": before, "all": int64(1) << 62}).Row(&last)
+		WithContext(ctx).Bind(dbx.Params{"before": before, "all": int64(1) << 62, "limit": l.config.HistoryRows}).Row(&last)
 	if err != nil || last == 0 {
 		return err
 	}

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,6 +93,39 @@ func (l *Log) ReadOf(ctx context.Context, after int64, limit int, collections ..
 	return read(ctx, l.app.ConcurrentDB(), after, limit, `SELECT l.seq, l.c, COALESCE(n.collection, '') AS collection, l.record, l.deleted, l.at
 		FROM _changes l LEFT JOIN _changesNames n ON n.n = l.c
 		WHERE l.c IN (`+strings.Join(list, ", ")+`) AND l.seq > {:after} ORDER BY l.seq LIMIT {:limit}`)
+}
+
+// endKept drops the full log of collections that were to be kept until before now.
+// What it holds of them stays for the retention.
+func (l *Log) endKept(ctx context.Context) error {
+	params := dbx.Params{"now": time.Now().UnixMilli()}
+	expired := []string{}
+	err := l.app.ConcurrentDB().NewQuery(`SELECT collection FROM _changesKept WHERE until <= {:now}`).
+		WithContext(ctx).Bind(params).Column(&expired)
+	if err != nil || len(expired) == 0 {
+		return err
+	}
+	return l.app.RunInTransaction(func(tx core.App) error {
+		ended := []string{} // but those that were asked for meanwhile
+		err := tx.DB().NewQuery(`DELETE FROM _changesKept WHERE until <= {:now} RETURNING collection`).
+			WithContext(ctx).Bind(params).Column(&ended)
+		if err != nil {
+			return err
+		}
+		for _, id := range ended {
+			c, err := tx.FindCollectionByNameOrId(id)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := l.installFor(tx, c, asWanted); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // isKept tells whether somebody asked for the full log of the collection.

@@ -61,7 +61,10 @@ func (l *Log) install(app core.App) error {
 	if err != nil {
 		return err
 	}
-	return l.installTriggers(app)
+	if err := l.installTriggers(app); err != nil {
+		return err
+	}
+	return warnOfRecursion(app)
 }
 
 func createTables(tx core.App) error {
