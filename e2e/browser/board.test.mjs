@@ -98,7 +98,8 @@ world.test("a move that the server refuses goes back, with the server's sentence
 	await cardIn(page, 'draft', 'Nobody has me').waitFor();
 });
 
-world.test('moves without an answer can each be tried again', { as: people.dispatcher, at: board, allow: [/ERR_FAILED/] }, async (page) => {
+// Of these orders alone, so that no other comes in between and moves what is about to be dragged.
+world.test('moves without an answer can each be tried again', { as: people.dispatcher, at: `${board}?q=Try+me`, allow: [/ERR_FAILED/] }, async (page) => {
 	const { pb, create, idOf } = await office();
 	const assignee = await idOf(people.technician);
 	const orders = [];
