@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"sync"
 
@@ -32,6 +31,7 @@ type condition struct {
 	together bool
 	// superusersOnly filters look at what only superusers may.
 	superusersOnly bool
+	slow           slowness
 }
 
 // compiled are the gates that are in use.
@@ -118,7 +118,7 @@ func (p *Plugin) allowed(ctx context.Context, g *gate, ev *event, row *image, ca
 		}
 	}
 	if len(open) > 0 {
-		src := source{row: row}
+		src := source{row: row, trouble: ev.troubleOf(g)}
 		if ev.after == nil && row == ev.before {
 			src.deleted = ev.deletion
 		}
@@ -143,6 +143,8 @@ type source struct {
 	id  string
 	// deleted is what was found out before the row was deleted.
 	deleted *deletion
+	// trouble is where to note whom the condition could not be evaluated for.
+	trouble *trouble
 }
 
 // decide returns the callers that the gate lets through.
@@ -194,10 +196,13 @@ func (p *Plugin) meet(ctx context.Context, g *gate, c *condition, src source, ca
 		met[who] = verdict == yes
 	}
 	if len(unsure) > 0 {
-		found, err := p.matching(ctx, g, c, src, unsure)
+		var found map[*caller]bool
+		err := retried(ctx, func() (err error) {
+			found, err = p.matching(ctx, g, c, src, unsure)
+			return err
+		})
 		if err != nil {
-			p.app.Logger().Debug("A rule or filter of a realtime subscription could not be evaluated.",
-				slog.String("collection", g.collection.Name), slog.String("condition", c.text), slog.Any("error", err))
+			p.unanswered(g, c, src, unsure, err)
 		}
 		for who := range found {
 			met[who] = true

@@ -21,6 +21,7 @@ type event struct {
 	payloads      map[payloadKey][]byte
 	verdicts      map[verdictKey]map[*caller]bool
 	deletion      *deletion // what was found out before the deletion
+	troubles      map[*gate]*trouble
 }
 
 // image is a row at a moment of the past.

@@ -45,6 +45,9 @@ func (p *Plugin) Waiting(id string) (length, bytes int) {
 	return len(c.queue), c.bytes
 }
 
+// Fail makes SQL about rules and filters fail for as long as fail does.
+func (p *Plugin) Fail(fail func() error) { p.ablate.fail.Store(&fail) }
+
 // Indexed is how many topics, callers and clients the hub knows.
 func (p *Plugin) Indexed() (topics, callers, clients int) {
 	p.hub.mu.Lock()

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -153,14 +154,16 @@ func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences [
 	// anything any more
 	defer func() {
 		if r := recover(); r != nil {
-			p.app.Logger().Error("A realtime event was lost to a panic.", slog.String("collection", change.Collection),
-				slog.String("record", change.Record), slog.Any("error", r), slog.String("stack", string(debug.Stack())))
+			p.lost(change, audiences, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
 		}
 	}()
-	ev, err := p.newEvent(ctx, change)
+	var ev *event
+	err := retried(ctx, func() (err error) {
+		ev, err = p.newEvent(ctx, change)
+		return err
+	})
 	if err != nil {
-		p.app.Logger().Error("A realtime event could not be made.", slog.String("collection", change.Collection),
-			slog.String("record", change.Record), slog.Any("error", err))
+		p.lost(change, audiences, err)
 		return
 	}
 	if ev == nil {
@@ -213,7 +216,9 @@ func (p *Plugin) deliverTo(ctx context.Context, ev *event, a audience, out *outb
 			callers = append(callers, l.caller)
 		}
 	}
-	actions := p.actions(ctx, ev, a, callers)
+	gate := p.gateOf(ev, a)
+	actions := p.actions(ctx, ev, a, gate, callers)
+	p.answerTrouble(ev, a, gate, actions, out)
 	if len(actions) == 0 {
 		return nil
 	}
@@ -223,15 +228,16 @@ func (p *Plugin) deliverTo(ctx context.Context, ev *event, a audience, out *outb
 	}
 	payloads := make(map[*caller][]byte, len(actions))
 	for who, action := range actions {
-		data, err := p.payload(ctx, ev, action, who, a.spec)
-		if err != nil {
-			p.app.Logger().Debug("A realtime event could not be serialised.", slog.String("subscription", a.spec.raw), slog.Any("error", err))
-			continue
+		if data, err := p.tryPayload(ctx, ev, action, who, a.spec); err == nil {
+			payloads[who] = data
 		}
-		payloads[who] = data
 	}
 	for _, l := range a.listeners {
-		if data := payloads[l.caller]; data != nil && !ev.send(a, l, actions[l.caller], data, out) {
+		switch data := payloads[l.caller]; {
+		case actions[l.caller] == "":
+		case data == nil:
+			out.reset(ev.change, a, l)
+		case !ev.send(a, l, actions[l.caller], data, out):
 			again = append(again, l)
 		}
 	}
@@ -282,9 +288,9 @@ func (p *Plugin) deliverToAll(ctx context.Context, ev *event, a audience, action
 		}
 		if data[i] == nil {
 			var err error
-			if data[i], err = p.payload(ctx, ev, action, l.caller, a.spec); err != nil {
-				p.app.Logger().Debug("A realtime event could not be serialised.", slog.String("subscription", a.spec.raw), slog.Any("error", err))
-				return nil
+			if data[i], err = p.tryPayload(ctx, ev, action, l.caller, a.spec); err != nil {
+				out.reset(ev.change, a, l)
+				continue
 			}
 		}
 		if !ev.send(a, l, action, data[i], out) {
@@ -294,13 +300,17 @@ func (p *Plugin) deliverToAll(ctx context.Context, ev *event, a audience, action
 	return again
 }
 
-// actions tells what each caller is to be told.
-func (p *Plugin) actions(ctx context.Context, ev *event, a audience, callers []*caller) map[*caller]string {
+// gateOf is the gate of the listeners of one subscription.
+func (p *Plugin) gateOf(ev *event, a audience) *gate {
 	rule := ev.collection.ListRule
 	if a.single {
 		rule = ev.collection.ViewRule
 	}
-	gate := p.access(ev.collection, rule, a.spec)
+	return p.access(ev.collection, rule, a.spec)
+}
+
+// actions tells what each caller is to be told.
+func (p *Plugin) actions(ctx context.Context, ev *event, a audience, gate *gate, callers []*caller) map[*caller]string {
 	actions := make(map[*caller]string, len(callers))
 	tell := func(action string, m map[*caller]bool) {
 		for who := range m {

@@ -24,6 +24,7 @@
 package realtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -128,11 +129,15 @@ type Plugin struct {
 	workers *bg.Group
 	ablate  ablations
 	stats   counters
+
+	patience patience // with filters
 }
 
 // ablations switch mechanisms off, for the tests that prove that they are needed.
 type ablations struct {
 	memory, sql, purge, deletes, history bool
+
+	fail atomic.Pointer[func() error] // stands for a database that fails
 }
 
 // counters count the expensive work, for tests and for who wonders.
@@ -167,6 +172,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallRealtimeStart",
 		Func: func(e *core.ServeEvent) error {
+			if err := p.begin(context.Background()); err != nil {
+				return err
+			}
 			if err := e.Next(); err != nil {
 				return err
 			}

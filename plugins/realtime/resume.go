@@ -179,7 +179,7 @@ func (p *Plugin) announcePositions(ctx context.Context) {
 		}
 		told = at
 		for _, listening := range p.app.SubscriptionsBroker().Clients() {
-			if c, ok := listening.(*client); ok && c.positions {
+			if c := p.hub.own(listening); c != nil && c.positions {
 				tell(c)
 			}
 		}

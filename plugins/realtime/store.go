@@ -25,6 +25,11 @@ const (
 // matching returns the callers for whom the row meets a condition, by SQL: with
 // one query for all callers of an auth collection where that is possible.
 func (p *Plugin) matching(ctx context.Context, g *gate, c *condition, src source, callers []*caller) (map[*caller]bool, error) {
+	if fail := p.ablate.fail.Load(); fail != nil {
+		if err := (*fail)(); err != nil {
+			return nil, err
+		}
+	}
 	met := map[*caller]bool{}
 	groups := map[string][]*caller{}
 	for _, who := range callers {
@@ -58,8 +63,10 @@ func (p *Plugin) matchOne(ctx context.Context, g *gate, c *condition, src source
 	}
 	p.stats.queries.Add(1)
 	var exists bool
-	query := p.app.ConcurrentDB().NewQuery("SELECT EXISTS (" + statement + ")").WithContext(ctx).Bind(params)
-	if err := query.Row(&exists); err != nil {
+	err = p.timed(ctx, c, func(ctx context.Context) error {
+		return p.app.ConcurrentDB().NewQuery("SELECT EXISTS (" + statement + ")").WithContext(ctx).Bind(params).Row(&exists)
+	})
+	if err != nil {
 		return false, fmt.Errorf("evaluate %q: %w", c.text, err)
 	}
 	return exists, nil
@@ -90,7 +97,10 @@ func (p *Plugin) matchTogether(ctx context.Context, g *gate, c *condition, src s
 	}
 	for len(callers) > 0 {
 		n := min(len(callers), callersPerQuery)
-		if err := p.askTogether(ctx, statement, params, callers[:n], met); err != nil {
+		err := p.timed(ctx, c, func(ctx context.Context) error {
+			return p.askTogether(ctx, statement, params, callers[:n], met)
+		})
+		if err != nil {
 			return fmt.Errorf("evaluate %q: %w", c.text, err)
 		}
 		callers = callers[n:]
@@ -130,7 +140,7 @@ func (p *Plugin) statement(g *gate, c *condition, src source, auth *core.Record,
 	resolver := core.NewRecordFieldResolver(p.app, g.collection, requestInfo(g.options, auth), c.trusted)
 	expression, err := search.FilterData(c.text).BuildExpr(resolver)
 	if err != nil {
-		return "", nil, fmt.Errorf("compile %q: %w", c.text, err)
+		return "", nil, fmt.Errorf("%w %q: %w", errCompile, c.text, err)
 	}
 	q := p.app.ConcurrentDB().Select(table + ".id")
 	from := []string{table}
@@ -145,7 +155,7 @@ func (p *Plugin) statement(g *gate, c *condition, src source, auth *core.Record,
 	}
 	q.From(from...).AndWhere(expression)
 	if err := resolver.UpdateQuery(q); err != nil {
-		return "", nil, fmt.Errorf("compile %q: %w", c.text, err)
+		return "", nil, fmt.Errorf("%w %q: %w", errCompile, c.text, err)
 	}
 	built := q.Build()
 	statement, params := built.SQL(), built.Params()
