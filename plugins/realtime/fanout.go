@@ -163,7 +163,9 @@ func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences [
 		return err
 	})
 	if err != nil {
-		p.lost(change, audiences, err)
+		if ctx.Err() == nil {
+			p.lost(change, audiences, err)
+		}
 		return
 	}
 	if ev == nil {
