@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/subscriptions"
@@ -105,4 +106,12 @@ func (p *Plugin) Replace(id string, from int64, subs ...string) {
 		panic(err)
 	}
 	p.hub.replace(found.(*client), nil, subs, from, resumePlan{})
+}
+
+// Age makes the plugin believe that it asked for the history of a collection half
+// of the retention ago.
+func (p *Plugin) Age(collectionID string) {
+	p.kept.mu.Lock()
+	defer p.kept.mu.Unlock()
+	p.kept.until[collectionID] = time.Now().Add(p.config.Retention / 2)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/subscriptions"
 	"github.com/pocketbase/pocketbase/tools/types"
@@ -298,4 +299,28 @@ func TestGuestsMakeNoWritesDearerThatTheyNeverHearOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestHistoryIsRenewedForThoseWhoListen(t *testing.T) {
+	t.Parallel()
+	app, address, plugin, _ := serveBoth(t, realtime.Config{})
+	connect(t, address, "").subscribe("", "posts/*")
+	posts, err := app.FindCollectionByNameOrId("posts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().Add(time.Hour)
+	_, err = app.DB().NewQuery("UPDATE _changesKept SET until = {:until}").Bind(dbx.Params{"until": soon.UnixMilli()}).Execute()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin.Age(posts.Id)
+	connect(t, address, "").subscribe("", "posts/*")
+	eventually(t, "the history is renewed", func() bool {
+		var until int64
+		if err := app.DB().NewQuery("SELECT until FROM _changesKept").Row(&until); err != nil {
+			t.Fatal(err)
+		}
+		return until > soon.Add(24*time.Hour).UnixMilli()
+	})
 }
