@@ -97,6 +97,9 @@ func TestSlowSubscribeRequestBringsNoOldIdentityBack(t *testing.T) {
 					if err := app.Save(found); err != nil {
 						return err
 					}
+					// until nothing else brings the new state in
+					create(t, app, "groups", map[string]any{"name": "seen"})
+					one.wait(func(f frame) bool { return f.payload().Record["name"] == "seen" })
 				}
 				return e.Next()
 			})
