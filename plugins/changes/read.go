@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -106,6 +107,18 @@ func (l *Log) History(ctx context.Context, after int64, limit int) (Page, error)
 		WHERE h.seq > {:after} ORDER BY h.seq LIMIT {:limit}`)
 }
 
+// HistoryOf is [Log.History] of some collections only, named by their ids.
+func (l *Log) HistoryOf(ctx context.Context, after int64, limit int, collections ...string) (Page, error) {
+	names, err := json.Marshal(collections)
+	if err != nil {
+		return Page{}, fmt.Errorf("changes: name collections: %w", err)
+	}
+	return read(ctx, l.app.ConcurrentDB(), after, limit, `SELECT h.*, h.after IS NULL AS deleted, COALESCE(n.collection, '') AS collection
+		FROM _changesHistory h LEFT JOIN _changesNames n ON n.n = h.c
+		WHERE h.seq > {:after} AND h.c IN (SELECT n FROM _changesNames WHERE collection IN (SELECT value FROM json_each({:collections})))
+		ORDER BY h.seq LIMIT {:limit}`, dbx.Params{"collections": string(names)})
+}
+
 type row struct {
 	Seq             int64   `db:"seq"`
 	C               int64   `db:"c"`
@@ -121,7 +134,7 @@ type row struct {
 	Origin          string  `db:"origin"`
 }
 
-func read(ctx context.Context, db dbx.Builder, after int64, limit int, query string) (Page, error) {
+func read(ctx context.Context, db dbx.Builder, after int64, limit int, query string, more ...dbx.Params) (Page, error) {
 	if limit < 1 {
 		return Page{}, fmt.Errorf("changes: limit must be at least 1, got %d", limit)
 	}
@@ -132,7 +145,11 @@ func read(ctx context.Context, db dbx.Builder, after int64, limit int, query str
 		return Page{}, err
 	}
 	rows := make([]row, 0, min(limit, 256))
-	err = db.NewQuery(query).WithContext(ctx).Bind(dbx.Params{"after": after, "limit": limit}).All(&rows)
+	params := dbx.Params{"after": after, "limit": limit}
+	for _, p := range more {
+		maps.Copy(params, p)
+	}
+	err = db.NewQuery(query).WithContext(ctx).Bind(params).All(&rows)
 	if err != nil {
 		return Page{}, fmt.Errorf("changes: read log: %w", err)
 	}

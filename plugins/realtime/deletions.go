@@ -23,6 +23,7 @@ type deletions struct {
 	order []callerKey             // of known, the oldest first, and some that are gone
 	// forgotten are the collections of which something was dropped for want of room
 	forgotten map[string]bool
+	limit     int // instead of maxDeletions, for tests
 }
 
 // deletion are verdicts about one record.
@@ -52,7 +53,11 @@ func (d *deletions) put(collection, record string, found *deletion) {
 		d.order = append(d.order, key)
 	}
 	d.known[key] = found
-	for len(d.known) > maxDeletions {
+	limit := maxDeletions
+	if d.limit > 0 {
+		limit = d.limit
+	}
+	for len(d.known) > limit {
 		oldest := d.order[0]
 		d.order = d.order[1:]
 		if d.known[oldest] == nil {

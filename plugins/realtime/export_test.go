@@ -115,3 +115,6 @@ func (p *Plugin) Age(collectionID string) {
 	defer p.kept.mu.Unlock()
 	p.kept.until[collectionID] = time.Now().Add(p.config.Retention / 2)
 }
+
+// LimitDeletions sets of how many deletions it is held who may hear of them.
+func (p *Plugin) LimitDeletions(limit int) { p.deletes.limit = limit }

@@ -34,8 +34,9 @@ type hub struct {
 	// that the newer of two comes last
 	identities sync.Mutex
 
-	// logs tells whether a topic's name is that of a collection
-	logs func(name string) bool
+	// idOf returns the id of the collection that a topic is of, "" if of none that
+	// is logged
+	idOf func(name string) string
 
 	keepQueues bool // see ablations
 }

@@ -161,9 +161,12 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	}
 	p := &Plugin{app: app, config: config.withDefaults(), log: config.Log, replays: make(chan struct{}, maxReplays)}
 	p.hub = newHub(p.config)
-	p.hub.logs = func(name string) bool {
+	p.hub.idOf = func(name string) string {
 		collection, err := app.FindCachedCollectionByNameOrId(name)
-		return err == nil && !collection.IsView()
+		if err != nil || collection.IsView() {
+			return ""
+		}
+		return collection.Id
 	}
 	p.workers = bg.New(app, "realtime", 10*time.Second)
 	p.bindRequests()

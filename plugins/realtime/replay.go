@@ -68,7 +68,7 @@ func (p *Plugin) readReplay(ctx context.Context, c *client, at int64) (changes.P
 	case <-ctx.Done():
 		return changes.Page{}, ctx.Err()
 	}
-	page, err := p.log.History(ctx, at, replayPage)
+	page, err := p.log.HistoryOf(ctx, at, replayPage, p.hub.collectionsOf(c)...)
 	if err != nil {
 		return page, err
 	}
@@ -81,6 +81,20 @@ func (p *Plugin) readReplay(ctx context.Context, c *client, at int64) (changes.P
 	}
 	c.refreshed = head
 	return page, p.checkReplay(ctx, c, at, page.Next)
+}
+
+// collectionsOf are the ids of the collections that a client listens to.
+func (h *hub) collectionsOf(c *client) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ids := []string{}
+	for _, m := range c.members {
+		name, _ := topicOf(m.spec.raw)
+		if id := h.idOf(name); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // checkReplay resets the subscriptions whose collection was changed or forgotten

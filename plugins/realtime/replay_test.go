@@ -293,3 +293,26 @@ func TestWhatIsCommittedDuringASubscriptionComes(t *testing.T) {
 		})
 	}
 }
+
+func TestMoreDeletionsThanAreHeldReset(t *testing.T) {
+	t.Parallel()
+	app, url, plugin, _ := serveBoth(t, realtime.Config{})
+	plugin.LimitDeletions(3)
+	setRules(t, app, "posts", types.Pointer(byMembership))
+	ann, token := person(t, app, "ann", "")
+	group := create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})
+	for range 5 {
+		create(t, app, "posts", map[string]any{"title": "cascaded", "group": group.Id})
+	}
+	s := connect(t, url, "?resume=true")
+	s.subscribe(token, "posts/*")
+	s.positioned()
+	if err := app.Delete(group); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"reset <nil>", "delete cascaded", "delete cascaded", "delete cascaded"}
+	s.wait(func(frame) bool { return len(s.events()) == len(want) })
+	if got := s.events(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

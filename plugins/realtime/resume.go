@@ -142,7 +142,7 @@ func (h *hub) reset(m *member, upTo int64) {
 // isLogged tells whether a topic is of a collection.
 func (h *hub) isLogged(raw string) bool {
 	name, _ := topicOf(raw)
-	return h.logs == nil || h.logs(name)
+	return h.idOf(name) != ""
 }
 
 func positionMessage(at int64) message {
