@@ -21,6 +21,8 @@ func (p *Plugin) Ablate(mechanism string) {
 		p.ablate.deletes = true
 	case "history":
 		p.ablate.history = true
+	case "limits":
+		p.ablate.limits = true
 	case "purge":
 		p.hub.keepQueues = true
 	default:

@@ -135,7 +135,7 @@ type Plugin struct {
 
 // ablations switch mechanisms off, for the tests that prove that they are needed.
 type ablations struct {
-	memory, sql, purge, deletes, history bool
+	memory, sql, purge, deletes, history, limits bool
 
 	fail atomic.Pointer[func() error] // stands for a database that fails
 }
