@@ -50,7 +50,7 @@ func (r *recorder) summary() []string {
 
 func (r *recorder) await(t *testing.T, want ...string) {
 	t.Helper()
-	pbtest.Eventually(t, 10*time.Second, func() error {
+	pbtest.Eventually(t, time.Minute, func() error {
 		if got := r.summary(); !slices.Equal(got, want) {
 			return fmt.Errorf("got %v, want %v", got, want)
 		}
@@ -127,7 +127,7 @@ func TestConsumerGivesUp(t *testing.T) {
 	if len(dead) != 1 || dead[0].Record != id("b") || dead[0].Error != "never" {
 		t.Errorf("got %+v, want the change of b", dead)
 	}
-	pbtest.Eventually(t, 10*time.Second, func() error {
+	pbtest.Eventually(t, time.Minute, func() error {
 		states, err := log.Consumers(t.Context())
 		if err != nil {
 			return err

@@ -38,7 +38,7 @@ func TestKeptHistoryEnds(t *testing.T) {
 	if err := fullLog(); err == nil {
 		t.Fatal("there is no full log to begin with")
 	}
-	pbtest.Eventually(t, 10*time.Second, func() error {
+	pbtest.Eventually(t, time.Minute, func() error {
 		if err := log.Forget(t.Context(), time.Now()); err != nil {
 			return err
 		}

@@ -208,7 +208,7 @@ func (s *testimony) finish(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pbtest.Eventually(t, 30*time.Second, func() error {
+	pbtest.Eventually(t, time.Minute, func() error {
 		states, err := log.Consumers(t.Context())
 		for _, state := range states {
 			if state.Position < head {

@@ -65,7 +65,7 @@ func TestLostTriggersAreNoticedWhileTheAppRuns(t *testing.T) {
 	if err := errors.Join(create(app, "tasks", id("a"), nil), create(app, "tasks", id("b"), nil), rebuild(app)); err != nil {
 		t.Fatal(err)
 	}
-	pbtest.Eventually(t, 10*time.Second, func() error {
+	pbtest.Eventually(t, time.Minute, func() error {
 		page, err := log.Read(t.Context(), 0, 1000)
 		got := summary(page.Changes)
 		for _, want := range []string{"-a", "+b", "+c"} {
@@ -93,7 +93,7 @@ func TestCollectionOfAProcessWithoutTheLog(t *testing.T) {
 	if err := create(stock, "foreign", id("f"), nil); err != nil {
 		t.Fatal(err)
 	}
-	pbtest.Eventually(t, 10*time.Second, func() error {
+	pbtest.Eventually(t, time.Minute, func() error {
 		page, err := log.Read(t.Context(), 0, 1000)
 		if got := summary(page.Changes); !slices.Contains(got, "+f") {
 			return errors.Join(err, fmt.Errorf("got %v, want +f in it", got))

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long tests wait for what must come.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // reply is what the server answers a command with, or sends unasked.
 type reply struct {

@@ -201,7 +201,7 @@ func (s *stream) bytes() string {
 	return s.raw.String()
 }
 
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // wait returns the first frame that is as wanted.
 func (s *stream) wait(wanted func(frame) bool) frame {

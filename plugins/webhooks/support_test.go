@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for what other goroutines do.
-const patience = 20 * time.Second
+const patience = 90 * time.Second
 
 // template has sites, and orders at them.
 var template = pbtest.NewTemplate(makeCollections)
