@@ -158,12 +158,19 @@ func (c *client) subscribe(channel string) reply {
 	return c.call(map[string]any{"subscribe": map[string]any{"channel": channel, "join_leave": true}})
 }
 
-// join subscribes to what must be allowed.
+// join subscribes to what must be allowed. Centrifuge answers an instant before
+// the client is a subscriber, and what is sent in between does not reach it.
 func (c *client) join(channel string) {
 	c.tb.Helper()
 	if r := c.subscribe(channel); r.Error != nil {
 		c.tb.Fatalf("subscribe to %s: %s", channel, r.raw)
 	}
+	pbtest.Eventually(c.tb, patience, func() error {
+		if !c.in(channel) {
+			return fmt.Errorf("the client is not in %s yet", channel)
+		}
+		return nil
+	})
 }
 
 func (c *client) publish(channel string, data any) reply {

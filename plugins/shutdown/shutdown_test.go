@@ -27,7 +27,7 @@ type server struct {
 	url     string
 	entered chan struct{} // a request is in /wait
 	release chan struct{} // lets one request out
-	ended   chan error    // what apis.Serve returned
+	ended   chan error    // what apis.Serve returned, then closed
 }
 
 func serve(t *testing.T, config shutdown.Config) *server {
@@ -47,14 +47,26 @@ func serve(t *testing.T, config shutdown.Config) *server {
 		return nil
 	})
 	// not pbtest.Serve, which has a way of its own to stop
-	go func() { s.ended <- apis.Serve(s.app, apis.ServeConfig{HttpAddr: "127.0.0.1:0"}) }()
+	go func() {
+		defer close(s.ended)
+		s.ended <- apis.Serve(s.app, apis.ServeConfig{HttpAddr: "127.0.0.1:0"})
+	}()
 	select {
 	case address := <-started:
 		s.url = "http://" + address
 	case err := <-s.ended:
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { close(s.release); s.terminate(t) })
+	t.Cleanup(func() {
+		close(s.release)
+		if !s.Draining() {
+			s.terminate(t)
+		}
+		// The app's own cleanup terminates it again, which PocketBase must not
+		// see while apis.Serve is on its way out.
+		for range s.ended {
+		}
+	})
 	return s
 }
 
@@ -288,6 +300,9 @@ func TestTerminateTwice(t *testing.T) {
 	t.Parallel()
 	s := serve(t, shutdown.Config{})
 	s.terminate(t)
+	if err := <-s.ended; err != nil {
+		t.Errorf("apis.Serve: got %v, want no error", err)
+	}
 	s.terminate(t)
 }
 
