@@ -84,7 +84,7 @@ deps: ## install what the tests need (Debian packages, npm and Go modules)
 
 .PHONY: test-go
 test-go: ## run the Go tests with the race detector (PKG=./plugins/schema for some)
-	go test -race -shuffle=on -timeout=20m $(PKG)
+	@scripts/test-go.sh $(PKG)
 
 .PHONY: test-short
 test-short: ## run the Go tests without the race detector and without the slow ones
