@@ -36,6 +36,9 @@ type Target struct {
 
 // Notification is what to show. Services that lack a feature leave it out.
 type Notification struct {
+	// ID names the notification to the app, which may send it back in a receipt.
+	// It goes with the data, and may be empty.
+	ID    string
 	Title string
 	Body  string
 	// Image is the URL of a picture.
@@ -101,6 +104,10 @@ type Error struct {
 	Code string
 	// Message is for operators. It never holds a token, key or secret.
 	Message string
+	// Alert says that the cause may be our config and an operator should look at
+	// it, although other devices may well be reached. Credentials errors always
+	// are of that sort, whether they say so or not.
+	Alert bool
 	// RetryAfter is how long the service wants to be left alone, 0 if it does not say.
 	RetryAfter time.Duration
 	// Err is the cause, if there was no answer.
