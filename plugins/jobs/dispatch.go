@@ -63,8 +63,7 @@ func (p *Plugin) turn(ctx context.Context, claim bool) (time.Duration, error) {
 		return until, p.tickIfDue(ctx, view, now)
 	}
 
-	var claimed []row
-	var lost []*run
+	var claimed, lost []row
 	err = p.app.RunInTransaction(func(tx core.App) (err error) {
 		claimed, lost, err = p.turnIn(tx, w, now)
 		return err
@@ -182,7 +181,7 @@ func (p *Plugin) untilNext(view outlook, now time.Time, w work) time.Duration {
 }
 
 // turnIn is a turn's transaction.
-func (p *Plugin) turnIn(tx core.App, w work, now time.Time) (claimed []row, lost []*run, err error) {
+func (p *Plugin) turnIn(tx core.App, w work, now time.Time) (claimed, lost []row, err error) {
 	db := tx.NonconcurrentDB()
 	if w.due { // first, as it writes: see store
 		if err := p.store.promote(db, now); err != nil {
@@ -192,16 +191,14 @@ func (p *Plugin) turnIn(tx core.App, w work, now time.Time) (claimed []row, lost
 			return nil, nil, err
 		}
 	}
+	var endings []ending
 	for _, r := range w.settled {
-		if r.outcome.state == "" {
-			continue
+		if r.outcome.state != "" {
+			endings = append(endings, r.end(*r.outcome))
 		}
-		err := p.store.finish(db, r, *r.outcome, now)
-		if errors.Is(err, ErrLeaseLost) {
-			lost = append(lost, r)
-		} else if err != nil {
-			return nil, nil, fmt.Errorf("store the outcome of job %s: %w", r.row.ID, err)
-		}
+	}
+	if lost, err = p.store.finishAll(db, endings, now); err != nil {
+		return nil, nil, fmt.Errorf("store the outcomes of jobs: %w", err)
 	}
 	for _, r := range w.progress {
 		r.mu.Lock()
@@ -232,20 +229,24 @@ func (p *Plugin) expire(tx core.App, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("find expired leases: %w", err)
 	}
-	for _, job := range rows {
-		o := p.failed(job, "the process that ran it ended, or lost its lease", true)
-		if err := p.store.finishRow(tx.NonconcurrentDB(), job, o, now, "", job.Progress, job.Message); err != nil {
-			return fmt.Errorf("end the lease of job %s: %w", job.ID, err)
+	endings := make([]ending, len(rows))
+	for i, job := range rows {
+		endings[i] = ending{
+			job: job, outcome: p.failed(job, "the process that ran it ended, or lost its lease", true),
+			share: job.Progress, message: job.Message,
 		}
+	}
+	if _, err := p.store.finishAll(tx.NonconcurrentDB(), endings, now); err != nil {
+		return fmt.Errorf("end the leases of jobs: %w", err)
 	}
 	return nil
 }
 
 // forget drops the runs whose outcome is stored.
-func (p *Plugin) forget(settled, lost []*run) {
-	for _, r := range lost {
+func (p *Plugin) forget(settled []*run, lost []row) {
+	for _, job := range lost {
 		p.app.Logger().Warn("A job was taken over by another process; what came of it here does not count.",
-			slog.String("job", r.row.ID), slog.String("kind", r.row.Kind))
+			slog.String("job", job.ID), slog.String("kind", job.Kind))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"runtime/debug"
 	"strings"
@@ -190,8 +191,22 @@ func (r *run) settle(o outcome) bool {
 	return true
 }
 
+// end is the outcome with what the attempt left.
+func (r *run) end(o outcome) ending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := ending{job: r.row, outcome: o, share: r.progress, message: r.message}
+	if o.state == StateDone {
+		e.share, e.result = 1, r.result
+	}
+	return e
+}
+
 // setProgress keeps the progress for the next time that the dispatcher writes.
 func (r *run) setProgress(share float64, message string) {
+	if math.IsNaN(share) { // nothing of nothing
+		share = 0
+	}
 	r.mu.Lock()
 	known := r.dirty
 	r.progress, r.message, r.dirty = min(max(share, 0), 1), clip(message, maxMessageBytes), true
@@ -225,7 +240,10 @@ func (r *run) complete(tx core.App) error {
 	r.inTx = true // its row is not running when the lease is renewed next
 	r.mu.Unlock()
 
-	err := r.p.store.finish(tx.NonconcurrentDB(), r, outcome{state: StateDone}, r.p.now())
+	lost, err := r.p.store.finishAll(tx.NonconcurrentDB(), []ending{r.end(outcome{state: StateDone})}, r.p.now())
+	if len(lost) > 0 {
+		err = ErrLeaseLost
+	}
 	if err != nil {
 		r.endTx(err)
 		return fmt.Errorf("jobs: complete %s: %w", r.row.ID, err)

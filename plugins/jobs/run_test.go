@@ -152,6 +152,21 @@ func TestStubbornHandler(t *testing.T) {
 	}
 }
 
+func TestProgressOfNothing(t *testing.T) {
+	t.Parallel()
+	app, p := newQueue(t, jobs.Config{})
+	handle(t, p, "note", func(_ context.Context, job jobs.Job[task]) error {
+		var done, all float64
+		job.Progress(done/all, "0 of 0")
+		return jobs.Fail(errors.New("nothing to do"))
+	})
+	p.Start()
+	id := enqueue(t, app, "note", "x")
+	if job := await(t, p, id, jobs.StateDead); job.Progress != 0 || job.Message != "0 of 0" {
+		t.Errorf("got %v %q, want 0 and the message", job.Progress, job.Message)
+	}
+}
+
 func TestProgressAndResult(t *testing.T) {
 	t.Parallel()
 	app, p := newQueue(t, jobs.Config{MaxResultBytes: 20})

@@ -139,6 +139,9 @@ func (store) expired(db dbx.Builder, now time.Time) ([]row, error) {
 	return rows, err
 }
 
+// ofRun are the columns that a run needs.
+const ofRun = `seq, id, kind, queue, priority, args, dueAt, runAt, timeout, attempts, maxAttempts, claims, enqueuedAt`
+
 // claim gives the owner up to limit jobs of the queue, in their order.
 func (store) claim(db dbx.Builder, queue string, kinds []string, limit int, owner string, now, until time.Time) ([]row, error) {
 	var rows []row
@@ -148,7 +151,7 @@ func (store) claim(db dbx.Builder, queue string, kinds []string, limit int, owne
 			AND kind IN (SELECT value FROM json_each({:kinds}))
 			AND NOT EXISTS (SELECT 1 FROM _jobsQueues WHERE name = {:queue} AND paused = 1)
 			ORDER BY priority DESC, seq LIMIT {:limit})
-		RETURNING *`).
+		RETURNING ` + ofRun).
 		Bind(dbx.Params{
 			"queue": queue, "kinds": list(kinds), "limit": limit,
 			"owner": owner, "now": now.UnixMilli(), "until": until.UnixMilli(),
@@ -162,49 +165,85 @@ func (store) claim(db dbx.Builder, queue string, kinds []string, limit int, owne
 // next claim of it has another number.
 const held = ` WHERE seq = {:seq} AND id = {:id} AND state = 'running' AND claims = {:claims}`
 
-// finishRow stores what becomes of the job. It fails with ErrLeaseLost if somebody
-// else has claimed it since. A job that is to be cancelled is not tried again.
-func (store) finishRow(db dbx.Builder, job row, o outcome, now time.Time, result string, share float64, message string) error {
-	params := dbx.Params{
-		"seq": job.Seq, "id": job.ID, "claims": job.Claims, "state": string(o.state), "now": now.UnixMilli(),
-		"runAt": job.RunAt, "uncount": 0, "result": result, "share": share, "message": message,
-	}
-	if !o.runAt.IsZero() {
-		params["runAt"] = o.runAt.UnixMilli()
-	}
-	if o.uncount {
-		params["uncount"] = 1
-	}
-	errs := "errors"
-	if o.problem != "" {
-		encoded, err := json.Marshal(failure{At: now.UnixMilli(), Attempt: job.Attempts, Error: clip(o.problem, maxErrorBytes)})
-		if err != nil {
-			return err
-		}
-		params["error"] = string(encoded)
-		errs = fmt.Sprintf(`json_insert(CASE WHEN json_array_length(errors) >= %d THEN json_remove(errors, '$[0]') ELSE errors END, '$[#]', json({:error}))`, maxErrors)
-	}
-	final := `{:state} IN ('done', 'dead', 'cancelled')`
-	changed, err := db.NewQuery(`UPDATE _jobs SET
-			state = CASE WHEN cancelRequested = 1 AND NOT ` + final + ` THEN 'cancelled' ELSE {:state} END,
-			finishedAt = CASE WHEN cancelRequested = 1 OR ` + final + ` THEN {:now} ELSE 0 END,
-			runAt = {:runAt}, attempts = attempts - {:uncount}, owner = '', leaseUntil = 0, cancelRequested = 0,
-			result = {:result}, progress = {:share}, message = {:message}, errors = ` + errs + held).
-		Bind(params).Execute()
-	return heldOrLost(changed, err)
+// ending is what becomes of a job after an attempt, as it is stored.
+type ending struct {
+	job     row
+	outcome outcome
+	result  string
+	share   float64
+	message string
 }
 
-// finish is finishRow with what the attempt left.
-func (s store) finish(db dbx.Builder, r *run, o outcome, now time.Time) error {
-	r.mu.Lock()
-	result, share, message := r.result, r.progress, r.message
-	r.mu.Unlock()
-	if o.state == StateDone {
-		share = 1
-	} else {
-		result = ""
+// encode is the ending as finishAll reads it, by position.
+func (e ending) encode(now time.Time) ([]any, error) {
+	runAt := e.job.RunAt
+	if !e.outcome.runAt.IsZero() {
+		runAt = e.outcome.runAt.UnixMilli()
 	}
-	return s.finishRow(db, r.row, o, now, result, share, message)
+	uncount := 0
+	if e.outcome.uncount {
+		uncount = 1
+	}
+	var problem any
+	if e.outcome.problem != "" {
+		encoded, err := json.Marshal(failure{At: now.UnixMilli(), Attempt: e.job.Attempts, Error: clip(e.outcome.problem, maxErrorBytes)})
+		if err != nil {
+			return nil, err
+		}
+		problem = string(encoded)
+	}
+	return []any{e.job.Seq, e.job.ID, e.job.Claims, e.outcome.state, runAt, uncount, e.result, e.share, e.message, problem}, nil
+}
+
+// finishSQL ends many jobs at once: most of the cost of a short statement is that
+// SQLite compiles it anew each time. The plus keeps it from looking through
+// all that runs instead of going to each job. A job that is to be cancelled is not
+// tried again.
+var finishSQL = fmt.Sprintf(`UPDATE _jobs SET
+		state = CASE WHEN cancelRequested = 1 AND NOT o.final THEN 'cancelled' ELSE o.state END,
+		finishedAt = CASE WHEN cancelRequested = 1 OR o.final THEN {:now} ELSE 0 END,
+		runAt = o.runAt, attempts = attempts - o.uncount, owner = '', leaseUntil = 0, cancelRequested = 0,
+		result = o.result, progress = o.share, message = o.message,
+		errors = CASE WHEN o.error IS NULL THEN errors ELSE json_insert(
+			CASE WHEN json_array_length(errors) >= %d THEN json_remove(errors, '$[0]') ELSE errors END, '$[#]', json(o.error)) END
+	FROM (SELECT value ->> 0 AS seq, value ->> 1 AS id, value ->> 2 AS claims, value ->> 3 AS state, value ->> 4 AS runAt,
+			value ->> 5 AS uncount, value ->> 6 AS result, value ->> 7 AS share, value ->> 8 AS message, value ->> 9 AS error,
+			value ->> 3 IN ('done', 'dead', 'cancelled') AS final
+		FROM json_each({:endings})) AS o
+	WHERE _jobs.seq = o.seq AND _jobs.id = o.id AND +_jobs.state = 'running' AND _jobs.claims = o.claims
+	RETURNING seq`, maxErrors)
+
+// finishAll stores what becomes of the jobs. It returns those that are not in this
+// attempt's hands any more: somebody else has claimed them since.
+func (store) finishAll(db dbx.Builder, endings []ending, now time.Time) (lost []row, err error) {
+	if len(endings) == 0 {
+		return nil, nil
+	}
+	encoded := make([][]any, len(endings))
+	for i, e := range endings {
+		if encoded[i], err = e.encode(now); err != nil {
+			return nil, err
+		}
+	}
+	list, err := json.Marshal(encoded)
+	if err != nil {
+		return nil, err
+	}
+	var stored []int64
+	err = db.NewQuery(finishSQL).Bind(dbx.Params{"now": now.UnixMilli(), "endings": string(list)}).Column(&stored)
+	if err != nil {
+		return nil, err
+	}
+	kept := make(map[int64]bool, len(stored))
+	for _, seq := range stored {
+		kept[seq] = true
+	}
+	for _, e := range endings {
+		if !kept[e.job.Seq] {
+			lost = append(lost, e.job)
+		}
+	}
+	return lost, nil
 }
 
 // saveProgress stores how far the job is.
