@@ -22,6 +22,7 @@ import (
 // options are the size of the comparison.
 type options struct {
 	subscribers, saves, rounds int
+	only, profiles             string
 }
 
 func main() {
@@ -33,6 +34,8 @@ func main() {
 	flag.IntVar(&o.subscribers, "subscribers", 5000, "connections, each of a person of its own")
 	flag.IntVar(&o.saves, "saves", 15, "measured saves of each kind and round")
 	flag.IntVar(&o.rounds, "rounds", 2, "times that each server is started anew")
+	flag.StringVar(&o.only, "only", "", "the one server to measure, stock or plugin")
+	flag.StringVar(&o.profiles, "profiles", "", "a folder for the servers' processor and memory profiles of public saves")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -56,6 +59,9 @@ func compare(ctx context.Context, w io.Writer, o options) error {
 	results := map[string][]result{}
 	for round := range o.rounds {
 		for _, name := range []string{stock, plugin} {
+			if o.only != "" && o.only != name {
+				continue
+			}
 			r, err := measure(ctx, fmt.Sprintf("%s/%s%d", dir, name, round), name, o)
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", name, err)

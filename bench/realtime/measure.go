@@ -101,6 +101,9 @@ func start(ctx context.Context, dir, name string, o options) (*server, error) {
 	}
 	command := exec.CommandContext(ctx, binary, "server", name, address, "--dev=false")
 	command.Env = append(os.Environ(), "BENCH_DIR="+dir, "BENCH_SUBSCRIBERS="+strconv.Itoa(o.subscribers))
+	if o.profiles != "" {
+		command.Env = append(command.Env, "BENCH_PROFILES="+filepath.Join(o.profiles, name))
+	}
 	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
 		return nil, err
@@ -347,6 +350,9 @@ func (s *server) cpu() float64 {
 }
 
 func middle(values []float64) float64 {
+	if len(values) == 0 {
+		return 0 // was not measured
+	}
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
 }

@@ -73,6 +73,7 @@ func runServer(name, address string) error {
 	if err := fill(app, os.Getenv("BENCH_SUBSCRIBERS")); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
+	profileAsAsked(app, os.Getenv("BENCH_PROFILES"))
 	return apis.Serve(app, apis.ServeConfig{HttpAddr: address})
 }
 

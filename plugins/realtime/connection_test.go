@@ -52,50 +52,46 @@ func deaf(t *testing.T, url string) (conn net.Conn, clientID string) {
 
 func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
 	t.Parallel()
-	app := template.New(t)
-	log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
 	const length, limit = 200, 1 << 20
-	plugin, err := realtime.Register(app, realtime.Config{Log: log, QueueLength: length, QueueBytes: limit, Grace: 30 * time.Second})
-	if err != nil {
-		t.Fatal(err)
+	app, url, plugin, _ := serveBoth(t, realtime.Config{QueueLength: length, QueueBytes: limit, Grace: time.Minute})
+	for i := range 5 {
+		create(t, app, "posts", map[string]any{"id": fmt.Sprint("post0000000000", i)})
 	}
-	url := pbtest.Serve(t, app)
 	conn, id := deaf(t, url)
 	reader := connect(t, url, "")
 	reader.subscribe("", "posts/*")
-	// Updates of few records: they are coalesced, however many there are.
-	large := strings.Repeat("x", 4900)
-	var records []*core.Record
-	for i := range 5 {
-		records = append(records, create(t, app, "posts", map[string]any{"title": fmt.Sprint(i)}))
-	}
-	check := func(i int) {
+	write := func(statement string, i int, title string) {
+		t.Helper()
+		_, err := app.DB().NewQuery(statement).Bind(dbx.Params{"id": fmt.Sprintf("post%011d", i), "title": title}).Execute()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if waiting, size := plugin.Waiting(id); waiting > length || size > limit {
-			t.Fatalf("%d messages of %d bytes wait after %d writes", waiting, size, i)
+			t.Fatalf("%d messages of %d bytes wait for the client", waiting, size)
 		}
 	}
-	blocked := false
-	for i := range 3000 {
-		save(t, app, records[i%len(records)], map[string]any{"title": large + fmt.Sprint(i)})
-		check(i)
-		if waiting, _ := plugin.Waiting(id); waiting > length/2 {
-			blocked = true
+	// until nothing more fits into the buffers of the network
+	const update = "UPDATE posts SET title = {:title} WHERE id = {:id}"
+	large := strings.Repeat("x", 100<<10)
+	for i := 0; ; i++ {
+		write(update, i%5, fmt.Sprint(large, i))
+		reader.record("update", fmt.Sprint(large, i))
+		if waiting, _ := plugin.Waiting(id); waiting > 3 {
+			break
 		}
 	}
-	if !blocked {
-		t.Fatal("the client never fell behind, so this proves nothing")
+	// Updates of few records are coalesced, however many there are.
+	const small = 5 * length
+	for i := range small {
+		write(update, i%5, fmt.Sprint("small ", i))
 	}
-	reader.record("update", large+"2999")
+	reader.record("update", fmt.Sprint("small ", small-1))
 	if _, err := app.SubscriptionsBroker().ClientById(id); err != nil {
 		t.Fatal("a client was closed although only few records change")
 	}
 	// Creates cannot be: the connection is closed, and says why.
 	for i := range 2 * length {
-		create(t, app, "posts", map[string]any{"title": large})
-		check(i)
+		write("INSERT INTO posts (id, title) VALUES ({:id}, {:title})", 100+i, "new")
 	}
 	rest, err := io.ReadAll(conn)
 	if err != nil {
@@ -146,19 +142,19 @@ func TestConnectionsEnd(t *testing.T) {
 
 func TestActivityKeepsAConnection(t *testing.T) {
 	t.Parallel()
-	app := template.New(t, register(realtime.Config{}))
-	app.OnRealtimeConnectRequest().BindFunc(func(e *core.RealtimeConnectRequestEvent) error {
-		e.IdleTimeout = 400 * time.Millisecond
-		return e.Next()
-	})
-	s := connect(t, pbtest.Serve(t, app), "")
-	s.subscribe("", "posts/*")
-	began := time.Now()
-	for i := 0; time.Since(began) < time.Second; i++ {
-		create(t, app, "posts", map[string]any{"title": fmt.Sprint(i)})
-		s.record("create", fmt.Sprint(i))
+	app, url, plugin, _ := serveBoth(t, realtime.Config{})
+	active, idle := connect(t, url, ""), connect(t, url, "")
+	active.subscribe("", "posts/*")
+	at := time.Now()
+	for _, title := range []string{"one", "two"} { // when the second comes, the first is noted
+		create(t, app, "posts", map[string]any{"title": title})
+		active.record("create", title)
 	}
-	s.waitEnd()
+	plugin.ExpireIdleSince(active.clientID, at)
+	plugin.ExpireIdleSince(idle.clientID, at)
+	idle.waitEnd()
+	create(t, app, "posts", map[string]any{"title": "three"})
+	active.record("create", "three")
 }
 
 func TestHooksAndCustomMessages(t *testing.T) {

@@ -51,6 +51,9 @@ func (p *Plugin) newEvent(ctx context.Context, change changes.Change) (*event, e
 	if ev.after == nil {
 		return ev, nil
 	}
+	if p.ablate.before && ev.before != nil {
+		ev.before = ev.after
+	}
 	// Columns may have been renamed since. Then the row as it is now says more
 	// than the row as it was.
 	if missing := ev.after.missing(); missing {

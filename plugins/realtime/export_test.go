@@ -25,6 +25,12 @@ func (p *Plugin) Ablate(mechanism string) {
 		p.ablate.limits = true
 	case "purge":
 		p.hub.keepQueues = true
+	case "coalescing":
+		p.hub.keepUpdates = true
+	case "signatures":
+		p.ablate.signatures = true
+	case "before":
+		p.ablate.before = true
 	default:
 		panic(mechanism)
 	}
@@ -120,3 +126,39 @@ func (p *Plugin) Age(collectionID string) {
 
 // LimitDeletions sets of how many deletions it is held who may hear of them.
 func (p *Plugin) LimitDeletions(limit int) { p.deletes.limit = limit }
+
+// Tick makes what happens every so often happen when the channel for the interval
+// says so. It has to be called before the app serves.
+func (p *Plugin) Tick(ticks func(time.Duration) <-chan time.Time) {
+	p.every = func(d time.Duration) (<-chan time.Time, func()) { return ticks(d), func() {} }
+}
+
+// Behind runs fn at a moment when the last event is in the queues and the log is not
+// noted to be followed that far.
+func (p *Plugin) Behind(fn func()) {
+	p.hub.mu.Lock()
+	done := p.hub.done
+	p.hub.done--
+	p.hub.mu.Unlock()
+	fn()
+	p.hub.delivered(done)
+}
+
+// Announce tells a client its position.
+func (p *Plugin) Announce(id string) {
+	found, err := p.app.SubscriptionsBroker().ClientById(id)
+	if err != nil {
+		panic(err)
+	}
+	p.hub.announce(p.hub.own(found))
+}
+
+// ExpireIdleSince does what happens when a client's idle time ends, had that begun
+// at a time.
+func (p *Plugin) ExpireIdleSince(id string, at time.Time) {
+	found, err := p.app.SubscriptionsBroker().ClientById(id)
+	if err != nil {
+		panic(err)
+	}
+	p.hub.own(found).expire(time.Now().Add(time.Hour), time.Since(at))
+}

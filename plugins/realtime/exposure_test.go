@@ -327,3 +327,46 @@ func TestHistoryIsRenewedForThoseWhoListen(t *testing.T) {
 		return until > soon.Add(24*time.Hour).UnixMilli()
 	})
 }
+
+func TestHistoryIsRenewedWhileNobodySubscribes(t *testing.T) {
+	t.Parallel()
+	const retention = 8 * time.Hour
+	ticks := make(chan time.Time)
+	var plugin *realtime.Plugin
+	app := template.New(t, func(app core.App) error {
+		log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+		if err != nil {
+			return err
+		}
+		plugin, err = realtime.Register(app, realtime.Config{Log: log, Retention: retention})
+		plugin.Tick(func(interval time.Duration) <-chan time.Time {
+			if interval == retention/4 {
+				return ticks
+			}
+			return nil
+		})
+		return err
+	})
+	connect(t, pbtest.Serve(t, app), "").subscribe("", "posts/*")
+	posts, err := app.FindCollectionByNameOrId("posts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().Add(time.Hour).UnixMilli()
+	if _, err := app.DB().NewQuery("UPDATE _changesKept SET until = {:until}").Bind(dbx.Params{"until": soon}).Execute(); err != nil {
+		t.Fatal(err)
+	}
+	plugin.Age(posts.Id)
+	select {
+	case ticks <- time.Now():
+	case <-time.After(patience):
+		t.Fatal("nobody waits for the next renewal")
+	}
+	eventually(t, "the history is renewed", func() bool {
+		var until int64
+		if err := app.DB().NewQuery("SELECT until FROM _changesKept").Row(&until); err != nil {
+			t.Fatal(err)
+		}
+		return until > soon
+	})
+}

@@ -154,7 +154,7 @@ func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences [
 	// anything any more
 	defer func() {
 		if r := recover(); r != nil {
-			p.lost(change, audiences, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+			p.lost(change, audiences, fmt.Errorf("panic: %v\n%s", r, debug.Stack()), (*outbox).reset)
 		}
 	}()
 	var ev *event
@@ -164,7 +164,7 @@ func (p *Plugin) deliver(ctx context.Context, change changes.Change, audiences [
 	})
 	if err != nil {
 		if ctx.Err() == nil {
-			p.lost(change, audiences, err)
+			p.lost(change, audiences, err, (*outbox).lose)
 		}
 		return
 	}

@@ -38,7 +38,7 @@ type hub struct {
 	// is logged
 	idOf func(name string) string
 
-	keepQueues bool // see ablations
+	keepQueues, keepUpdates bool // see ablations
 }
 
 // spec is a subscription as the clients spell it. All who spell it the same share

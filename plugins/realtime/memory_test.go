@@ -192,7 +192,7 @@ func TestRulesMeanWhatTheyMeanInSQL(t *testing.T) {
 	t.Parallel()
 	e := newEvaluator(t)
 	began := time.Now()
-	for seed := uint64(0); seed < 80; seed++ {
+	for seed := range uint64(80 / slowdown) {
 		e.check(t, seed, 20)
 	}
 	t.Logf("%d questions, %d understood in memory, %v", e.asked, e.understood, time.Since(began))

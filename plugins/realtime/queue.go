@@ -82,7 +82,7 @@ func (c *client) coalesce() {
 	bytes := 0
 	for i := len(c.queue) - 1; i >= 0; i-- {
 		m := c.queue[i]
-		if m.update {
+		if m.update && !c.hub.keepUpdates {
 			t := target{m.spec, m.record}
 			if seen[t] {
 				continue

@@ -129,13 +129,14 @@ type Plugin struct {
 	workers *bg.Group
 	ablate  ablations
 	stats   counters
+	every   func(time.Duration) (ticks <-chan time.Time, stop func()) // a ticker
 
 	patience patience // with filters
 }
 
 // ablations switch mechanisms off, for the tests that prove that they are needed.
 type ablations struct {
-	memory, sql, purge, deletes, history, limits bool
+	memory, sql, deletes, history, limits, coalescing, signatures, before bool
 
 	fail atomic.Pointer[func() error] // stands for a database that fails
 }
@@ -154,12 +155,20 @@ func MustRegister(app core.App, config Config) *Plugin {
 	return p
 }
 
-// Register takes over the realtime API of app.
+// registered is set in the store of an app that has the plugin.
+const registered = "holdallRealtime"
+
+// Register takes over the realtime API of app. It fails on an invalid config, and
+// on an app that has the plugin already.
 func Register(app core.App, config Config) (*Plugin, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Plugin{app: app, config: config.withDefaults(), log: config.Log, replays: make(chan struct{}, maxReplays)}
+	if app.Store().Has(registered) {
+		return nil, errors.New("realtime: the app has the plugin already")
+	}
+	app.Store().Set(registered, true)
+	p := &Plugin{app: app, config: config.withDefaults(), log: config.Log, replays: make(chan struct{}, maxReplays), every: tick}
 	p.hub = newHub(p.config)
 	p.hub.idOf = func(name string) string {
 		collection, err := app.FindCachedCollectionByNameOrId(name)
@@ -188,6 +197,11 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		},
 	})
 	return p, nil
+}
+
+func tick(d time.Duration) (ticks <-chan time.Time, stop func()) {
+	ticker := time.NewTicker(d)
+	return ticker.C, ticker.Stop
 }
 
 // bindRequests takes the connections over from PocketBase, whose handlers of the

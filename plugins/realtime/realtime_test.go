@@ -5,8 +5,24 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/realtime"
 )
+
+func TestRegisterTwice(t *testing.T) {
+	t.Parallel()
+	app := pbtest.New(t)
+	log, err := changes.Register(app, changes.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false} {
+		if _, err := realtime.Register(app, realtime.Config{Log: log}); (err == nil) != want {
+			t.Errorf("registration %d: got error %v", i, err)
+		}
+	}
+}
 
 func TestEveryEventInCommitOrder(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,14 +213,20 @@ func (h *hub) lookUpFor(c *client, collection *core.Collection, record string, p
 type mergedChange struct {
 	last    int64 // the position of the last of them
 	created bool  // whether the record is new
+	// unsure are the subscriptions for which one of them could not be told as it was
+	unsure map[*member]bool
 }
 
 // merge looks for the changes of a page that a later one follows.
-func merge(page []changes.Change) map[callerKey]mergedChange {
-	merged := make(map[callerKey]mergedChange, len(page))
+func merge(page []changes.Change) map[callerKey]*mergedChange {
+	merged := make(map[callerKey]*mergedChange, len(page))
 	for _, change := range page {
 		key := callerKey{change.Collection, change.Record}
-		merged[key] = mergedChange{last: change.Seq, created: merged[key].created || change.Before == nil}
+		if merged[key] == nil {
+			merged[key] = &mergedChange{unsure: map[*member]bool{}}
+		}
+		merged[key].last = change.Seq
+		merged[key].created = merged[key].created || change.Before == nil
 	}
 	return merged
 }
@@ -227,26 +234,28 @@ func merge(page []changes.Change) map[callerKey]mergedChange {
 // replayChange queues the events of one change that a client missed. Where it is
 // certain who could see a row when it was written, the client gets the row as it
 // was. Otherwise it gets what it may see now.
-func (p *Plugin) replayChange(ctx context.Context, c *client, change changes.Change, merged map[callerKey]mergedChange, end int64) {
+func (p *Plugin) replayChange(ctx context.Context, c *client, change changes.Change, merged map[callerKey]*mergedChange, end int64) {
 	collection := p.collectionOf(change)
+	all := merged[callerKey{change.Collection, change.Record}]
 	c.setReplaying(true)
 	defer c.setReplaying(false)
 	var certain []audience
 	for _, a := range p.hub.lookUpFor(c, collection, change.Record, change.Seq) {
-		who := a.listeners[0].caller
 		// who does not resume has missed some milliseconds only, and would have got
 		// them as those who listen live
-		if !c.positions || p.isCertain(collection, a, who) {
+		m := a.listeners[0].member
+		if !c.positions || !all.unsure[m] && p.isCertain(ctx, change, collection, a) {
 			certain = append(certain, a)
 			continue
 		}
-		told, err := p.replayNow(ctx, change, collection, a, merged[callerKey{change.Collection, change.Record}])
+		all.unsure[m] = true // so what follows of the record is told together
+		told, err := p.replayNow(ctx, change, collection, a, all)
 		if err != nil {
 			p.app.Logger().Error("A missed realtime event could not be made.", slog.String("collection", collection.Name),
 				slog.String("record", change.Record), slog.Any("error", err))
 		}
 		if !told {
-			p.hub.resetOne(a.listeners[0].member, end)
+			p.hub.resetOne(m, end)
 		}
 	}
 	p.deliver(ctx, change, certain, nil)
@@ -258,17 +267,32 @@ func (c *client) setReplaying(on bool) {
 	c.replaying = on
 }
 
-// isCertain tells whether rows of the past can be judged for a caller.
-func (p *Plugin) isCertain(collection *core.Collection, a audience, who *caller) bool {
-	g := p.access(collection, ruleOf(collection, a), a.spec)
-	if g.filter != nil && !g.filter.pinned {
-		return false
-	}
-	if who.superuser() {
+// isCertain tells whether it can be known who could see the rows of a change when
+// it was made.
+func (p *Plugin) isCertain(ctx context.Context, change changes.Change, collection *core.Collection, a audience) bool {
+	if len(p.unpinned(collection, a, a.listeners[0].caller)) == 0 {
 		return true
 	}
-	return (g.rule == nil || g.rule.pinned) &&
-		(!collection.IsAuth() || collection.ManageRule == nil || *collection.ManageRule == "" || isPinned(collection, *collection.ManageRule))
+	stands, err := p.stands(ctx, change, collection, a)
+	if err != nil {
+		p.app.Logger().Warn("It is not known whether a realtime rule gives what it gave.", slog.String("collection", collection.Name),
+			slog.Any("error", err))
+	}
+	return stands
+}
+
+// unpinned are the conditions that decide what a caller gets, and look at more than
+// the row and who asks.
+func (p *Plugin) unpinned(collection *core.Collection, a audience, who *caller) []*condition {
+	g := p.access(collection, ruleOf(collection, a), a.spec)
+	conditions := []*condition{g.filter}
+	if !who.superuser() {
+		conditions = append(conditions, g.rule)
+		if collection.IsAuth() && collection.ManageRule != nil {
+			conditions = append(conditions, p.access(collection, collection.ManageRule, a.spec).rule)
+		}
+	}
+	return slices.DeleteFunc(conditions, func(c *condition) bool { return c == nil || c.pinned })
 }
 
 func ruleOf(collection *core.Collection, a audience) *string {
@@ -282,7 +306,7 @@ func ruleOf(collection *core.Collection, a audience) *string {
 // if it cannot know what to tell: the record is gone, so that nobody knows who
 // could see it, or it may have left the client's sight.
 func (p *Plugin) replayNow(
-	ctx context.Context, change changes.Change, collection *core.Collection, a audience, merged mergedChange,
+	ctx context.Context, change changes.Change, collection *core.Collection, a audience, merged *mergedChange,
 ) (told bool, err error) {
 	defer func() {
 		if r := recover(); r != nil { // in a hook of the app
@@ -359,7 +383,7 @@ func (p *Plugin) resetUndecided(change changes.Change, audiences []audience) {
 	collection := p.collectionOf(change)
 	for _, a := range audiences {
 		for _, l := range a.listeners {
-			if l.client.positions && !p.isCertain(collection, a, l.caller) {
+			if l.client.positions && len(p.unpinned(collection, a, l.caller)) > 0 {
 				p.hub.resetOne(l.member, change.Seq)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 )
@@ -31,7 +30,7 @@ func (p *Plugin) planResume(ctx context.Context, c *client, auth *core.Record, s
 	if auth != nil {
 		plan.who = callerKey{auth.Collection().Id, auth.Id}
 	}
-	given := c.signer.gave(at, bindingOf(plan.who, subs))
+	given := p.ablate.signatures || c.signer.gave(at, bindingOf(plan.who, subs))
 	reaches := map[string]bool{}
 	for _, raw := range subs {
 		name, _ := topicOf(raw)
@@ -153,25 +152,14 @@ func positionMessage(at int64) message {
 // announcePositions tells idle clients now and then how far they are, so that
 // they need not go through all that happened meanwhile to others.
 func (p *Plugin) announcePositions(ctx context.Context) {
-	ticker := time.NewTicker(p.config.PositionInterval)
-	defer ticker.Stop()
+	due, stop := p.every(p.config.PositionInterval)
+	defer stop()
 	told := int64(0)
-	tell := func(c *client) {
-		p.hub.mu.Lock()
-		defer p.hub.mu.Unlock()
-		if c.catchUp || len(c.members) == 0 {
-			return
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		// what is queued may be ahead of what is done
-		c.push(positionMessage(max(p.hub.done, c.told)))
-	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-due:
 		}
 		at := p.hub.at()
 		if at == told {
@@ -180,8 +168,21 @@ func (p *Plugin) announcePositions(ctx context.Context) {
 		told = at
 		for _, listening := range p.app.SubscriptionsBroker().Clients() {
 			if c := p.hub.own(listening); c != nil && c.positions {
-				tell(c)
+				p.hub.announce(c)
 			}
 		}
 	}
+}
+
+// announce tells a client its position, unless it has none yet.
+func (h *hub) announce(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.catchUp || len(c.members) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// what is queued may be ahead of what is done
+	c.push(positionMessage(max(h.done, c.told)))
 }

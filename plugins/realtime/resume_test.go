@@ -307,3 +307,35 @@ func TestOverlappingSubscriptionsResumeTogether(t *testing.T) {
 	after.subscribe("", "posts/*", options("posts/*", map[string]string{"fields": "title"}))
 	after.wait(func(frame) bool { return len(after.events()) == 2 })
 }
+
+func TestPositionsNeverGoBack(t *testing.T) {
+	t.Parallel()
+	app, url, plugin, _ := serveBoth(t, realtime.Config{})
+	s := connect(t, url, "?resume=true")
+	s.subscribe("", "posts/*")
+	s.positioned()
+	position := func(f frame) int64 {
+		number, _, _ := strings.Cut(f.id, ".")
+		at, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			t.Fatalf("%v has no position", f)
+		}
+		return at
+	}
+	cases := map[string]func(){
+		"announced":    func() { plugin.Announce(s.clientID) },
+		"subscription": func() { s.subscribe("", "posts/*") },
+	}
+	for name, tell := range cases {
+		create(t, app, "posts", map[string]any{"title": name})
+		told := s.wait(func(f frame) bool { return f.payload().Record["title"] == name })
+		at := position(told)
+		eventually(t, "the log is followed", func() bool { return plugin.Position() >= at })
+		before := len(s.received())
+		plugin.Behind(tell)
+		s.wait(func(frame) bool { return len(s.received()) > before })
+		if got := s.received()[before]; got.event != "PB_POSITION" || position(got) < at {
+			t.Errorf("%s: got %v after the event with position %d", name, got, at)
+		}
+	}
+}

@@ -229,13 +229,13 @@ func (h *hub) keepSoon() {
 // keepUp keeps the rows of what is listened to for as long as it is, until ctx
 // ends.
 func (p *Plugin) keepUp(ctx context.Context) {
-	ticker := time.NewTicker(p.config.Retention / 4)
-	defer ticker.Stop()
+	due, stop := p.every(p.config.Retention / 4)
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-due:
 		case <-p.hub.changed:
 		}
 		if err := p.keepAll(ctx); err != nil && ctx.Err() == nil {

@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+	"github.com/pocketbase/pocketbase/tools/subscriptions"
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
@@ -79,7 +82,10 @@ func serve(t testing.TB, config realtime.Config) (core.App, string) {
 }
 
 // frame is an event as it came over the wire.
-type frame struct{ id, event, data string }
+type frame struct {
+	id, event, data string
+	decoded         payload
+}
 
 // payload is the data of an event of a record.
 type payload struct {
@@ -87,11 +93,7 @@ type payload struct {
 	Record map[string]any `json:"record"`
 }
 
-func (f frame) payload() payload {
-	var p payload
-	_ = json.Unmarshal([]byte(f.data), &p)
-	return p
-}
+func (f frame) payload() payload { return f.decoded }
 
 // stream is a connection to the realtime API.
 type stream struct {
@@ -170,6 +172,7 @@ func (s *stream) read(body io.Reader) {
 		case "data":
 			f.data = value
 		case "":
+			_ = json.Unmarshal([]byte(f.data), &f.decoded)
 			s.mu.Lock()
 			s.frames = append(s.frames, f)
 			close(s.more)
@@ -255,6 +258,32 @@ func (s *stream) record(action, title string) payload {
 		return p.Action == action && p.Record["title"] == title
 	}).payload()
 }
+
+// delivered waits until everything that is committed has come, so that what did
+// not come never will.
+func (s *stream) delivered(app core.App, plugin *realtime.Plugin, log *changes.Log) {
+	s.t.Helper()
+	head, err := log.Head(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	pbtest.Eventually(s.t, patience, func() error {
+		if at := plugin.Position(); at < head {
+			return fmt.Errorf("the log is followed up to %d of %d", at, head)
+		}
+		return nil
+	})
+	client, err := app.SubscriptionsBroker().ClientById(s.clientID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	name := "barrier-" + security.PseudorandomString(8)
+	client.Send(subscriptions.Message{Name: name, Data: []byte("{}")})
+	s.wait(func(f frame) bool { return f.event == name })
+}
+
+// has tells whether a frame came.
+func (s *stream) has(wanted func(frame) bool) bool { return slices.ContainsFunc(s.received(), wanted) }
 
 // events are the actions and titles of the records that came, in order.
 func (s *stream) events() []string {

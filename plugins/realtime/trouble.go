@@ -137,7 +137,10 @@ func retried(ctx context.Context, fn func() error) error {
 }
 
 // trouble are the callers for whom a gate could not be asked.
-type trouble struct{ callers map[*caller]bool }
+type trouble struct {
+	callers map[*caller]bool
+	ours    bool // it was not for a slow filter of theirs
+}
 
 // unanswered notes that a condition could not be evaluated for callers. Those of
 // a condition that never can be are as good as answered.
@@ -151,6 +154,7 @@ func (p *Plugin) unanswered(g *gate, c *condition, src source, callers []*caller
 		for _, who := range callers {
 			src.trouble.callers[who] = true
 		}
+		src.trouble.ours = src.trouble.ours || c.trusted || !errors.Is(err, errTooSlow)
 	}
 	p.app.Logger().Log(context.Background(), level, "A rule or filter of a realtime subscription could not be evaluated.",
 		slog.String("collection", g.collection.Name), slog.String("condition", c.text), slog.Any("error", err))
@@ -173,23 +177,21 @@ func (ev *event) troubleOf(g *gate) *trouble {
 // missed something, if they can be told, and closes the connections whose filter
 // has been too slow too often.
 func (p *Plugin) answerTrouble(ev *event, a audience, g *gate, actions map[*caller]string, out *outbox) {
-	failed := ev.troubleOf(g).callers
-	if len(failed) == 0 {
+	trouble := ev.troubleOf(g)
+	if len(trouble.callers) == 0 {
 		return
 	}
-	for who := range failed {
+	for who := range trouble.callers {
 		delete(actions, who)
 	}
 	closes := g.filter != nil && g.filter.slow.muted()
 	for _, l := range a.listeners {
 		switch {
-		case !failed[l.caller]:
+		case !trouble.callers[l.caller]:
 		case closes:
-			l.client.mu.Lock()
-			if l.client.closing == "" {
-				l.client.close(closedFilter)
-			}
-			l.client.mu.Unlock()
+			l.client.closeFor(closedFilter)
+		case trouble.ours:
+			out.lose(ev.change, a, l)
 		default:
 			out.reset(ev.change, a, l)
 		}
@@ -204,15 +206,38 @@ func (o *outbox) reset(change changes.Change, a audience, to listener) {
 	}
 }
 
-// lost logs that nobody can be told of a change, and tells that to those who know
-// the event for it.
-func (p *Plugin) lost(change changes.Change, audiences []audience, err error) {
+// closedLost is the data of the last event of a client that missed one and knows no
+// other way to be told.
+const closedLost = `{"code":"lost_events","message":"The connection was closed because of an error that cost it an event."}`
+
+// lose tells a client that it missed an event that the server could not make: to
+// load anew, or by the end of the connection, after which every SDK connects again
+// and an app loads what it shows.
+func (o *outbox) lose(change changes.Change, a audience, to listener) {
+	if to.client.positions {
+		o.reset(change, a, to)
+	} else {
+		to.client.closeFor(closedLost)
+	}
+}
+
+// closeFor is close, unless the connection is being closed for another reason.
+func (c *client) closeFor(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing == "" && !c.ended {
+		c.close(reason)
+	}
+}
+
+// lost logs that nobody can be told of a change, and tells that with tell.
+func (p *Plugin) lost(change changes.Change, audiences []audience, err error, tell func(*outbox, changes.Change, audience, listener)) {
 	p.app.Logger().Error("A realtime event was lost.", slog.String("collection", change.Collection),
 		slog.String("record", change.Record), slog.Any("error", err))
 	var out outbox
 	for _, a := range audiences {
 		for _, l := range a.listeners {
-			out.reset(change, a, l)
+			tell(&out, change, a, l)
 		}
 	}
 	out.send(change.Seq)

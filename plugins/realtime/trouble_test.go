@@ -84,18 +84,28 @@ func TestPassingErrorsCostNoEvent(t *testing.T) {
 	}
 }
 
-func TestLastingErrorsResetClientsThatResume(t *testing.T) {
+func TestLastingErrorsResetClientsThatResumeAndEndOthers(t *testing.T) {
 	t.Parallel()
 	app, address, plugin, _ := serveBoth(t, realtime.Config{})
 	setRules(t, app, "posts", types.Pointer(memberRule))
 	_, token := person(t, app, "ann", "")
 	s := connect(t, address, "?resume=true")
 	s.subscribe(token, "posts/*", "groups/*")
+	plain, elsewhere := connect(t, address, ""), connect(t, address, "")
+	plain.subscribe(token, "posts/*")
+	elsewhere.subscribe(token, "groups/*")
 	plugin.Fail(func() error { return errors.New("disk I/O error") })
 	create(t, app, "posts", map[string]any{"title": "lost"})
 	s.wait(func(f frame) bool { return f.event == "posts/*" && f.payload().Action == "reset" })
+	closing := plain.wait(func(f frame) bool { return f.event == "PB_CLOSE" })
+	if !strings.Contains(closing.data, `"lost_events"`) {
+		t.Errorf("got %s, want the code lost_events", closing.data)
+	}
+	plain.waitEnd()
 	create(t, app, "groups", map[string]any{"name": "told"})
-	s.wait(func(f frame) bool { return f.payload().Record["name"] == "told" })
+	for _, spared := range []*stream{s, elsewhere} {
+		spared.wait(func(f frame) bool { return f.payload().Record["name"] == "told" })
+	}
 }
 
 func TestFilterThatNeverWorksResetsNobody(t *testing.T) {
