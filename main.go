@@ -27,7 +27,6 @@ import (
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/idempotency"
-	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
@@ -97,7 +96,8 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := registerChanges(app, cfg); err != nil {
 		return err
 	}
-	if _, err := jobs.Register(app, cfg.jobs); err != nil {
+	queue, err := registerJobs(app, cfg.jobs)
+	if err != nil {
 		return err
 	}
 	if _, err := requestlog.Register(app, cfg.log); err != nil {
@@ -135,7 +135,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	}
 	bindGreeting(app, cfg)
 
-	if err := hooks.Register(app, hooks.Config{}); err != nil {
+	if err := hooks.Register(app, hooks.Config{Jobs: queue}); err != nil {
 		return err
 	}
 	demo.Guard(app, demo.Config{AllowPublic: cfg.demoPublic})

@@ -33,6 +33,9 @@ type Config struct {
 	// MailTimeout is how long an invitation waits for the mail server before it
 	// counts as not sent. Defaults to 20 s.
 	MailTimeout time.Duration
+
+	// Jobs makes the reports of completed orders. Without it there are none.
+	Jobs Jobs
 }
 
 // maxBodyBytes bounds the body of every custom route.
@@ -42,12 +45,13 @@ const maxBodyBytes = 64 << 10
 type hooks struct {
 	clock       clock.Clock
 	mailTimeout time.Duration
+	jobs        Jobs  // nil for none
 	invitations quota // by who invites
 	exports     slots // by organization
 }
 
 // Register binds the business logic, the routes and the SLA job to the app. It
-// replaces what an earlier call bound.
+// replaces what an earlier call bound, except for the handlers of [Jobs].
 func Register(app core.App, config Config) error {
 	if config.Clock == nil {
 		config.Clock = clock.System()
@@ -58,6 +62,7 @@ func Register(app core.App, config Config) error {
 	h := &hooks{
 		clock:       config.Clock,
 		mailTimeout: config.MailTimeout,
+		jobs:        config.Jobs,
 		invitations: quota{limit: invitationsPerHour},
 		exports:     slots{total: exportsAtOnce, each: exportsAtOnceForOrganization},
 	}
@@ -65,6 +70,9 @@ func Register(app core.App, config Config) error {
 	h.bindWorkOrders(app)
 	h.bindOrganizations(app)
 	h.bindMemberships(app)
+	if err := h.bindReports(app); err != nil {
+		return err
+	}
 	bind(app.OnServe(), "holdallRoutes", h.routes)
 	return app.Cron().Add("holdallSLA", "* * * * *", func() { h.markBreachesAndLog(app) })
 }

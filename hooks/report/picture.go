@@ -1,0 +1,86 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"github.com/disintegration/imaging"
+	_ "golang.org/x/image/webp" // so that image.Decode knows it
+)
+
+// ErrNoPicture is for Picture.Open to return when there is no such file. The
+// report then goes without the picture, and says so.
+var ErrNoPicture = errors.New("there is no such picture")
+
+// errUnreadable is what came of a picture that cannot be shown.
+var errUnreadable = errors.New("the picture cannot be read")
+
+const (
+	// maxPictureBytes is the most that is read of a file.
+	maxPictureBytes = 20 << 20
+
+	// maxPixels bounds the memory that decoding takes, to about 20 bytes for each
+	// in the worst case. Cameras in telephones have up to 24 million by default.
+	maxPixels = 25_000_000
+
+	// photoEdge and signatureEdge are how long the longer edge may be, in pixels:
+	// about 300 to an inch, as they are printed.
+	photoEdge     = 1000
+	signatureEdge = 900
+
+	photoQuality = 80 // of JPEG
+)
+
+// read returns the picture upright, on white, and with no edge over the limit.
+func (p Picture) read(ctx context.Context, edge int) (image.Image, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	file, err := p.Open(ctx)
+	if errors.Is(err, ErrNoPicture) {
+		return nil, errUnreadable
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open picture %s: %w", p.Name, err)
+	}
+	defer file.Close() //nolint:errcheck // it is only read
+	content, err := io.ReadAll(io.LimitReader(file, maxPictureBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read picture %s: %w", p.Name, err)
+	}
+	// before anything is decoded, as a small file can be a very large picture
+	size, _, err := image.DecodeConfig(bytes.NewReader(content))
+	if err != nil || len(content) > maxPictureBytes || size.Width < 1 || size.Height < 1 || size.Width > maxPixels/size.Height {
+		return nil, errUnreadable
+	}
+	decoded, err := imaging.Decode(bytes.NewReader(content), imaging.AutoOrientation(true))
+	if err != nil {
+		return nil, errUnreadable
+	}
+	scaled := imaging.Fit(decoded, edge, edge, imaging.Box)
+	onWhite := image.NewRGBA(scaled.Bounds())
+	draw.Draw(onWhite, onWhite.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(onWhite, onWhite.Bounds(), scaled, scaled.Bounds().Min, draw.Over)
+	return onWhite, nil
+}
+
+// asJPEG and asPNG encode in the ways that every reader of PDF knows.
+func asJPEG(picture image.Image) ([]byte, error) {
+	var out bytes.Buffer
+	err := jpeg.Encode(&out, picture, &jpeg.Options{Quality: photoQuality})
+	return out.Bytes(), err
+}
+
+func asPNG(picture image.Image) ([]byte, error) {
+	var out bytes.Buffer
+	err := png.Encode(&out, picture)
+	return out.Bytes(), err
+}

@@ -1,0 +1,274 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdall-go/holdall/hooks/report"
+)
+
+// sample is a report with everything in it.
+func sample(t *testing.T) report.Report {
+	t.Helper()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(hour, minute int) time.Time { return time.Date(2026, 3, 2, hour, minute, 0, 0, time.UTC) }
+	return report.Report{
+		Organization: "Quillon Lift Care", Number: 12, Title: "Inspect the lift at Größe Straße",
+		Description: "The door of the third floor closes late.\n\nKey at the porter's.",
+		Site:        "Harbour Tower", Address: "1 Example Street\nPortmouth", Assignee: "Łucja Ängström", Location: berlin,
+		ScheduledStart: at(9, 0), ScheduledEnd: at(11, 0), Started: at(9, 7), Completed: at(23, 30),
+		Checklist: []report.Item{{Label: "Check the brake", Done: true}, {Label: "Grease the rails", Done: false}},
+		Notes: []report.Note{
+			{Author: "Łucja Ängström", At: at(9, 30), Body: "Γειά σου Κόσμε, привет мир: żółć, Ðÿ, Ő.\nSecond line."},
+			{Author: "", At: at(10, 0), Body: "By nobody who is still here."},
+		},
+		Photos: []report.Photo{
+			{Picture: picture("wide.jpg", photo(t, 1600, 900)), Caption: "The door", Author: "Łucja", At: at(9, 31)},
+			{Picture: picture("tall.jpg", photo(t, 600, 1300)), Caption: strings.Repeat("A long caption. ", 12)},
+			{Picture: picture("broken.jpg", photo(t, 300, 200)[:900]), Caption: "Broken"},
+		},
+		Signature: signature(t),
+	}
+}
+
+func picture(name string, content []byte) report.Picture {
+	return report.Picture{Name: name, Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}}
+}
+
+func photo(t *testing.T, width, height int) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			img.Set(x, y, color.RGBA{uint8(x * 255 / width), uint8(y * 255 / height), 120, 255})
+		}
+	}
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func signature(t *testing.T) *report.Picture {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, 600, 200)) // transparent, as the app sends it
+	for x := 40; x < 560; x++ {
+		for thick := range 4 {
+			img.Set(x, 100+(x%80-40)*(x%160/80*2-1)+thick, color.Black)
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		t.Fatal(err)
+	}
+	p := picture("signature.png", out.Bytes())
+	return &p
+}
+
+func write(t *testing.T, r report.Report) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.Write(t.Context(), &out, r); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// textOf is what a reader of PDF finds in the file, in the order of the page.
+func textOf(t *testing.T, pdf []byte) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-", "-")
+	command.Stdin = bytes.NewReader(pdf)
+	text, err := command.Output()
+	if err != nil {
+		t.Fatalf("pdftotext (make deps installs it): %v", err)
+	}
+	return string(text)
+}
+
+func TestReportSaysEverything(t *testing.T) {
+	t.Parallel()
+	pdf := write(t, sample(t))
+	if file := os.Getenv("HOLDALL_TEST_REPORT"); file != "" { //nolint:forbidigo // to look at it
+		if err := os.WriteFile(filepath.Clean(file), pdf, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := textOf(t, pdf)
+	for _, want := range []string{
+		"Quillon Lift Care", "Work order 12", "Inspect the lift at Größe Straße",
+		"closes late.", "Key at the porter's.", "Harbour Tower", "1 Example Street", "Portmouth", "Łucja Ängström",
+		"Mon 2 Mar 2026, 10:00 – 12:00", "Mon 2 Mar 2026, 10:07", "Tue 3 Mar 2026, 00:30", "Europe/Berlin",
+		"1 of 2 done", "done: Check the brake", "open: Grease the rails",
+		"Γειά σου Κόσμε, привет мир: żółć, Ðÿ, Ő.", "Second line.", "By nobody",
+		"The door", "A long caption.", "This photo cannot be read and was left out.",
+		"Signed by the customer", "Page 1 of 2", "Page 2 of 2",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not say %q", want)
+		}
+	}
+	if strings.Contains(text, "does not have") {
+		t.Error("the report says that a character is missing")
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+func TestSameReportIsTheSameFile(t *testing.T) {
+	t.Parallel()
+	r := sample(t)
+	first := write(t, r)
+	if !bytes.Equal(first, write(t, r)) {
+		t.Error("two files of one report differ")
+	}
+	r.Notes[0].Body += "!"
+	if bytes.Equal(first, write(t, r)) {
+		t.Error("files of two reports are the same")
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	of := func(r report.Report) string {
+		fingerprint, err := r.Fingerprint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fingerprint
+	}
+	first := of(sample(t))
+	if again := of(sample(t)); again != first {
+		t.Errorf("the same report: got %s, then %s", first, again)
+	}
+	for name, change := range map[string]func(*report.Report){
+		"zone":       func(r *report.Report) { r.Location = time.UTC },
+		"checklist":  func(r *report.Report) { r.Checklist[1].Done = true },
+		"photo":      func(r *report.Report) { r.Photos[0].Name = "other.jpg" },
+		"more notes": func(r *report.Report) { r.MoreNotes = 1 },
+		"signature":  func(r *report.Report) { r.Signature = nil },
+	} {
+		r := sample(t)
+		change(&r)
+		if of(r) == first {
+			t.Errorf("another %s has the same fingerprint", name)
+		}
+	}
+}
+
+func TestReportOfLittle(t *testing.T) {
+	t.Parallel()
+	text := textOf(t, write(t, report.Report{}))
+	for _, part := range []string{"Checklist", "Notes", "Photos", "Signature", "Scheduled", "Completed"} {
+		if strings.Contains(text, part) {
+			t.Errorf("a report of nothing has the part %s", part)
+		}
+	}
+}
+
+// Scripts that the font does not have, and whatever else people paste.
+func TestReportOfOddText(t *testing.T) {
+	t.Parallel()
+	r := report.Report{
+		Title: "日本語 \U0001F600 e\u0301te\u0301\u200b\x00\x1b[31m", Organization: "\xff\xfe", Address: strings.Repeat("x", 300),
+		Notes:     []report.Note{{Body: "\t" + strings.Repeat("word ", 4000)}},
+		Checklist: []report.Item{{Label: strings.Repeat("W", 200)}},
+	}
+	text := textOf(t, write(t, r))
+	for _, want := range []string{"□□□ □ été[31m", "does not have"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got no %q in %.300q", want, text)
+		}
+	}
+	if got := strings.Count(text, "word"); got != 4000 {
+		t.Errorf("got %d words of a long note, want 4000", got)
+	}
+	if got := strings.Count(text, "x"); got < 300 {
+		t.Errorf("got %d of the 300 letters of a long word", got)
+	}
+}
+
+func TestPicturesThatAreLeftOut(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the storage does not answer")
+	fails := func(err error) report.Picture {
+		return report.Picture{Name: "x", Open: func(context.Context) (io.ReadCloser, error) { return nil, err }}
+	}
+	for name, p := range map[string]report.Picture{
+		"gone":     fails(fmt.Errorf("read: %w", report.ErrNoPicture)),
+		"text":     picture("x", []byte("no picture")),
+		"too many": picture("x", bomb(t)),
+		"empty":    picture("x", nil),
+	} {
+		text := textOf(t, write(t, report.Report{Photos: []report.Photo{{Picture: p}}, Signature: &p}))
+		if !strings.Contains(text, "This photo cannot be read") || !strings.Contains(text, "signature cannot be read") {
+			t.Errorf("%s: got %q", name, text)
+		}
+	}
+	p := fails(broken)
+	for name, r := range map[string]report.Report{
+		"photo": {Photos: []report.Photo{{Picture: p}}}, "signature": {Signature: &p},
+	} {
+		if err := report.Write(t.Context(), io.Discard, r); !errors.Is(err, broken) {
+			t.Errorf("%s: got %v, want the error of the storage, so that it is tried again", name, err)
+		}
+	}
+}
+
+// bomb is a small file of a very large picture.
+func bomb(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := png.Encode(&out, image.NewPaletted(image.Rect(0, 0, 6000, 6000), color.Palette{color.White})); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestReportEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := report.Write(ctx, io.Discard, sample(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestReportCountsWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	r := sample(t)
+	r.MorePhotos, r.MoreNotes = 7, 3
+	for range report.MaxPhotos - len(r.Photos) {
+		r.Photos = append(r.Photos, r.Photos[0])
+	}
+	pdf := write(t, r)
+	text := textOf(t, pdf)
+	for _, want := range []string{"3 more in the app.", "7 more in the app."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got no %q", want)
+		}
+	}
+	if limit := 20 << 20; len(pdf) > limit {
+		t.Errorf("the file has %d bytes, the field takes %d", len(pdf), limit)
+	}
+}
