@@ -22,11 +22,15 @@ const (
 	lineHeight = 5.2
 	labelWidth = 34.0
 
+	pageNumberWidth = 21.0
+
 	gap         = 6.0 // between photos
 	photoWidth  = (width - gap) / 2
 	photoHeight = 66.0
-	signatureW  = 80.0
-	signatureH  = 32.0
+
+	captionHeight = 3 * lineHeight
+	signatureW    = 80.0
+	signatureH    = 32.0
 
 	bodySize  = 10.0
 	smallSize = 8.5
@@ -84,13 +88,15 @@ func (d *drawing) prepare() {
 	d.SetAuthor(name, true)
 	d.SetProducer("Holdall", true)
 	d.SetMargins(margin, margin, margin)
+	d.SetCellMargin(0)
 	d.SetAutoPageBreak(true, bottom)
 	d.AliasNbPages("{pages}")
 	d.SetFooterFunc(func() {
 		d.SetY(-bottom + 8)
 		d.style("", smallSize, 110)
-		d.CellFormat(width/2, lineHeight, d.fit(name, width/2)+" · "+d.orderName(), "", 0, "L", false, 0, "")
-		d.CellFormat(width/2, lineHeight, fmt.Sprintf("Page %d of {pages}", d.PageNo()), "", 0, "R", false, 0, "")
+		d.CellFormat(width-pageNumberWidth, lineHeight, d.fit(name, width-pageNumberWidth)+" · "+d.orderName(), "", 0, "L", false, 0, "")
+		// to the left, as how many pages there are is filled in at the end
+		d.CellFormat(pageNumberWidth, lineHeight, fmt.Sprintf("Page %d of {pages}", d.PageNo()), "", 0, "L", false, 0, "")
 	})
 	d.AddPage()
 }
@@ -291,26 +297,27 @@ func (d *drawing) photos(ctx context.Context) error {
 	if len(photos) == 0 {
 		return nil
 	}
-	const caption = 3 * lineHeight
-	d.heading("Photos", photoHeight+caption)
+	d.heading("Photos", photoHeight+captionHeight)
+	row := 0.0 // how high the row is
 	for i, photo := range photos {
 		if i%2 == 0 {
-			d.room(photoHeight + caption)
+			d.room(photoHeight + captionHeight)
 		}
 		content, err := photo.scaled(ctx)
 		if err != nil && !errors.Is(err, errUnreadable) {
 			return err
 		}
 		if total += len(content); total > maxPhotoBytes {
-			d.Ln(photoHeight + caption*float64(i%2))
+			d.Ln(row + captionHeight*float64(i%2))
 			d.more(len(photos) - i)
 			return nil
 		}
-		x, y := margin+float64(i%2)*(photoWidth+gap), d.GetY()
-		d.photo(photo, content, "photo"+strconv.Itoa(i), x, y)
+		y := d.GetY()
+		row = max(row, d.photo(photo, content, "photo"+strconv.Itoa(i), margin+float64(i%2)*(photoWidth+gap), y))
 		d.SetXY(margin, y)
 		if i%2 == 1 || i == len(photos)-1 {
-			d.SetY(y + photoHeight + caption)
+			d.SetXY(margin, y+row+captionHeight)
+			row = 0
 		}
 	}
 	d.more(0)
@@ -333,14 +340,16 @@ func (p Photo) scaled(ctx context.Context) ([]byte, error) {
 	return asJPEG(picture)
 }
 
-func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) {
+// photo draws a photo, or says that there is none, and returns how high it is.
+func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) float64 {
 	below := photoHeight
 	if content == nil {
 		d.SetDrawColor(205, 205, 205)
 		d.SetLineWidth(0.2)
-		d.Rect(x, y, photoWidth, photoHeight, "D")
+		below = photoHeight / 2
+		d.Rect(x, y, photoWidth, below, "D")
 		d.style("", smallSize, 110)
-		d.SetXY(x, y+photoHeight/2-lineHeight/2)
+		d.SetXY(x, y+below/2-lineHeight/2)
 		d.CellFormat(photoWidth, lineHeight, "This photo cannot be read and was left out.", "", 0, "C", false, 0, "")
 	} else {
 		_, below = d.image(name, "JPG", content, x, y, photoWidth, photoHeight)
@@ -358,6 +367,7 @@ func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) 
 		d.SetXY(x, y+below+1+float64(i)*lineHeight*0.9)
 		d.CellFormat(photoWidth, lineHeight, line, "", 0, "L", false, 0, "")
 	}
+	return below
 }
 
 // image draws the image as large as the box allows and returns its size.
