@@ -115,6 +115,8 @@ export interface Orders {
   /** An address at which a protected picture can be read for a short while. */
   photoURL(photo: Photo, thumb?: "160x160" | "800x0"): Promise<string>;
   signatureURL(order: WorkOrder): Promise<string>;
+  /** Likewise, of the report as a file to save. */
+  reportURL(order: WorkOrder): Promise<string>;
 
   sites(organization: string, search: string): Promise<Site[]>;
   createSite(organization: string, site: { name: string; address: string; contact: string }): Promise<Site>;

@@ -11,6 +11,7 @@ import { ConfirmEnd } from "../order/confirm-end.tsx";
 import { History } from "../order/history.tsx";
 import { Notes } from "../order/notes.tsx";
 import { Photos } from "../order/photos.tsx";
+import { Report } from "../order/report.tsx";
 import { Signature, askToSaveSignature, mayDropSignature } from "../order/signature.tsx";
 import { useOrder } from "../order/use-order.ts";
 import { href } from "../router.ts";
@@ -87,6 +88,7 @@ export function OrderPage({ id, user, belonging, known, onChanged }: Props) {
             <Way status={order.status} />
           </header>
           <Place site={order.expand?.site} span={spanLabel(order.scheduledStart, order.scheduledEnd, timezone, now)} />
+          <Report order={order} now={now} />
           {order.description && <p class="prose part">{order.description}</p>}
           <div ref={checklist}>
             <Checklist items={order.checklist ?? []} onCheck={writable && !isFinal(order.status) ? live.check : undefined} />

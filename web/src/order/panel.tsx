@@ -19,6 +19,7 @@ import { History } from "./history.tsx";
 import { Notes } from "./notes.tsx";
 import { Part, PartLevel } from "./part.tsx";
 import { Photos } from "./photos.tsx";
+import { Report } from "./report.tsx";
 import { Signature, askToSaveSignature, mayDropSignature } from "./signature.tsx";
 import { Unsent } from "./unsent.tsx";
 import { useOrder, type LiveOrder } from "./use-order.ts";
@@ -61,6 +62,7 @@ export function OrderPanel(props: Props) {
           <Unsent order={id} />
           <Actions {...props} live={live} order={order} unsigned={unsigned} />
           <Facts {...props} live={live} order={order} now={now} />
+          <Report order={order} now={now} />
           {order.description && (
             <Part title="Description">
               <p class="prose">{order.description}</p>

@@ -110,6 +110,9 @@ export function remoteOrders({ pb }: Remote, live: Live): Orders {
     signatureURL: async (order) =>
       pb.files.getURL({ ...order, collectionName: "work_orders" }, order.signature, { token: await ask(token) }),
 
+    reportURL: async (order) =>
+      pb.files.getURL({ ...order, collectionName: "work_orders" }, order.report, { token: await ask(token), download: true }),
+
     sites: (organization, search) =>
       ask(async () => {
         const ofOrganization = pb.filter("organization = {:organization}", { organization });
