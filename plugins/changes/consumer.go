@@ -28,9 +28,10 @@ type Consumer struct {
 	// log: the fact that a record changed, once for several changes.
 	History bool
 
-	// OnlyKept makes a consumer with History read what is logged in full anyway,
-	// by [Log.KeepHistory] or for others, and ask for no collection itself.
-	OnlyKept bool
+	// OnDemand makes a consumer with History work from [Log.Begin] to [Log.End], and
+	// read what is logged in full anyway, by [Log.KeepHistory] or for others. While
+	// it does not work, it costs nothing and holds nothing back.
+	OnDemand bool
 
 	// FromStart begins a new consumer at the first change that there is. By
 	// default it begins with what happens after its first start.
@@ -84,6 +85,8 @@ func (l *Log) Consume(c Consumer) error {
 		return errors.New("changes: a consumer needs a Name")
 	case c.Handle == nil:
 		return fmt.Errorf("changes: consumer %q needs a Handle", c.Name)
+	case c.OnDemand && !c.History:
+		return fmt.Errorf("changes: consumer %q is OnDemand and needs History", c.Name)
 	case slices.ContainsFunc(l.consumers, func(o *consumer) bool { return o.Name == c.Name }):
 		return fmt.Errorf("changes: there are two consumers with the name %q", c.Name)
 	}
@@ -93,7 +96,7 @@ func (l *Log) Consume(c Consumer) error {
 	if c.Backoff == nil {
 		c.Backoff = backoff
 	}
-	l.consumers = append(l.consumers, &consumer{Consumer: c, log: l})
+	l.consumers = append(l.consumers, &consumer{Consumer: c, log: l, demand: make(chan struct{}, 1)})
 	if l.app.IsBootstrapped() && c.History {
 		return l.installTriggers(l.app)
 	}
@@ -107,7 +110,9 @@ func backoff(attempts int) time.Duration {
 
 // keepsHistory tells whether any collection has a full log.
 func (l *Log) keepsHistory() bool {
-	return len(l.config.History) > 0 || slices.ContainsFunc(l.consumers, func(c *consumer) bool { return c.History })
+	return len(l.config.History) > 0 || slices.ContainsFunc(l.consumers, func(c *consumer) bool {
+		return c.History && (!c.OnDemand || c.begun.Load())
+	})
 }
 
 // wantsHistory tells whether the collection is logged in full.
@@ -116,7 +121,7 @@ func (l *Log) wantsHistory(c *core.Collection) bool {
 		return true
 	}
 	return slices.ContainsFunc(l.consumers, func(o *consumer) bool {
-		return o.History && !o.OnlyKept && (len(o.Collections) == 0 || slices.Contains(o.Collections, c.Name) || slices.Contains(o.Collections, c.Id))
+		return o.History && !o.OnDemand && (len(o.Collections) == 0 || slices.Contains(o.Collections, c.Name) || slices.Contains(o.Collections, c.Id))
 	})
 }
 
@@ -124,7 +129,7 @@ func (l *Log) wantsHistory(c *core.Collection) bool {
 // for a consumer. Which collections somebody keeps is in the database, and not
 // worth a query for each write.
 func (l *Log) mayHaveHistory(c *core.Collection) bool {
-	return l.wantsHistory(c) || slices.ContainsFunc(l.consumers, func(o *consumer) bool { return o.OnlyKept })
+	return l.wantsHistory(c) || slices.ContainsFunc(l.consumers, func(o *consumer) bool { return o.OnDemand && o.begun.Load() })
 }
 
 // Consumers tells how the consumers are doing, also those that are no longer registered.

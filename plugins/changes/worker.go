@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -23,6 +24,9 @@ type consumer struct {
 	Consumer
 	log *Log
 
+	begun  atomic.Bool   // of one that is OnDemand, as far as this process knows
+	demand chan struct{} // tells that it may have begun
+
 	mu   sync.Mutex
 	lost context.CancelFunc // ends the work; nil without a lease
 
@@ -35,6 +39,9 @@ type consumer struct {
 // and works; the others look again when it expires.
 func (c *consumer) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		if c.OnDemand && !c.awaitDemand(ctx) {
+			continue
+		}
 		attempts, held, err := c.lease(ctx)
 		if err != nil || !held {
 			if err != nil && ctx.Err() == nil {
@@ -181,10 +188,10 @@ func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err erro
 			}
 		}
 		now := time.Now()
-		_, err := tx.DB().NewQuery(`INSERT INTO _changesConsumers (name, position) VALUES ({:name}, {:start}) ON CONFLICT (name) DO NOTHING`).
-			Bind(dbx.Params{"name": c.Name, "start": start}).Execute()
-		if err != nil {
-			return err
+		if !c.OnDemand { // else it has been begun, or ended since
+			if err := insertConsumer(tx, c.Name, start, now); err != nil {
+				return err
+			}
 		}
 		result, err := tx.DB().NewQuery(`UPDATE _changesConsumers SET owner = {:owner}, leaseUntil = {:until}
 			WHERE name = {:name} AND (owner IN ('', {:owner}) OR leaseUntil < {:now})`).
@@ -206,6 +213,14 @@ func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err erro
 	return attempts, held, nil
 }
 
+// insertConsumer notes where a new consumer starts. From then on it holds back
+// what is deleted of the log.
+func insertConsumer(tx core.App, name string, start int64, now time.Time) error {
+	_, err := tx.DB().NewQuery(`INSERT INTO _changesConsumers (name, position, leaseUntil) VALUES ({:name}, {:start}, {:now})
+		ON CONFLICT (name) DO NOTHING`).Bind(dbx.Params{"name": name, "start": start, "now": now.UnixMilli()}).Execute()
+	return err
+}
+
 // errLeaseLost is returned when another process has taken over.
 var errLeaseLost = fmt.Errorf("another process has taken over: %w", context.Canceled)
 
@@ -214,6 +229,13 @@ func (c *consumer) setLost(lost context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lost = lost
+}
+
+// works tells whether the consumer has its lease.
+func (c *consumer) works() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost != nil
 }
 
 // keepLeases renews the leases of this process beside the work, however long one
@@ -236,6 +258,9 @@ func (l *Log) keepLeases(ctx context.Context) {
 // renewLeases prolongs the leases that this process has, and ends the work of
 // the consumers whose lease another process has.
 func (l *Log) renewLeases(ctx context.Context) error {
+	if !slices.ContainsFunc(l.consumers, (*consumer).works) {
+		return nil
+	}
 	var held []string
 	err := l.app.NonconcurrentDB().NewQuery(`UPDATE _changesConsumers SET leaseUntil = {:until}
 		WHERE owner = {:owner} RETURNING name`).WithContext(ctx).

@@ -58,11 +58,15 @@ func (p *Plugin) try(ctx context.Context, e *endpoint, d delivery) answer {
 
 // exchange makes the request and notes the answer. An error is a failed attempt.
 func (p *Plugin) exchange(ctx context.Context, e *endpoint, d delivery, now time.Time, a *answer) error {
-	secrets, err := p.secrets(e, now)
+	c, err := credentialsOf(p.app, e.Id)
 	if err != nil {
 		return err
 	}
-	headers, err := p.headers(e)
+	secrets, err := p.signing(c, now)
+	if err != nil {
+		return err
+	}
+	headers, err := p.headers(c)
 	if err != nil {
 		return err
 	}

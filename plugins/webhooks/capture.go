@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -18,12 +19,25 @@ const consumerName = "webhooks"
 // ask for. The position moves on once the deliveries of a change are stored.
 func (p *Plugin) consume() error {
 	return p.config.Log.Consume(changes.Consumer{
-		Name: consumerName, History: true, OnlyKept: true, MaxAttempts: -1, Handle: p.capture,
-		// an endpoint may be older than the first start, and history is kept from
-		// the moment that it is saved
-		FromStart: true,
-		Backoff:   func(attempts int) time.Duration { return min(time.Second<<min(attempts-1, 4), 10*time.Second) },
+		Name: consumerName, History: true, OnDemand: true, MaxAttempts: -1, Handle: p.capture,
+		Backoff: func(attempts int) time.Duration { return min(time.Second<<min(attempts-1, 4), 10*time.Second) },
 	})
+}
+
+// followLog makes the log hand over changes as long as there is an enabled
+// endpoint, and none of before the first.
+func (p *Plugin) followLog(tx core.App) error {
+	if p.config.Log == nil {
+		return nil
+	}
+	var wanted bool
+	if err := tx.DB().NewQuery(`SELECT EXISTS (SELECT 1 FROM _webhooks WHERE enabled)`).Row(&wanted); err != nil {
+		return fmt.Errorf("webhooks: look for endpoints: %w", err)
+	}
+	if wanted {
+		return p.config.Log.Begin(tx, consumerName)
+	}
+	return p.config.Log.End(tx, consumerName)
 }
 
 // capture stores the deliveries of a change. It fails only if the database does:

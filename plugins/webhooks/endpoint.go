@@ -1,15 +1,12 @@
 package webhooks
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/types"
 )
 
 // endpoint is a record of the collection, as its fields have it.
@@ -67,65 +64,9 @@ func deliverable(c *core.Collection) bool {
 	return !c.IsView() && !c.System && c.Name[0] != '_'
 }
 
-// secrets returns those that sign now, the current one first.
-func (p *Plugin) secrets(e *endpoint, now time.Time) ([]string, error) {
-	values := []string{e.GetString(fieldSecret)}
-	if e.GetDateTime(fieldPreviousUntil).Time().After(now) {
-		values = append(values, e.GetString(fieldPreviousSecret))
-	}
-	var secrets []string
-	for _, value := range values {
-		plain, err := p.open(value)
-		if err != nil {
-			return nil, err
-		}
-		if plain != "" {
-			secrets = append(secrets, plain)
-		}
-	}
-	if len(secrets) == 0 {
-		return nil, errors.New("webhooks: the endpoint has no secret")
-	}
-	return secrets, nil
-}
-
-// headers returns the further headers of an endpoint.
-func (p *Plugin) headers(e *endpoint) (map[string]string, error) {
-	raw, err := p.rawHeaders(e)
-	if err != nil {
-		return nil, err
-	}
-	headers := map[string]string{}
-	if isBlank(raw) {
-		return headers, nil
-	}
-	if err := json.Unmarshal([]byte(raw), &headers); err != nil {
-		return nil, errors.New("webhooks: the headers must be an object of texts")
-	}
-	return headers, nil
-}
-
-// rawHeaders returns the JSON of the headers, decrypted.
-func (p *Plugin) rawHeaders(e *endpoint) (string, error) {
-	raw := e.GetString(fieldHeaders)
-	var text string
-	if err := json.Unmarshal([]byte(raw), &text); err == nil {
-		return p.open(text)
-	}
-	return raw, nil
-}
-
 // isBlank tells whether a JSON field has no value.
 func isBlank(raw string) bool {
 	return raw == "" || raw == "null" || raw == `""`
-}
-
-// rotate gives the endpoint another secret. The old one goes on to sign for the overlap.
-func (p *Plugin) rotate(e *endpoint, old, secret string) {
-	e.Set(fieldPreviousSecret, old)
-	until, _ := types.ParseDateTime(p.config.Clock.Now().Add(p.config.Overlap)) // a time always parses
-	e.Set(fieldPreviousUntil, until)
-	e.Set(fieldSecret, secret)
 }
 
 // endpoints returns the enabled ones.

@@ -46,6 +46,13 @@ func TestSecretsAreNotShown(t *testing.T) {
 	if got := secretOf(t, app, endpoint.Id); got != secret {
 		t.Errorf("the secret became %q", got)
 	}
+	// what no record has, nothing can tell: no event, no expand, no hook, no log
+	for _, value := range []string{"secret", "headers"} {
+		var stored string
+		if err := app.DB().NewQuery("SELECT COALESCE(" + value + ", '') FROM _webhooks").Row(&stored); err != nil || len(stored) > len("null") {
+			t.Errorf("the record has the %s %q, error %v", value, stored, err)
+		}
+	}
 	answer := pbtest.Do(t, handler, pbtest.Request{Path: "/api/webhooks/endpoints/" + endpoint.Id + "/secret", Token: token})
 	if !strings.Contains(string(answer.Body), secret) {
 		t.Errorf("asked for the secret: got %d %s", answer.Status, answer.Body)
@@ -66,7 +73,7 @@ func TestSecretsAreEncrypted(t *testing.T) {
 		Secret  string `db:"secret"`
 		Headers string `db:"headers"`
 	}
-	if err := app.DB().NewQuery("SELECT secret, headers FROM _webhooks").One(&row); err != nil {
+	if err := app.DB().NewQuery("SELECT secret, headers FROM _webhooksSecrets").One(&row); err != nil {
 		t.Fatal(err)
 	}
 	stored["secret"], stored["headers"] = row.Secret, row.Headers
@@ -92,7 +99,7 @@ func TestKeyComesLater(t *testing.T) {
 	app, p, _ := newApp(t, config)
 	endpoint := addEndpoint(t, app, "http://127.0.0.1:9/", nil)
 	plain := webhooks.NewSecret()
-	if _, err := app.DB().NewQuery("UPDATE _webhooks SET secret = '" + plain + "'").Execute(); err != nil {
+	if _, err := app.DB().NewQuery("UPDATE _webhooksSecrets SET secret = '" + plain + "'").Execute(); err != nil {
 		t.Fatal(err)
 	}
 	pbtest.Serve(t, app)
@@ -192,7 +199,7 @@ func TestDeletedEndpointLeavesNothing(t *testing.T) {
 	if err := app.Delete(endpoint); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"_webhooksDeliveries", "_webhooksAttempts", "_webhooksHealth"} {
+	for _, table := range []string{"_webhooksDeliveries", "_webhooksAttempts", "_webhooksHealth", "_webhooksSecrets", "_changesConsumers"} {
 		var n int
 		if err := app.DB().NewQuery("SELECT COUNT(*) FROM " + table).Row(&n); err != nil || n > 0 {
 			t.Errorf("%s has %d rows, error %v", table, n, err)

@@ -131,7 +131,11 @@ func (p *Plugin) process(ctx context.Context, id int64) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // the server stops, so this attempt does not count
 	}
-	return errors.Join(fmt.Errorf("webhooks: %w: %w", errNotHandled, failure), p.postpone(row, failure))
+	failed, err := p.postpone(row, failure)
+	if err != nil || !failed {
+		err = errors.Join(fmt.Errorf("webhooks: %w: %w", errNotHandled, failure), err)
+	}
+	return err
 }
 
 // handle calls the handler and turns a panic into an error.
@@ -141,22 +145,25 @@ func (p *Plugin) handle(ctx context.Context, tx core.App, row inbound) (err erro
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	r := p.receiver(row.Path)
+	r, values := p.receiverOf(row.Path)
 	if r == nil {
 		return errors.New("nobody receives at this path any more")
 	}
-	return r.handle(ctx, tx, row.message())
+	m := row.message()
+	m.PathValues = values
+	return r.handle(ctx, tx, m)
 }
 
-// postpone notes a failure, and when the message is handled again.
-func (p *Plugin) postpone(row inbound, failure error) error {
+// postpone notes a failure, and when the message is handled again. It tells
+// whether the message was given up, which ends its job, too.
+func (p *Plugin) postpone(row inbound, failure error) (failed bool, err error) {
 	state, next := statePending, p.config.Clock.Now().Add(p.config.Backoff(row.Attempts+1))
-	if row.Attempts+1 >= maxHandled {
+	if failed = row.Attempts+1 >= maxHandled || errors.As(failure, new(rejection)); failed {
 		state = stateFailed
 	}
 	p.app.Logger().Warn("A received webhook could not be handled.", slog.String("path", row.Path), slog.String("message", row.Message),
 		slog.String("state", state), slog.Any("error", failure))
-	return p.markMessage(p.app, row, state, next, cut(failure.Error(), maxLoggedError))
+	return failed, p.markMessage(p.app, row, state, next, cut(failure.Error(), maxLoggedError))
 }
 
 func (p *Plugin) markMessage(app core.App, row inbound, state string, next time.Time, problem string) error {

@@ -10,10 +10,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -273,5 +275,90 @@ func TestReceiveRefusesWhatEverybodyCouldPass(t *testing.T) {
 			app := template.New(t)
 			webhooks.MustRegister(app, webhooks.Config{}).Receive("/in", v, nothing)
 		}()
+	}
+}
+
+// TestReceiveForTenants has a path with a wildcard and a secret for each tenant.
+func TestReceiveForTenants(t *testing.T) {
+	t.Parallel()
+	app, p, start := newApp(t, fast())
+	secrets := map[string]string{"blue": webhooks.NewSecret(), "a b/c": webhooks.NewSecret()}
+	verifier := webhooks.StandardOf(func(in webhooks.Incoming) ([]string, error) {
+		if secret := secrets[in.PathValues["tenant"]]; secret != "" {
+			return []string{secret}, nil
+		}
+		return nil, nil
+	})
+	p.Receive("/in/{tenant}/orders", verifier, func(_ context.Context, tx core.App, m webhooks.Message) error {
+		orders, err := tx.FindCollectionByNameOrId("orders")
+		if err != nil {
+			return err
+		}
+		record := core.NewRecord(orders)
+		record.Set("title", m.PathValues["tenant"])
+		return tx.Save(record)
+	})
+	p.Receive("/in/red/orders", hmacOf("s"), nothing)
+	start()
+	handler := pbtest.Handler(t, app)
+	post := func(tenant, secret string) int {
+		now := time.Now()
+		signature, err := webhooks.Sign("msg_1", now, []byte("{}"), secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return send(t, handler, "/in/"+tenant+"/orders", "{}", http.Header{
+			"Webhook-Id": {"msg_1"}, "Webhook-Timestamp": {strconv.FormatInt(now.Unix(), 10)}, "Webhook-Signature": {signature},
+		}).Code
+	}
+	for name, c := range map[string]struct {
+		tenant, secret string
+		want           int
+	}{
+		"a tenant":                {"blue", secrets["blue"], 204},
+		"the same again":          {"blue", secrets["blue"], 204},
+		"the same id of another":  {"a%20b%2Fc", secrets["a b/c"], 204},
+		"another tenant's secret": {"blue", secrets["a b/c"], 401},
+		"nobody":                  {"green", secrets["blue"], 401},
+		"a path of its own":       {"red", secrets["blue"], 401},
+		"more than a segment":     {"blue/x", secrets["blue"], 404},
+	} {
+		if got := post(c.tenant, c.secret); got != c.want {
+			t.Errorf("%s: got %d, want %d", name, got, c.want)
+		}
+	}
+	awaitMessages(t, p, "done", 2)
+	for tenant := range secrets {
+		if _, err := app.FindFirstRecordByData("orders", "title", tenant); err != nil {
+			t.Errorf("tenant %q: %v", tenant, err)
+		}
+	}
+	if n := countOrders(t, app); n != 2 {
+		t.Errorf("got %d orders, want 2", n)
+	}
+}
+
+// TestRejectedMessage is given up at once, and what the handler wrote is gone.
+func TestRejectedMessage(t *testing.T) {
+	t.Parallel()
+	for _, config := range []webhooks.Config{fast(), {Queue: &queue{}}} {
+		app, p, start := newApp(t, config)
+		p.Receive("/in", hmacOf("s"), func(ctx context.Context, tx core.App, m webhooks.Message) error {
+			return errors.Join(createOrder(ctx, tx, m), webhooks.Reject(errors.New("there is no such site")))
+		})
+		start()
+		send(t, pbtest.Handler(t, app), "/in", "a", sign("s", "a"))
+		if q, ok := config.Queue.(*queue); ok {
+			if err := p.Process(t.Context(), q.jobs[0]); err != nil {
+				t.Errorf("the job of a rejected message failed: %v", err)
+			}
+		}
+		failed := awaitMessages(t, p, "failed", 1)
+		if failed[0].Attempts != 1 || failed[0].Error != "there is no such site" {
+			t.Errorf("got %+v", failed[0])
+		}
+		if n := countOrders(t, app); n != 0 {
+			t.Errorf("got %d orders of a rejected message", n)
+		}
 	}
 }

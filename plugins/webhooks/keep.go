@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 )
 
@@ -31,35 +30,14 @@ func (p *Plugin) retain(ctx context.Context) {
 	}
 }
 
-// prepare makes the app ready to serve: the log keeps what endpoints ask for, and
-// what was stored before there was a key is encrypted.
+// prepare makes the app ready to serve: the log is followed and keeps what
+// endpoints ask for, and what was stored before there was a key is encrypted.
 func (p *Plugin) prepare(app core.App) error {
+	if err := app.RunInTransaction(p.followLog); err != nil {
+		return err
+	}
 	if err := p.keepHistory(context.Background()); err != nil {
 		return err
 	}
-	if p.config.EncryptionKey == "" {
-		return nil
-	}
-	records, err := app.FindAllRecords(Collection)
-	if err != nil {
-		return err
-	}
-	for _, record := range records {
-		e := endpointOf(record)
-		before := e.GetString(fieldSecret) + e.GetString(fieldPreviousSecret) + e.GetString(fieldHeaders)
-		if err := p.sealEndpoint(app, e); err != nil {
-			return err
-		}
-		if before == e.GetString(fieldSecret)+e.GetString(fieldPreviousSecret)+e.GetString(fieldHeaders) {
-			continue
-		}
-		// no hooks: what is stored means the same as before
-		_, err := app.NonconcurrentDB().Update(Collection, map[string]any{
-			fieldSecret: e.GetString(fieldSecret), fieldPreviousSecret: e.GetString(fieldPreviousSecret), fieldHeaders: e.GetString(fieldHeaders),
-		}, dbx.HashExp{core.FieldNameId: e.Id}).Execute()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.sealAll(app)
 }

@@ -201,23 +201,33 @@ func (p *Plugin) positionAt(ctx context.Context, at time.Time) (int64, error) {
 // Rotate gives an endpoint a new secret and returns it. Until the time that is
 // returned too, messages are signed with the old one as well.
 func (p *Plugin) Rotate(endpointID string) (secret string, until time.Time, err error) {
-	e, err := findEndpoint(p.app, endpointID)
-	if err != nil {
-		return "", time.Time{}, err
-	}
 	secret = NewSecret()
-	e.Set(fieldSecret, secret) // saving makes a rotation of it
-	if err := p.app.Save(e.Record); err != nil {
+	err = p.app.RunInTransaction(func(tx core.App) error {
+		if _, err := findEndpoint(tx, endpointID); err != nil {
+			return err
+		}
+		c, err := credentialsOf(tx, endpointID)
+		if err != nil {
+			return err
+		}
+		p.rotate(&c, secret)
+		until = time.UnixMilli(c.PreviousUntil)
+		return p.saveCredentials(tx, endpointID, c)
+	})
+	if err != nil {
 		return "", time.Time{}, fmt.Errorf("webhooks: rotate a secret: %w", err)
 	}
-	return secret, e.GetDateTime(fieldPreviousUntil).Time(), nil
+	return secret, until, nil
 }
 
 // Secret returns the secret of an endpoint.
 func (p *Plugin) Secret(endpointID string) (string, error) {
-	e, err := findEndpoint(p.app, endpointID)
+	if _, err := findEndpoint(p.app, endpointID); err != nil {
+		return "", err
+	}
+	c, err := credentialsOf(p.app, endpointID)
 	if err != nil {
 		return "", err
 	}
-	return p.open(e.GetString(fieldSecret))
+	return p.open(c.Secret)
 }

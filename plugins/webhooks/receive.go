@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -22,11 +23,13 @@ import (
 type Message struct {
 	// ID is the one that the sender gave it, or a digest where the sender's is not signed.
 	ID string
-	// Path is where it was received.
-	Path   string
-	Query  url.Values
-	Header http.Header
-	Body   []byte
+	// Path is where it was received, and PathValues what stood in the path for its
+	// wildcards, by their names.
+	Path       string
+	PathValues map[string]string
+	Query      url.Values
+	Header     http.Header
+	Body       []byte
 	// Received is when it came first.
 	Received time.Time
 	// Attempt counts from 1.
@@ -40,15 +43,26 @@ type Message struct {
 // lets it be called again later.
 type Handler func(ctx context.Context, tx core.App, m Message) error
 
+// rejection is what [Reject] returns.
+type rejection struct{ err error }
+
+func (r rejection) Error() string { return r.err.Error() }
+func (r rejection) Unwrap() error { return r.err }
+
+// Reject, returned from a [Handler], gives a message up at once, for errors that
+// would be the same the next time. Somebody can have it handled again.
+func Reject(err error) error { return rejection{err} }
+
 // receiver is a path for messages.
 type receiver struct {
-	path     string
+	path     string // may have segments such as {tenant}
 	verifier Verifier
 	handle   Handler
 }
 
 // Receive accepts messages by POST at a path: those that the verifier accepts are
-// stored and acknowledged at once, and handled after that. It panics if the
+// stored and acknowledged at once, and handled after that. Segments of the path may
+// be wildcards, such as {tenant}. It panics if the
 // verifier cannot work, like one without a secret, which everybody could satisfy.
 // Call it before the app serves.
 func (p *Plugin) Receive(path string, verifier Verifier, handle Handler) {
@@ -59,8 +73,8 @@ func (p *Plugin) Receive(path string, verifier Verifier, handle Handler) {
 
 func (p *Plugin) addReceiver(path string, verifier Verifier, handle Handler) error {
 	switch {
-	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "{} "):
-		return errors.New("the path must be a plain one that starts with a slash")
+	case !plainPath.MatchString(path):
+		return errors.New("the path must start with a slash and have nothing but names and wildcards such as {tenant}")
 	case verifier == nil || handle == nil:
 		return errors.New("it needs a verifier and a handler")
 	case p.receiver(path) != nil:
@@ -75,6 +89,11 @@ func (p *Plugin) addReceiver(path string, verifier Verifier, handle Handler) err
 	return nil
 }
 
+var (
+	plainPath = regexp.MustCompile(`^(/([A-Za-z0-9._~-]+|\{[A-Za-z]+\}))+$`)
+	wildcard  = regexp.MustCompile(`\{([A-Za-z]+)\}`)
+)
+
 func (p *Plugin) receiver(path string) *receiver {
 	for _, r := range p.receives {
 		if r.path == path {
@@ -82,6 +101,49 @@ func (p *Plugin) receiver(path string) *receiver {
 		}
 	}
 	return nil
+}
+
+// fill returns the receiver's path with the values in the place of its wildcards.
+func (r *receiver) fill(value func(name string) string) (path string, values map[string]string) {
+	values = map[string]string{}
+	path = wildcard.ReplaceAllStringFunc(r.path, func(name string) string {
+		name = name[1 : len(name)-1]
+		values[name] = value(name)
+		return url.PathEscape(values[name])
+	})
+	return path, values
+}
+
+// match is the opposite of fill, for a path that is the receiver's.
+func (r *receiver) match(path string) (values map[string]string, ok bool) {
+	wanted, given := strings.Split(r.path, "/"), strings.Split(path, "/")
+	if len(wanted) != len(given) {
+		return nil, false
+	}
+	values = map[string]string{}
+	for i, segment := range wanted {
+		value, err := url.PathUnescape(given[i])
+		switch name := wildcard.FindStringSubmatch(segment); {
+		case err != nil, name == nil && segment != given[i]:
+			return nil, false
+		case name != nil:
+			values[name[1]] = value
+		}
+	}
+	return values, true
+}
+
+// receiverOf returns who receives at a path that was filled, and the values.
+func (p *Plugin) receiverOf(path string) (*receiver, map[string]string) {
+	if r := p.receiver(path); r != nil { // before one with a wildcard, as in the router
+		return r, map[string]string{}
+	}
+	for _, r := range p.receives {
+		if values, ok := r.match(path); ok {
+			return r, values
+		}
+	}
+	return nil, nil
 }
 
 func (p *Plugin) bindReceivers(r *router.Router[*core.RequestEvent]) {
@@ -102,7 +164,10 @@ func (p *Plugin) accept(e *core.RequestEvent, r *receiver) error {
 		return e.BadRequestError("The message could not be read.", nil)
 	}
 	now := p.config.Clock.Now()
-	verdict, err := r.verifier.Verify(Incoming{Method: e.Request.Method, URL: e.Request.URL, Header: e.Request.Header, Body: body, Now: now})
+	path, values := r.fill(e.Request.PathValue)
+	verdict, err := r.verifier.Verify(Incoming{
+		Method: e.Request.Method, URL: e.Request.URL, PathValues: values, Header: e.Request.Header, Body: body, Now: now,
+	})
 	if err != nil {
 		if !errors.Is(err, ErrNotVerified) {
 			p.app.Logger().Error("A webhook could not be verified.", slog.String("path", r.path), slog.Any("error", err))
@@ -117,7 +182,7 @@ func (p *Plugin) accept(e *core.RequestEvent, r *receiver) error {
 	if verdict.ID == "" {
 		verdict.ID = digest(body)
 	}
-	if err := p.store(e.Request, r, verdict.ID, body, now); err != nil {
+	if err := p.store(e.Request, path, verdict.ID, body, now); err != nil {
 		p.app.Logger().Error("A webhook could not be stored.", slog.String("path", r.path), slog.Any("error", err))
 		return e.InternalServerError("The message could not be stored. Please send it again.", nil)
 	}
@@ -138,7 +203,7 @@ type job struct {
 
 // store puts a message into the inbox, and its job into the queue in the same
 // transaction. One that is there already is not stored again.
-func (p *Plugin) store(request *http.Request, r *receiver, id string, body []byte, now time.Time) error {
+func (p *Plugin) store(request *http.Request, path, id string, body []byte, now time.Time) error {
 	header := request.Header.Clone()
 	for _, name := range unstored {
 		header.Del(name)
@@ -151,7 +216,7 @@ func (p *Plugin) store(request *http.Request, r *receiver, id string, body []byt
 		result, err := tx.DB().NewQuery(`INSERT INTO _webhooksInbox (path, message, query, headers, body, received, state, nextAt)
 			VALUES ({:path}, {:message}, {:query}, {:headers}, {:body}, {:now}, 'pending', {:now}) ON CONFLICT DO NOTHING`).
 			Bind(dbx.Params{
-				"path": r.path, "message": id, "query": request.URL.RawQuery, "headers": string(encoded), "body": body, "now": now.UnixMilli(),
+				"path": path, "message": id, "query": request.URL.RawQuery, "headers": string(encoded), "body": body, "now": now.UnixMilli(),
 			}).Execute()
 		if err != nil {
 			return err

@@ -32,27 +32,27 @@ func (p *Plugin) bindEndpoints() {
 	record := func(id string, do func(*core.RecordEvent) error) *hook.Handler[*core.RecordEvent] {
 		return &hook.Handler[*core.RecordEvent]{Id: "holdallWebhooks" + id, Func: do}
 	}
-	before := func(do func(core.App, *endpoint) error) func(*core.RecordEvent) error {
-		return func(e *core.RecordEvent) error {
-			if err := do(e.App, endpointOf(e.Record)); err != nil {
-				return err
-			}
-			return e.Next()
-		}
-	}
 	app := p.app
-	app.OnRecordCreate(Collection).Bind(record("Defaults", before(p.complete)))
+	app.OnRecordCreate(Collection).Bind(record("Defaults", func(e *core.RecordEvent) error {
+		if endpoint := endpointOf(e.Record); endpoint.version() == "" {
+			endpoint.Set(fieldVersion, newestVersion)
+		}
+		return p.saveEndpoint(e)
+	}))
 	app.OnRecordUpdate(Collection).Bind(record("Defaults", func(e *core.RecordEvent) error {
-		enabled := e.Record.GetBool(fieldEnabled) && !e.Record.Original().GetBool(fieldEnabled)
-		p.carryOver(endpointOf(e.Record))
-		if err := e.Next(); err != nil || !enabled {
+		if e.Record.GetBool(fieldEnabled) && !e.Record.Original().GetBool(fieldEnabled) {
+			e.Record.Set(fieldDisabledReason, "")
+		}
+		return p.saveEndpoint(e)
+	}))
+	app.OnRecordValidate(Collection).Bind(record("Validate", func(e *core.RecordEvent) error {
+		if err := p.validate(e.App, endpointOf(e.Record)); err != nil {
 			return err
 		}
-		return startAnew(e.App, e.Record.Id, p.config.Clock.Now())
+		return e.Next()
 	}))
-	app.OnRecordValidate(Collection).Bind(record("Validate", before(p.validate)))
-	app.OnRecordCreateExecute(Collection).Bind(record("Seal", before(p.sealEndpoint)))
-	app.OnRecordUpdateExecute(Collection).Bind(record("Seal", before(p.sealEndpoint)))
+	app.OnRecordCreateExecute(Collection).Bind(record("Hide", p.hideCredentials))
+	app.OnRecordUpdateExecute(Collection).Bind(record("Hide", p.hideCredentials))
 
 	saved := record("Saved", func(e *core.RecordEvent) error {
 		p.endpointSaved(e.Context, endpointOf(e.Record))
@@ -64,18 +64,12 @@ func (p *Plugin) bindEndpoints() {
 		if err := forgetEndpoint(e.App, e.Record.Id); err != nil {
 			e.App.Logger().Error("The deliveries of a deleted endpoint are still there.", slog.Any("error", err))
 		}
+		if err := e.App.RunInTransaction(p.followLog); err != nil {
+			e.App.Logger().Error("The change log is still followed for webhooks.", slog.Any("error", err))
+		}
 		p.reconsider(e.Record.Id)
 		return e.Next()
 	}))
-	app.OnRecordEnrich(Collection).Bind(&hook.Handler[*core.RecordEnrichEvent]{
-		Id: "holdallWebhooksHide",
-		Func: func(e *core.RecordEnrichEvent) error {
-			err := e.Next()
-			// superusers too: whoever needs the secret asks for it by name
-			e.Record.Hide(fieldSecret, fieldPreviousSecret, fieldHeaders)
-			return err
-		},
-	})
 	app.OnCollectionAfterCreateSuccess().Bind(&hook.Handler[*core.CollectionEvent]{
 		Id: "holdallWebhooksKeep",
 		Func: func(e *core.CollectionEvent) error {
@@ -85,54 +79,58 @@ func (p *Plugin) bindEndpoints() {
 	})
 }
 
-// complete gives a new endpoint what it was left without.
-func (p *Plugin) complete(_ core.App, e *endpoint) error {
-	if e.GetString(fieldSecret) == "" {
-		e.Set(fieldSecret, NewSecret())
-	}
-	if e.version() == "" {
-		e.Set(fieldVersion, newestVersion)
-	}
-	return nil
-}
-
-// carryOver keeps the secrets that a form without them would clear, and turns a
-// new secret into a rotation.
-func (p *Plugin) carryOver(e *endpoint) {
-	was := endpointOf(e.Original())
-	old, secret := was.GetString(fieldSecret), e.GetString(fieldSecret)
-	switch {
-	case secret == "":
-		e.Set(fieldSecret, old)
-	case secret != old && e.GetString(fieldPreviousSecret) == was.GetString(fieldPreviousSecret):
-		p.rotate(e, old, secret)
-	}
-	if isBlank(e.GetString(fieldHeaders)) {
-		e.Set(fieldHeaders, was.Get(fieldHeaders))
-	}
-	if e.enabled() && !was.enabled() {
-		e.Set(fieldDisabledReason, "")
-	}
-}
-
-// sealEndpoint encrypts what is secret, after validation and before it is stored.
-func (p *Plugin) sealEndpoint(_ core.App, e *endpoint) error {
-	for _, field := range []string{fieldSecret, fieldPreviousSecret} {
-		value, err := p.seal(e.GetString(field))
-		if err != nil {
+// saveEndpoint makes the save of an endpoint one transaction with all that goes
+// with it.
+func (p *Plugin) saveEndpoint(e *core.RecordEvent) error {
+	enabled := e.Record.GetBool(fieldEnabled) && !e.Record.Original().GetBool(fieldEnabled)
+	outer := e.App
+	defer func() { e.App = outer }()
+	return outer.RunInTransaction(func(tx core.App) error {
+		e.App = tx
+		if err := e.Next(); err != nil {
 			return err
 		}
-		e.Set(field, value)
-	}
-	raw := e.GetString(fieldHeaders)
-	if p.config.EncryptionKey == "" || isBlank(raw) || raw == "{}" || raw[0] == '"' {
-		return nil
-	}
-	value, err := p.seal(raw)
+		if enabled {
+			if err := startAnew(tx, e.Record.Id, p.config.Clock.Now()); err != nil {
+				return err
+			}
+		}
+		return p.followLog(tx)
+	})
+}
+
+// hideCredentials moves the credentials from the record, after validation, to
+// where nobody is shown them. What a form leaves blank stays as it is, and a new
+// secret is a rotation.
+func (p *Plugin) hideCredentials(e *core.RecordEvent) error {
+	secret, headers := e.Record.GetString(fieldSecret), e.Record.GetString(fieldHeaders)
+	c, err := credentialsOf(e.App, e.Record.Id)
 	if err != nil {
 		return err
 	}
-	e.Set(fieldHeaders, value)
+	current, err := p.open(c.Secret)
+	if secret == "" && c.Secret == "" {
+		secret = NewSecret()
+	}
+	if secret != "" && secret != current {
+		if err != nil {
+			c.Secret = "" // nobody can read it any more, so it cannot go on to sign
+		}
+		p.rotate(&c, secret)
+	}
+	if !isBlank(headers) {
+		c.Headers = headers
+	}
+	if err := p.saveCredentials(e.App, e.Record.Id, c); err != nil {
+		return err
+	}
+	e.Record.Set(fieldSecret, "")
+	e.Record.Set(fieldHeaders, nil)
+	if err := e.Next(); err != nil {
+		e.Record.Set(fieldSecret, secret) // the transaction is rolled back, and the save may be tried again
+		e.Record.Set(fieldHeaders, headers)
+		return err
+	}
 	return nil
 }
 
@@ -188,10 +186,8 @@ func (p *Plugin) validate(app core.App, e *endpoint) error {
 	if e.filter() != "" && err == nil {
 		refuse(fieldFilter, "filter", checkFilter(app, e.filter(), collections))
 	}
-	for _, field := range []string{fieldSecret, fieldPreviousSecret} {
-		refuse(field, "secret", p.checkSecret(e.GetString(field)))
-	}
-	headers, err := p.headers(e)
+	refuse(fieldSecret, "secret", checkSecret(e.GetString(fieldSecret)))
+	headers, err := parseHeaders(e.GetString(fieldHeaders))
 	if err == nil {
 		err = checkHeaders(headers)
 	}
@@ -212,16 +208,12 @@ func (p *Plugin) checkURL(url string) error {
 	return safehttp.CheckURL(url, p.config.Allow)
 }
 
-func (p *Plugin) checkSecret(value string) error {
+func checkSecret(value string) error {
 	if value == "" {
 		return nil
 	}
-	plain, err := p.open(value)
-	if err != nil {
-		return err
-	}
-	key, err := decodeSecret(plain)
-	if err == nil && (len(key) < minKey || len(key) > maxKey || !strings.HasPrefix(plain, secretPrefix)) {
+	key, err := decodeSecret(value)
+	if err == nil && (len(key) < minKey || len(key) > maxKey || !strings.HasPrefix(value, secretPrefix)) {
 		err = fmt.Errorf("it must be %s and base64 of %d to %d bytes", secretPrefix, minKey, maxKey)
 	}
 	return err

@@ -19,14 +19,15 @@ const (
 	fieldActions        = "actions"
 	fieldFilter         = "filter"
 	fieldFields         = "fields"
-	fieldHeaders        = "headers"
 	fieldVersion        = "version"
 	fieldEnabled        = "enabled"
-	fieldSecret         = "secret"
-	fieldPreviousSecret = "previousSecret"
-	fieldPreviousUntil  = "previousUntil"
 	fieldDisabledAt     = "disabledAt"
 	fieldDisabledReason = "disabledReason"
+
+	// These are only written to: what is saved in them goes to _webhooksSecrets,
+	// and the column stays empty.
+	fieldHeaders = "headers"
+	fieldSecret  = "secret"
 )
 
 // The things that happen to records.
@@ -48,6 +49,7 @@ const newestVersion = Version20261101
 // _webhooksDeliveries  what is to be sent and what was. subject is the record;
 // of the pending ones with one subject only the first is ready.
 // _webhooksAttempts    what was answered, see the delivery log.
+// _webhooksSecrets     what nobody is shown of an endpoint.
 // _webhooksHealth      how an endpoint is doing.
 // _webhooksLease       which process sends.
 // _webhooksInbox       what was received.
@@ -68,6 +70,9 @@ var tables = []string{
 		url TEXT NOT NULL, requestHeaders TEXT NOT NULL, status INTEGER NOT NULL, responseHeaders TEXT NOT NULL,
 		responseBody TEXT NOT NULL, error TEXT NOT NULL)`,
 	`CREATE INDEX IF NOT EXISTS _webhooksAttempts_delivery ON _webhooksAttempts (delivery, id)`,
+	`CREATE TABLE IF NOT EXISTS _webhooksSecrets (
+		endpoint TEXT PRIMARY KEY, secret TEXT NOT NULL, previous TEXT NOT NULL, previousUntil INTEGER NOT NULL,
+		headers TEXT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS _webhooksHealth (
 		endpoint TEXT PRIMARY KEY, failingSince INTEGER NOT NULL, lastSuccess INTEGER NOT NULL,
 		lastFailure INTEGER NOT NULL, lastError TEXT NOT NULL)`,
@@ -132,12 +137,10 @@ func endpointFields() []core.Field {
 		&core.SelectField{Name: fieldActions, MaxSelect: 3, Values: []string{actionCreate, actionUpdate, actionDelete}, Help: "None means all."},
 		&core.TextField{Name: fieldFilter, Max: 2000, Help: `Over the new record, and the old one as @old: status = "done" && @old.status != "done"`},
 		&core.JSONField{Name: fieldFields, MaxSize: 20_000, Help: `What is sent of a record, such as ["status"]. Empty means all that is not hidden.`},
-		&core.JSONField{Name: fieldHeaders, MaxSize: 40_000, Hidden: true, Help: `Further headers, such as {"Authorization": "Bearer ..."}. Not shown again; blank keeps them, {} removes them.`},
+		&core.JSONField{Name: fieldHeaders, MaxSize: 40_000, Hidden: true, Help: `Further headers, such as {"Authorization": "Bearer ..."}. Never shown; blank keeps them, {} removes them.`},
 		&core.SelectField{Name: fieldVersion, MaxSelect: 1, Values: []string{Version20261101}, Help: "What is sent looks as in this version."},
 		&core.BoolField{Name: fieldEnabled},
-		&core.TextField{Name: fieldSecret, Max: 500, Hidden: true, Help: "Begins with whsec_. Made if left blank, and not shown again."},
-		&core.TextField{Name: fieldPreviousSecret, Max: 500, Hidden: true, Help: "Signs too until the date below."},
-		&core.DateField{Name: fieldPreviousUntil},
+		&core.TextField{Name: fieldSecret, Max: 500, Hidden: true, Help: "Begins with whsec_. Never shown here; made if left blank, and blank keeps it."},
 		&core.DateField{Name: fieldDisabledAt},
 		&core.TextField{Name: fieldDisabledReason, Max: 500},
 		&core.AutodateField{Name: "created", OnCreate: true},

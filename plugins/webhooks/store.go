@@ -243,6 +243,7 @@ func forgetEndpoint(app core.App, endpoint string) error {
 		`DELETE FROM _webhooksAttempts WHERE delivery IN (SELECT id FROM _webhooksDeliveries WHERE endpoint = {:endpoint})`,
 		`DELETE FROM _webhooksDeliveries WHERE endpoint = {:endpoint}`,
 		`DELETE FROM _webhooksHealth WHERE endpoint = {:endpoint}`,
+		`DELETE FROM _webhooksSecrets WHERE endpoint = {:endpoint}`,
 	} {
 		if _, err := app.NonconcurrentDB().NewQuery(sql).Bind(dbx.Params{"endpoint": endpoint}).Execute(); err != nil {
 			return fmt.Errorf("webhooks: forget an endpoint: %w", err)

@@ -74,21 +74,7 @@ func newApp(t *testing.T, config webhooks.Config) (app *tests.TestApp, p *webhoo
 	return app, p, func() {
 		log.Start()
 		p.Start()
-		settled(t, log)
 	}
-}
-
-// settled waits until the log's consumers work: a new one begins with what
-// happens after its first start.
-func settled(t *testing.T, log *changes.Log) {
-	t.Helper()
-	pbtest.Eventually(t, patience, func() error {
-		states, err := log.Consumers(t.Context())
-		if err == nil && len(states) == 0 {
-			err = fmt.Errorf("no consumer has started")
-		}
-		return err
-	})
 }
 
 // addEndpoint saves an endpoint. Fields of the map replace the defaults.

@@ -107,6 +107,36 @@ func (v standard) Verify(in Incoming) (Verdict, error) {
 	return Verdict{ID: id}, nil
 }
 
+type standardOf struct {
+	secrets func(in Incoming) ([]string, error)
+}
+
+// StandardOf is [Standard] with secrets that depend on the request, such as on a
+// tenant in its path. No secrets mean that nobody may send this; the error is for
+// what went wrong.
+func StandardOf(secrets func(in Incoming) ([]string, error)) Verifier { return standardOf{secrets} }
+
+func (v standardOf) check() error {
+	if v.secrets == nil {
+		return errors.New("it has no secrets")
+	}
+	return nil
+}
+
+// Verify implements [Verifier].
+func (v standardOf) Verify(in Incoming) (Verdict, error) {
+	secrets, err := v.secrets(in)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if len(secrets) == 0 {
+		// as much work as for a secret, so that time does not tell that there is none
+		_, err := standard{[]string{NewSecret()}}.Verify(in)
+		return Verdict{}, errors.Join(notVerified("nobody may send this"), err)
+	}
+	return standard{secrets}.Verify(in)
+}
+
 type stripe struct{ secrets []string }
 
 // Stripe verifies messages of Stripe, with the signing secrets of the endpoint.

@@ -22,8 +22,10 @@ var ErrNotVerified = errors.New("the message is not verified")
 type Incoming struct {
 	Method string
 	// URL is the path and the query, as the sender wrote them.
-	URL    *url.URL
-	Header http.Header
+	URL *url.URL
+	// PathValues are what stands in the path for its wildcards, by their names.
+	PathValues map[string]string
+	Header     http.Header
 	// Body is what was sent, byte for byte.
 	Body []byte
 	// Now is when it came.
