@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/settings"
 	"github.com/holdall-go/holdall/plugins/shutdown"
+	"github.com/holdall-go/holdall/plugins/webhooks"
 )
 
 // envPrefix starts the name of every variable that the program reads.
@@ -46,6 +48,9 @@ type config struct {
 	realtime    realtime.Config
 	jobs        jobs.Config
 
+	webhooksOff bool
+	webhooks    webhooks.Config
+
 	log      requestlog.Config
 	health   health.Config
 	shutdown shutdown.Config
@@ -65,6 +70,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readLife(r)
 	cfg.readChanges(r)
 	cfg.readJobs(r)
+	problems = append(problems, cfg.readWebhooks(r))
 	cfg.readApp(r)
 	cfg.readMail(r)
 	cfg.readStorage(r)
@@ -73,7 +79,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:
@@ -142,7 +148,7 @@ func (cfg *config) readServer(r *env.Reader) error {
 		problems = append(problems, fmt.Errorf("%sQUERY_TIMEOUT: it must be whole seconds, 1s or more, got %s", envPrefix, t))
 	}
 	cfg.encryptionKey = env.Get(r, env.Text, encryptionKeyName, "",
-		"32 characters. Encrypts the settings in the database, which hold the secrets of SMTP and S3. Who loses it loses the settings.", env.Secret())
+		"32 characters. Encrypts the settings in the database, which hold the secrets of SMTP and S3, and the secrets of webhooks. Who loses it loses these.", env.Secret())
 	if n := len(cfg.encryptionKey); n != 0 && n != 32 {
 		problems = append(problems, fmt.Errorf("%s%s: it must have 32 characters, got %d", envPrefix, encryptionKeyName, n))
 	}
@@ -261,6 +267,37 @@ func (cfg *config) readJobs(r *env.Reader) {
 		"How long done and cancelled jobs are kept, at least a minute."))
 	cfg.jobs.KeepDead = notDefault(env.Get(r, env.Duration, "JOBS_KEEP_DEAD", 30*24*time.Hour,
 		"How long dead jobs and the history of schedules are kept, at least a minute."))
+}
+
+func (cfg *config) readWebhooks(r *env.Reader) error {
+	r.Group("Webhooks")
+	wanted := env.Find(r, env.Bool, "WEBHOOKS",
+		"Sends changes to the endpoints in the collection _webhooks, and takes orders from ERP systems. Unset means on with the change log, which it needs, and off without.")
+	networks := env.Get(r, env.List, "WEBHOOKS_ALLOW", nil,
+		"Networks that endpoints may be in besides the public internet, such as 10.1.2.3/32. Whoever may add endpoints reaches all that is in them.")
+	cfg.webhooks.AllowHTTP = env.Get(r, env.Bool, "WEBHOOKS_ALLOW_HTTP", false,
+		"Accepts endpoints without TLS. Everybody on the way reads what is sent to them.")
+	if len(cfg.encryptionKey) == 32 { // else it is reported already
+		cfg.webhooks.EncryptionKey = cfg.encryptionKey
+	}
+
+	var problems []error
+	cfg.webhooksOff = cfg.changesOff
+	if wanted != nil {
+		cfg.webhooksOff = !*wanted
+		if *wanted && cfg.changesOff {
+			problems = append(problems, fmt.Errorf("%sWEBHOOKS: it needs the change log, which %[1]sCHANGES switches off", envPrefix))
+		}
+	}
+	for _, text := range networks {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%sWEBHOOKS_ALLOW: %q is no network such as 10.1.2.3/32", envPrefix, text))
+			continue
+		}
+		cfg.webhooks.Allow = append(cfg.webhooks.Allow, network.Masked())
+	}
+	return errors.Join(problems...)
 }
 
 func (cfg *config) readApp(r *env.Reader) {

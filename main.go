@@ -82,7 +82,7 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	// command's own
 	chosen, _, err := root.Find(args)
 	cfg.log.SkipAppLog = err != nil || chosen.Name() != "serve"
-	cfg.health.RootCmd, cfg.jobs.RootCmd = root, root
+	cfg.health.RootCmd, cfg.jobs.RootCmd, cfg.webhooks.RootCmd = root, root, root
 	if err := build(app, root, cfg); err != nil {
 		return err
 	}
@@ -93,7 +93,8 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 // app of their own.
 func build(app core.App, root *cobra.Command, cfg config) error {
 	// first, so that what the others write at the start is logged
-	if err := registerChanges(app, cfg); err != nil {
+	log, err := registerChanges(app, cfg)
+	if err != nil {
 		return err
 	}
 	queue, err := registerJobs(app, cfg.jobs)
@@ -133,9 +134,12 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := idempotency.Register(app, once); err != nil {
 		return err
 	}
+	if err := registerWebhooks(app, cfg, log, queue.Plugin); err != nil {
+		return err
+	}
 	bindGreeting(app, cfg)
 
-	if err := hooks.Register(app, hooks.Config{Jobs: queue}); err != nil {
+	if err := hooks.Register(app, hooks.Config{Jobs: queue, ERP: !cfg.webhooksOff}); err != nil {
 		return err
 	}
 	demo.Guard(app, demo.Config{AllowPublic: cfg.demoPublic})
@@ -145,19 +149,19 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	return nil
 }
 
-// registerChanges adds the change log and what follows it, or takes away what an
-// earlier start has left of it.
-func registerChanges(app core.App, cfg config) error {
+// registerChanges adds the change log and realtime, or takes away what an earlier
+// start has left of it and returns nil.
+func registerChanges(app core.App, cfg config) (*changes.Log, error) {
 	if cfg.changesOff {
-		return changes.Disable(app)
+		return nil, changes.Disable(app)
 	}
 	log, err := changes.Register(app, cfg.changes)
 	if err != nil || cfg.realtimeOff {
-		return err
+		return log, err
 	}
 	cfg.realtime.Log = log
 	_, err = realtime.Register(app, cfg.realtime)
-	return err
+	return log, err
 }
 
 // signUps are the names of the collections in which everybody may create an

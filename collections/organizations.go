@@ -28,6 +28,8 @@ func organizations() schema.Collection {
 			&core.NumberField{Name: "lastNumber", Hidden: true, OnlyInt: true, Min: types.Pointer(0.0)},
 			// signs invitations; a new key revokes those that are out
 			&core.TextField{Name: "invitationKey", Hidden: true, AutogeneratePattern: `[a-zA-Z0-9]{50}`, Min: 30, Max: 60},
+			// what the organization's ERP signs its messages with; a route gives it
+			&core.JSONField{Name: "erpKeys", Hidden: true, MaxSize: 2 << 10},
 			&core.AutodateField{Name: "created", OnCreate: true},
 			&core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true},
 		},

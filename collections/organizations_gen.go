@@ -21,6 +21,7 @@ const (
 	OrganizationFieldSettings      = "settings"
 	OrganizationFieldLastNumber    = "lastNumber"
 	OrganizationFieldInvitationKey = "invitationKey"
+	OrganizationFieldErpKeys       = "erpKeys"
 	OrganizationFieldCreated       = "created"
 	OrganizationFieldUpdated       = "updated"
 )
@@ -112,6 +113,17 @@ func (r *Organization) InvitationKey() string {
 // SetInvitationKey sets the invitationKey field.
 func (r *Organization) SetInvitationKey(value string) {
 	r.Set(OrganizationFieldInvitationKey, value)
+}
+
+// ErpKeys is the erpKeys field: JSON, hidden from the API.
+func (r *Organization) ErpKeys() types.JSONRaw {
+	value, _ := r.Get(OrganizationFieldErpKeys).(types.JSONRaw)
+	return value
+}
+
+// SetErpKeys sets the erpKeys field: any value that can be marshalled to JSON.
+func (r *Organization) SetErpKeys(value any) {
+	r.Set(OrganizationFieldErpKeys, value)
 }
 
 // Created is the created field: when the record was created.

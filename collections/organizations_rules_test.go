@@ -3,6 +3,7 @@ package collections_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -58,7 +59,7 @@ func organizationMatrices() []pbtest.Matrix {
 // hiddenFields: nobody reads, writes or asks for what only hooks use.
 func hiddenFields() []pbtest.Case {
 	const records = "/api/collections/organizations/records"
-	secret := []string{"lastNumber", "invitationKey", "alphakey", "4711"}
+	secret := []string{"lastNumber", "invitationKey", "erpKeys", "alphakey", "4711"}
 	kept := func(app core.App) error {
 		record, err := app.FindRecordById("organizations", alpha)
 		if err != nil {
@@ -70,12 +71,15 @@ func hiddenFields() []pbtest.Case {
 		if got, want := record.GetString("invitationKey"), "alphakeyalphakeyalphakeyalphakey"; got != want {
 			return fmt.Errorf("invitationKey: got %s, want %s", got, want)
 		}
+		if got := record.GetString("erpKeys"); !strings.Contains(got, "whsec_alphakey") {
+			return fmt.Errorf("erpKeys: got %s, want those of before", got)
+		}
 		return nil
 	}
 	cases := []pbtest.Case{
 		{Name: "a list hides them", As: owner, Path: records, HasNot: secret},
 		{Name: "a view hides them", As: owner, Path: records + "/" + alpha, HasNot: secret},
-		{Name: "asking for them by name hides them", As: owner, Path: records + "/" + alpha + "?fields=id,lastNumber,invitationKey,*", HasNot: secret},
+		{Name: "asking for them by name hides them", As: owner, Path: records + "/" + alpha + "?fields=id,lastNumber,invitationKey,erpKeys,*", HasNot: secret},
 		{Name: "an expand hides them", As: owner, Path: "/api/collections/sites/records/" + mill + "?expand=organization", Has: []string{"Alpha"}, HasNot: secret},
 		{
 			Name: "an owner creates an organization without them",
@@ -83,6 +87,7 @@ func hiddenFields() []pbtest.Case {
 			Body: map[string]any{
 				"id": "gamma0000000000", "name": "Gamma", "slug": "gamma", "timezone": "Europe/Vienna",
 				"lastNumber": 7000, "invitationKey": "chosenchosenchosenchosenchosench",
+				"erpKeys": map[string]any{"secret": "chosen"},
 			},
 			After: func(app core.App) error {
 				record, err := app.FindRecordById("organizations", "gamma0000000000")
@@ -95,6 +100,9 @@ func hiddenFields() []pbtest.Case {
 				if got := record.GetString("invitationKey"); len(got) != 50 {
 					return fmt.Errorf("invitationKey: got %q, want a random one", got)
 				}
+				if got := record.GetString("erpKeys"); got != "null" {
+					return fmt.Errorf("erpKeys: got %s, want none", got)
+				}
 				return nil
 			},
 		},
@@ -106,6 +114,8 @@ func hiddenFields() []pbtest.Case {
 		{"invitationKey": "chosenchosenchosenchosenchosench"},
 		{"invitationKey": ""},
 		{"invitationKey:autogenerate": ""},
+		{"erpKeys": nil},
+		{"erpKeys": map[string]any{"secret": "chosen"}},
 	} {
 		cases = append(cases, pbtest.Case{
 			Name: fmt.Sprint("an owner changes nothing by sending ", body),

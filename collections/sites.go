@@ -26,11 +26,14 @@ func sites() schema.Collection {
 			&core.TextField{Name: "address", Max: 300},
 			&core.GeoPointField{Name: "location"},
 			&core.TextField{Name: "contact", Max: 200},
+			// what the organization's ERP calls the site
+			&core.TextField{Name: "externalId", Max: 100},
 			&core.AutodateField{Name: "created", OnCreate: true},
 			&core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true},
 		},
 		Indexes: []string{
 			"CREATE INDEX `idx_sites_organization` ON `sites` (`organization`, `name`)",
+			"CREATE UNIQUE INDEX `idx_sites_external_id` ON `sites` (`organization`, `externalId`) WHERE `externalId` != ''",
 		},
 	}
 }

@@ -20,6 +20,7 @@ const (
 	SiteFieldAddress      = "address"
 	SiteFieldLocation     = "location"
 	SiteFieldContact      = "contact"
+	SiteFieldExternalID   = "externalId"
 	SiteFieldCreated      = "created"
 	SiteFieldUpdated      = "updated"
 )
@@ -109,6 +110,16 @@ func (r *Site) Contact() string {
 // SetContact sets the contact field.
 func (r *Site) SetContact(value string) {
 	r.Set(SiteFieldContact, value)
+}
+
+// ExternalID is the externalId field: text, at most 100 characters.
+func (r *Site) ExternalID() string {
+	return r.GetString(SiteFieldExternalID)
+}
+
+// SetExternalID sets the externalId field.
+func (r *Site) SetExternalID(value string) {
+	r.Set(SiteFieldExternalID, value)
 }
 
 // Created is the created field: when the record was created.

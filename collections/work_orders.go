@@ -20,7 +20,7 @@ func workOrders() schema.Collection {
 
 	// What a hook or the transition route decides.
 	decided := []string{"number", "status", "startedAt", "completedAt", "slaDueAt", "slaBreachedAt", "report"}
-	planned := []string{"site", "title", "description", "priority", "assignee", "scheduledStart", "scheduledEnd"}
+	planned := []string{"site", "title", "description", "priority", "assignee", "scheduledStart", "scheduledEnd", "externalId"}
 
 	return schema.Collection{
 		Name: "work_orders",
@@ -55,12 +55,15 @@ func workOrders() schema.Collection {
 			&core.DateField{Name: "slaBreachedAt"},
 			&core.FileField{Name: "signature", MaxSelect: 1, MaxSize: 512 << 10, Protected: true, MimeTypes: []string{"image/png"}},
 			&core.FileField{Name: "report", MaxSelect: 1, MaxSize: 20 << 20, Protected: true, MimeTypes: []string{"application/pdf"}},
+			// what the organization's ERP calls the order
+			&core.TextField{Name: "externalId", Max: 100},
 			&core.AutodateField{Name: "created", OnCreate: true},
 			&core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true},
 		},
 		Indexes: []string{
 			"CREATE UNIQUE INDEX `idx_work_orders_organization_number` ON `work_orders` (`organization`, `number`)",
 			"CREATE INDEX `idx_work_orders_organization_status` ON `work_orders` (`organization`, `status`, `scheduledStart`, `number`)",
+			"CREATE UNIQUE INDEX `idx_work_orders_external_id` ON `work_orders` (`organization`, `externalId`) WHERE `externalId` != ''",
 			"CREATE INDEX `idx_work_orders_assignee` ON `work_orders` (`assignee`, `scheduledStart`)",
 			"CREATE INDEX `idx_work_orders_site` ON `work_orders` (`site`)",
 			"CREATE INDEX `idx_work_orders_sla` ON `work_orders` (`slaDueAt`) WHERE `slaBreachedAt` = '' AND `status` != 'completed' AND `status` != 'cancelled'",

@@ -32,6 +32,7 @@ const (
 	WorkOrderFieldSLABreachedAt  = "slaBreachedAt"
 	WorkOrderFieldSignature      = "signature"
 	WorkOrderFieldReport         = "report"
+	WorkOrderFieldExternalID     = "externalId"
 	WorkOrderFieldCreated        = "created"
 	WorkOrderFieldUpdated        = "updated"
 )
@@ -278,6 +279,16 @@ func (r *WorkOrder) Report() string {
 // SetReport sets the report field: a new *filesystem.File, the name of the stored file to keep it, or nil.
 func (r *WorkOrder) SetReport(value any) {
 	r.Set(WorkOrderFieldReport, value)
+}
+
+// ExternalID is the externalId field: text, at most 100 characters.
+func (r *WorkOrder) ExternalID() string {
+	return r.GetString(WorkOrderFieldExternalID)
+}
+
+// SetExternalID sets the externalId field.
+func (r *WorkOrder) SetExternalID(value string) {
+	r.Set(WorkOrderFieldExternalID, value)
 }
 
 // Created is the created field: when the record was created.

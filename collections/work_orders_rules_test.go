@@ -257,6 +257,7 @@ func plannedFields() []pbtest.Case {
 		"assignee":       idleID,
 		"scheduledStart": "2026-02-03 08:00:00.000Z",
 		"scheduledEnd":   "2026-02-03 09:00:00.000Z",
+		"externalId":     "PO-4711",
 	} {
 		cases = append(cases,
 			pbtest.Case{

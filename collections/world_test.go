@@ -213,6 +213,7 @@ func populace() []row {
 		{"organizations", alpha, map[string]any{
 			"name": "Alpha Pumps", "slug": "alpha-pumps", "timezone": "Europe/Vienna",
 			"lastNumber": 4711, "invitationKey": "alphakeyalphakeyalphakeyalphakey",
+			"erpKeys": map[string]any{"secret": "whsec_alphakey"},
 		}},
 		{"organizations", beta, map[string]any{
 			"name": "Beta Blasting", "slug": "beta-blasting", "timezone": "Europe/Vienna",

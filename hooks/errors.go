@@ -45,6 +45,8 @@ const (
 	codeNeedsUser         = "validation_needs_a_user"
 	codeAlreadyMember     = "validation_already_a_member"
 	codeInvalidInvitation = "validation_invalid_invitation"
+	codeERPType           = "validation_unknown_type"
+	codeERPSite           = "validation_unknown_site"
 )
 
 // refusal is an answer with a code of its own.

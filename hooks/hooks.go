@@ -36,6 +36,10 @@ type Config struct {
 
 	// Jobs makes the reports of completed orders. Without it there are none.
 	Jobs Jobs
+
+	// ERP lets owners connect the ERP of their organization. It takes a program
+	// that receives messages at [ERPPath].
+	ERP bool
 }
 
 // maxBodyBytes bounds the body of every custom route.
@@ -45,7 +49,8 @@ const maxBodyBytes = 64 << 10
 type hooks struct {
 	clock       clock.Clock
 	mailTimeout time.Duration
-	jobs        Jobs  // nil for none
+	jobs        Jobs // nil for none
+	erp         bool
 	invitations quota // by who invites
 	exports     slots // by organization
 }
@@ -63,6 +68,7 @@ func Register(app core.App, config Config) error {
 		clock:       config.Clock,
 		mailTimeout: config.MailTimeout,
 		jobs:        config.Jobs,
+		erp:         config.ERP,
 		invitations: quota{limit: invitationsPerHour},
 		exports:     slots{total: exportsAtOnce, each: exportsAtOnceForOrganization},
 	}
@@ -120,6 +126,10 @@ func (h *hooks) routes(e *core.ServeEvent) error {
 	api.GET("/organizations/{id}/board", h.board).Bind(people)
 	api.GET("/organizations/{id}/export", h.export).Bind(people)
 	api.POST("/organizations/{id}/invitations", h.invite).Bind(people)
+	if h.erp {
+		api.POST("/organizations/{id}/erp-secret", h.rotateERPSecret).Bind(people)
+		api.DELETE("/organizations/{id}/erp-secret", h.revokeERPSecret).Bind(people)
+	}
 	api.POST("/invitations/preview", h.previewInvitation)
 	api.POST("/invitations/accept", h.acceptInvitation)
 	return e.Next()

@@ -97,8 +97,9 @@ func explainTakenSlug(e *core.RecordEvent) error {
 }
 
 // keepCounters makes sure that no save of an organization, from however old a
-// copy, sets back its last number or brings back an old invitation key. Whoever
-// changes the key gets a new random one, which is what changing it is for.
+// copy, sets back its last number or brings back an old invitation key or one of
+// its ERP. Whoever changes the invitation key gets a new random one, which is what
+// changing it is for.
 func keepCounters(e *core.RecordEvent) error {
 	organization := collections.OrganizationOf(e.Record)
 	stored, err := collections.FindOrganizationById(e.App, organization.Id)
@@ -106,6 +107,7 @@ func keepCounters(e *core.RecordEvent) error {
 		return fmt.Errorf("reload organization %s: %w", organization.Id, err)
 	}
 	organization.SetLastNumber(stored.LastNumber())
+	organization.SetErpKeys(stored.ErpKeys())
 
 	loaded := collections.OrganizationOf(e.Record.Original())
 	key := stored.InvitationKey()

@@ -57,7 +57,7 @@ func newWorld(tb testing.TB) *world {
 	tb.Helper()
 	w := &world{tb: tb, clock: clocktest.New(monday), people: map[string]*core.Record{}}
 	w.TestApp = template.New(tb, func(app core.App) error {
-		return hooks.Register(app, hooks.Config{Clock: w.clock})
+		return hooks.Register(app, hooks.Config{Clock: w.clock, ERP: true})
 	})
 	w.organization = w.newOrganization("Quillon Lift Care", "quillon")
 	w.otherOrganization = w.newOrganization("Barnaby Boilers", "barnaby")
