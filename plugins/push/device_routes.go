@@ -1,9 +1,7 @@
 package push
 
 import (
-	"crypto/ecdh"
 	"database/sql"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"log/slog"
@@ -21,6 +19,8 @@ import (
 	"github.com/pocketbase/pocketbase/tools/router"
 
 	"github.com/holdall-go/holdall/internal/safehttp"
+	"github.com/holdall-go/holdall/plugins/push/provider"
+	"github.com/holdall-go/holdall/plugins/push/webpush"
 )
 
 // What an app can say of its device, in characters.
@@ -60,7 +60,13 @@ func fail(e *core.RequestEvent, err error) error {
 }
 
 func (p *Plugin) getVAPIDKey(e *core.RequestEvent) error {
-	return e.NotFoundError("The server does not use Web Push.", nil)
+	p.mu.Lock()
+	key := p.vapidKey
+	p.mu.Unlock()
+	if key == "" {
+		return e.NotFoundError("The server does not use Web Push.", nil)
+	}
+	return e.JSON(http.StatusOK, map[string]any{"publicKey": key})
 }
 
 func (p *Plugin) getDevices(e *core.RequestEvent) error {
@@ -156,12 +162,13 @@ func (p *Plugin) check(r registration) validation.Errors {
 			problems[field] = validation.NewError("validation_push_"+code, message)
 		}
 	}
-	refuse(p.providers[r.Provider] == nil, "provider", "provider", "The server does not send by this provider.")
+	refuse(!p.sends(r.Provider), "provider", "provider", "The server does not send by this provider.")
 	refuse(r.Token == "" || len(r.Token) > maxToken || hasControl(r.Token), "token", "token", "This is not a token.")
 	switch r.Provider {
 	case ProviderWebPush:
 		bad := !strings.HasPrefix(r.Token, "https://") || len(r.Token) > maxToken || hasControl(r.Token) || safehttp.CheckURL(r.Token, p.config.Allow) != nil
-		refuse(bad || !validKeys(r.P256dh, r.Auth), "subscription", "subscription", "This is not what PushSubscription.toJSON() gives: an https endpoint on the public internet and two keys.")
+		bad = bad || webpush.CheckTarget(provider.Target{Token: r.Token, P256dh: r.P256dh, Auth: r.Auth}) != nil
+		refuse(bad, "subscription", "subscription", "This is not what PushSubscription.toJSON() gives: an https endpoint on the public internet and two keys.")
 		delete(problems, "token")
 	case ProviderAPNs:
 		_, err := hex.DecodeString(r.Token)
@@ -178,19 +185,6 @@ func (p *Plugin) check(r registration) validation.Errors {
 			"topics", "topics", "Must be at most 100 names of letters, digits and _.:/-")
 	}
 	return problems
-}
-
-// validKeys tells whether the keys of a subscription can encrypt.
-func validKeys(p256dh, auth string) bool {
-	point, err := base64.RawURLEncoding.DecodeString(p256dh)
-	if err != nil {
-		return false
-	}
-	if _, err := ecdh.P256().NewPublicKey(point); err != nil {
-		return false
-	}
-	secret, err := base64.RawURLEncoding.DecodeString(auth)
-	return err == nil && len(secret) == 16
 }
 
 // validZone tells whether this is a time zone by name: the server's own is none.

@@ -1,7 +1,7 @@
 // Package push sends notifications to phones and browsers, at least once, to the
 // devices that users have registered.
 //
-//	p := push.MustRegister(app, push.Config{FCM: &fcm.Config{ServiceAccount: key}})
+//	p := push.MustRegister(app, push.Config{WebPush: &webpush.Config{}, FCM: &fcm.Config{ServiceAccount: key}})
 //	_, err := p.Send(tx, push.Message{To: push.Users(technician), Title: "A new order"})
 //
 // Apps register their devices at /api/push/devices. A message is stored in the
@@ -27,7 +27,10 @@ import (
 
 	"github.com/holdall-go/holdall/internal/bg"
 	"github.com/holdall-go/holdall/internal/clock"
+	"github.com/holdall-go/holdall/plugins/push/apns"
+	"github.com/holdall-go/holdall/plugins/push/fcm"
 	"github.com/holdall-go/holdall/plugins/push/provider"
+	"github.com/holdall-go/holdall/plugins/push/webpush"
 )
 
 // The names of the services that the plugin has clients for.
@@ -40,6 +43,17 @@ const (
 // Config are the options of the plugin. The zero value registers devices of no
 // service and sends nothing.
 type Config struct {
+	// WebPush, if set, sends to browsers. Without a PrivateKey one is made at the
+	// first start and kept in the database; without a Subject it is the address
+	// that the app's mails come from.
+	WebPush *webpush.Config
+
+	// FCM, if set, sends to Android, and to others whose apps use Firebase.
+	FCM *fcm.Config
+
+	// APNs, if set, sends to Apple's devices.
+	APNs *apns.Config
+
 	// Providers are services besides the ones above, or in place of them, by name.
 	Providers map[string]provider.Provider
 
@@ -165,6 +179,15 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("push: "+format, args...))
 		}
 	}
+	if c.WebPush != nil {
+		errs = append(errs, c.WebPush.Validate())
+	}
+	if c.FCM != nil {
+		errs = append(errs, c.FCM.Validate())
+	}
+	if c.APNs != nil {
+		errs = append(errs, c.APNs.Validate())
+	}
 	for name, p := range c.Providers {
 		refuse(p == nil || !providerName.MatchString(name), "Providers must have names of 1..20 small letters and digits, and values, got %q", name)
 	}
@@ -183,20 +206,21 @@ func (c Config) Validate() error {
 
 // Plugin is push for one app.
 type Plugin struct {
-	app       core.App
-	config    Config
-	zone      *time.Location
-	providers map[string]provider.Provider
-	workers   *bg.Group
-	owner     string // of the lease of this process
-	wakeUp    chan struct{}
-	started   sync.Once
+	app     core.App
+	config  Config
+	zone    *time.Location
+	workers *bg.Group
+	owner   string // of the lease of this process
+	wakeUp  chan struct{}
+	started sync.Once
 
-	mu     sync.Mutex
-	lanes  map[string]*lane
-	proved map[string]bool // lanes whose service has accepted our credentials
-	held   time.Time       // until when this process has the lease
-	secret []byte          // that receipts are signed with
+	mu        sync.Mutex
+	providers map[string]provider.Provider // nil for Web Push until it has a key
+	vapidKey  string                       // the public one
+	lanes     map[string]*lane
+	proved    map[string]bool // lanes whose service has accepted our credentials
+	held      time.Time       // until when this process has the lease
+	secret    []byte          // that receipts are signed with
 }
 
 // MustRegister is [Register] for main functions: it panics on an error.
@@ -238,6 +262,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		Id: "holdallPushServe",
 		Func: func(e *core.ServeEvent) error {
 			p.bindRoutes(e.Router)
+			if err := p.prepare(e.App); err != nil {
+				return err
+			}
 			if err := e.Next(); err != nil {
 				return err
 			}
@@ -246,13 +273,6 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		},
 	})
 	return p, nil
-}
-
-func (p *Plugin) addProviders() error {
-	for name, client := range p.config.Providers {
-		p.providers[name] = client
-	}
-	return nil
 }
 
 func (p *Plugin) bindInstall() error {
@@ -277,6 +297,9 @@ func (p *Plugin) bindInstall() error {
 // that does not serve calls it after Bootstrap. Calling it twice is harmless.
 func (p *Plugin) Start() {
 	p.started.Do(func() {
+		if err := p.prepare(p.app); err != nil {
+			p.app.Logger().Error("Web Push cannot be used.", slog.Any("error", err))
+		}
 		p.workers.Go("send", p.send)
 		p.workers.Go("retention", p.retain)
 	})

@@ -3,12 +3,14 @@ package push_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
 
@@ -161,3 +163,67 @@ func (c client) devices() []push.Device {
 
 // fcm is the registration of a device of FCM.
 func fcm(token string) map[string]any { return map[string]any{"provider": "fcm", "token": token} }
+
+// fill adds devices of a user without asking, so that there can be many, and
+// returns their ids in the order of the targets.
+func fill(t *testing.T, app core.App, user *core.Record, name string, targets ...provider.Target) []string {
+	t.Helper()
+	ids := make([]string, len(targets))
+	err := app.RunInTransaction(func(tx core.App) error {
+		for i, target := range targets {
+			ids[i] = core.GenerateDefaultRandomId()
+			_, err := tx.DB().Insert(push.Collection, dbx.Params{
+				"id": ids[i], "userCollection": user.Collection().Id, "user": user.Id, "session": push.SessionOf(user.TokenKey()),
+				"provider": name, "service": push.ServiceOf(name, target.Token), "token": target.Token, "tokenHash": push.TokenHash(name, target.Token),
+				"p256dh": target.P256dh, "auth": target.Auth, "app": target.Topic, "sandbox": target.Sandbox, "topics": "[]",
+			}).Execute()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("fill in devices: %v", err)
+	}
+	return ids
+}
+
+// tokens are so many targets.
+func tokens(prefix string, n int) []provider.Target {
+	targets := make([]provider.Target, n)
+	for i := range targets {
+		targets[i].Token = fmt.Sprint(prefix, i)
+	}
+	return targets
+}
+
+// send sends a message and returns its id.
+func send(t *testing.T, app core.App, p *push.Plugin, m push.Message) string {
+	t.Helper()
+	id, err := p.Send(app, m)
+	if err != nil {
+		t.Fatalf("send %+v: %v", m, err)
+	}
+	return id
+}
+
+// await waits until a message is in a state and has as many deliveries in states.
+func await(t *testing.T, p *push.Plugin, id, state string, deliveries map[string]int64) push.MessageState {
+	t.Helper()
+	var got push.MessageState
+	pbtest.Eventually(t, patience, func() (err error) {
+		got, err = p.Message(t.Context(), id)
+		if err == nil && (got.State != state || !maps.Equal(got.Deliveries, deliveries)) {
+			err = fmt.Errorf("the message is %s with deliveries %v, want %s and %v", got.State, got.Deliveries, state, deliveries)
+		}
+		return err
+	})
+	return got
+}
+
+// soon is a pause for tests that wait for another attempt.
+func soon(int) time.Duration { return 5 * time.Millisecond }
+
+// failure is an answer.
+func failure(kind provider.Kind) error { return &provider.Error{Kind: kind, Message: "on purpose"} }
