@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
 
 import { until } from '../support/server.mjs';
@@ -78,6 +79,26 @@ world.test('a technician takes an order from the list to its end, with photo and
 
 	await page.getByRole('link', { name: 'My day' }).click();
 	await page.locator('[data-group=done]', { hasText: 'Mend the boiler' }).waitFor();
+});
+
+world.test('the report of a completed order is announced, and can be saved', { as: people.technician, at: day, viewport: phone }, async (page) => {
+	await world.root.send('/api/jobs/queues/business/pause', { method: 'POST' });
+	const { pb, order } = await assignedOrder({ title: 'Report on me', checklist: [] }, 'enRoute', 'onSite');
+	await orderLink(page, order).click();
+	await page.getByRole('heading', { level: 1, name: 'Report on me' }).waitFor();
+	assert.equal(await page.getByRole('heading', { name: 'Report', exact: true }).count(), 0);
+
+	await pb.send(`/api/v1/work-orders/${order.id}/transition`, { method: 'POST', body: { to: 'completed' } });
+	await page.getByText('The report is being prepared.').waitFor();
+	await world.root.send('/api/jobs/queues/business/resume', { method: 'POST' });
+	const button = page.getByRole('button', { name: 'Report (PDF)' });
+	await button.waitFor({ timeout: 90_000 });
+	await assertFits(page);
+
+	const arrived = page.waitForEvent('download');
+	await button.click();
+	const content = await readFile(await (await arrived).path());
+	assert.equal(content.subarray(0, 5).toString(), '%PDF-');
 });
 
 world.test('a signature can be typed, without a pointer', { as: people.technician, at: day, viewport: phone }, async (page) => {

@@ -355,7 +355,7 @@ func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) 
 		_, below = d.image(name, "JPG", content, x, y, photoWidth, photoHeight)
 	}
 	d.style("", smallSize, 20)
-	lines := d.SplitText(d.text.line(photo.Caption), photoWidth)
+	lines := d.SplitText(d.text.line(photo.Caption), photoWidth-4)
 	if len(lines) > 1 { // the rest is in the app
 		lines = []string{lines[0] + "…"}
 	}
