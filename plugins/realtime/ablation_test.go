@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
@@ -145,7 +144,7 @@ func TestWhatWaitsForARevokedTokenIsDropped(t *testing.T) {
 		t.Run(fmt.Sprint("mechanism off ", off), func(t *testing.T) {
 			t.Parallel()
 			app := template.New(t)
-			log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+			log, err := changes.Register(app, changes.Config{PollInterval: pollInterval})
 			if err != nil {
 				t.Fatal(err)
 			}

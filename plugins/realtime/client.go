@@ -51,11 +51,12 @@ type client struct {
 	ended     bool
 	discarded bool
 	writing   bool
-	active    time.Time // of the last message that was written
-	wake      chan struct{}
-	channel   chan subscriptions.Message
-	response  *http.ResponseController
-	timer     *time.Timer
+	active    time.Time     // of the last message that was written
+	wake      chan struct{} // nil if the connection was taken over
+	wire
+	channel  chan subscriptions.Message
+	response *http.ResponseController
+	timer    *time.Timer
 }
 
 var _ subscriptions.Client = (*client)(nil)
@@ -261,14 +262,23 @@ func (c *client) IsDiscarded() bool {
 // not wait for the message to be written.
 func (c *client) Send(m subscriptions.Message) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.push(message{name: m.Name, data: m.Data})
+	c.hold(message{name: m.Name, data: m.Data})
+	c.mu.Unlock()
+	p := pens.Get().(*pen)
+	defer pens.Put(p)
+	c.writeNow(p, c.hub.hooked(), time.Now())
 }
 
-// nudge wakes the connection's goroutine.
+// nudge wakes the connection's goroutine. c.mu is held.
 func (c *client) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
+	if c.conn == nil {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+		return
+	}
+	if c.woken = true; c.waiting {
+		_ = c.conn.SetReadDeadline(time.Unix(1, 0))
 	}
 }

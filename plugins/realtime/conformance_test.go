@@ -143,7 +143,7 @@ var scripts = []script{
 // run plays a script on a server and returns the frames but the first, sorted.
 func (s script) run(t *testing.T, own bool) []string {
 	t.Helper()
-	app := core.App(template.New(t))
+	app := core.App(bare.New(t))
 	if own {
 		app = template.New(t, register(realtime.Config{}))
 	}
@@ -245,7 +245,7 @@ func TestAnswersAreThoseOfPocketBase(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, own bool) (answers []string) {
 		t.Helper()
-		app := core.App(template.New(t))
+		app := core.App(bare.New(t))
 		if own {
 			app = template.New(t, register(realtime.Config{}))
 		}

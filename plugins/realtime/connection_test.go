@@ -31,6 +31,9 @@ func deaf(t *testing.T, url string) (conn net.Conn, clientID string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, "GET /api/realtime HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +55,7 @@ func deaf(t *testing.T, url string) (conn net.Conn, clientID string) {
 
 func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
 	t.Parallel()
-	const length, limit = 200, 1 << 20
+	const length, limit = 64, 1 << 20
 	app, url, plugin, _ := serveBoth(t, realtime.Config{QueueLength: length, QueueBytes: limit, Grace: time.Minute})
 	for i := range 5 {
 		create(t, app, "posts", map[string]any{"id": fmt.Sprint("post0000000000", i)})
@@ -343,7 +346,7 @@ func TestWritesThatNoHookSees(t *testing.T) {
 func TestWorkIsShared(t *testing.T) {
 	t.Parallel()
 	app := template.New(t)
-	log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+	log, err := changes.Register(app, changes.Config{PollInterval: pollInterval})
 	if err != nil {
 		t.Fatal(err)
 	}

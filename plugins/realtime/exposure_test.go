@@ -25,7 +25,7 @@ func serveBoth(t *testing.T, config realtime.Config) (core.App, string, *realtim
 	t.Helper()
 	var plugin *realtime.Plugin
 	app := template.New(t, func(app core.App) (err error) {
-		config.Log, err = changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+		config.Log, err = changes.Register(app, changes.Config{PollInterval: pollInterval})
 		if err != nil {
 			return err
 		}
@@ -334,7 +334,7 @@ func TestHistoryIsRenewedWhileNobodySubscribes(t *testing.T) {
 	ticks := make(chan time.Time)
 	var plugin *realtime.Plugin
 	app := template.New(t, func(app core.App) error {
-		log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+		log, err := changes.Register(app, changes.Config{PollInterval: pollInterval})
 		if err != nil {
 			return err
 		}

@@ -95,7 +95,9 @@ func (p *Plugin) advance(ctx context.Context) error {
 		}
 		p.deliver(ctx, change, audiences, deletion)
 		p.hub.delivered(change.Seq)
+		p.hub.releaseIfFull()
 	}
+	p.hub.release()
 	p.hub.delivered(page.Next)
 	return nil
 }
@@ -378,7 +380,7 @@ func (o *outbox) send(position int64) (again []audience) {
 		c.mu.Lock()
 		for _, m := range messages {
 			if c.reader == m.to.caller {
-				c.push(m.message)
+				c.collect(m.message)
 			} else {
 				again = append(again, audience{m.audience.spec, m.audience.single, []listener{m.to}})
 			}

@@ -38,6 +38,10 @@ type hub struct {
 	// is logged
 	idOf func(name string) string
 
+	// hooked tells whether messages have to pass hooks
+	hooked    func() bool
+	collected collected
+
 	keepQueues, keepUpdates bool // see ablations
 }
 
@@ -65,6 +69,7 @@ type callerKey struct{ collection, id string }
 type caller struct {
 	callerKey
 	record  atomic.Pointer[core.Record] // nil for guests
+	super   bool                        // may see everything
 	clients map[*client]struct{}
 }
 
@@ -77,10 +82,7 @@ func newHub(config Config) *hub {
 }
 
 // superuser tells whether the caller may see everything.
-func (c *caller) superuser() bool {
-	record := c.record.Load()
-	return record != nil && record.IsSuperuser()
-}
+func (c *caller) superuser() bool { return c.super }
 
 // call returns the caller for an auth record. One that is known keeps the record it
 // has, which is at least as new: that of a request is of when the request began.
@@ -92,7 +94,7 @@ func (h *hub) call(record *core.Record) *caller {
 	key := callerKey{record.Collection().Id, record.Id}
 	c := h.callers[key]
 	if c == nil {
-		c = &caller{callerKey: key}
+		c = &caller{callerKey: key, super: record.IsSuperuser()}
 		c.record.Store(record)
 		h.callers[key] = c
 	}

@@ -37,15 +37,21 @@ func (c *client) enqueue(m message, decidedFor *caller) bool {
 	if c.reader != decidedFor {
 		return false
 	}
-	c.push(m)
+	c.collect(m)
 	return true
 }
 
-// push queues a message. If there is no room left, updates that a later one of
+// push queues a message that the connection's goroutine is to write. c.mu is held.
+func (c *client) push(m message) {
+	c.hold(m)
+	c.nudge()
+}
+
+// hold queues a message. If there is no room left, updates that a later one of
 // the same record follows are dropped, and if that is not enough, everything is,
 // and the connection closed. What the connection's own goroutine puts in it takes
 // out right after, so that has no limit. c.mu is held.
-func (c *client) push(m message) {
+func (c *client) hold(m message) {
 	if c.ended || c.closing != "" {
 		return
 	}
@@ -62,7 +68,6 @@ func (c *client) push(m message) {
 	}
 	c.queue = append(c.queue, m)
 	c.bytes += m.cost()
-	c.nudge()
 }
 
 func (c *client) isFull(m message) bool {
@@ -117,8 +122,8 @@ func (c *client) purge() {
 func (c *client) close(reason string) {
 	c.closing = reason
 	c.queue, c.bytes = []message{{name: closeEvent, data: []byte(reason), quiet: true}}, 0
-	if c.writing && c.response != nil {
-		_ = c.response.SetWriteDeadline(time.Now().Add(c.hub.config.Grace))
+	if c.writing {
+		c.limitWrite(time.Now().Add(c.hub.config.Grace))
 	}
 	c.nudge()
 }
@@ -129,8 +134,8 @@ func (c *client) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
-	if c.writing && c.response != nil {
-		_ = c.response.SetWriteDeadline(time.Now())
+	if c.writing {
+		c.limitWrite(time.Now())
 	}
 	c.nudge()
 }
@@ -150,18 +155,29 @@ func (c *client) take(into []message) (batch []message, last bool) {
 	}
 	n := min(len(c.queue), batchLength)
 	batch = append(into[:0], c.queue[:n]...)
-	if n == len(c.queue) {
-		c.queue, c.bytes = nil, 0
-	} else {
-		for _, m := range batch {
-			c.bytes -= m.cost()
-		}
-		clear(c.queue[:n])
-		c.queue = c.queue[n:]
+	for i := range batch {
+		c.bytes -= batch[i].cost()
 	}
+	c.drop(n)
 	c.writing = n > 0
-	if c.writing && c.closing != "" && c.response != nil {
-		_ = c.response.SetWriteDeadline(time.Now().Add(c.hub.config.Grace))
+	if c.writing && c.closing != "" {
+		c.limitWrite(time.Now().Add(c.hub.config.Grace))
 	}
 	return batch, c.closing != ""
+}
+
+// keptQueue is the room for messages that a queue keeps when it is empty.
+const keptQueue = 2
+
+// drop takes the first n messages out of the queue. c.mu is held.
+func (c *client) drop(n int) {
+	clear(c.queue[:n])
+	switch {
+	case n < len(c.queue):
+		c.queue = c.queue[n:]
+	case cap(c.queue) <= keptQueue:
+		c.queue = c.queue[:0]
+	default:
+		c.queue = nil
+	}
 }

@@ -170,6 +170,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.Store().Set(registered, true)
 	p := &Plugin{app: app, config: config.withDefaults(), log: config.Log, replays: make(chan struct{}, maxReplays), every: tick}
 	p.hub = newHub(p.config)
+	p.hub.hooked = func() bool { return app.OnRealtimeMessageSend().Length() > 0 }
 	p.hub.idOf = func(name string) string {
 		collection, err := app.FindCachedCollectionByNameOrId(name)
 		if err != nil || collection.IsView() {

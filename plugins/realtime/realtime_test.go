@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pocketbase/dbx"
+
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/realtime"
@@ -37,7 +39,11 @@ func TestEveryEventInCommitOrder(t *testing.T) {
 	var want []string
 	for i := range writes {
 		save(t, app, updated, map[string]any{"title": fmt.Sprint("update ", i)})
-		create(t, app, "posts", map[string]any{"title": fmt.Sprint("created ", i)})
+		_, err := app.DB().NewQuery("INSERT INTO posts (id, title) VALUES ({:id}, {:title})").
+			Bind(dbx.Params{"id": fmt.Sprintf("post%011d", i), "title": fmt.Sprint("created ", i)}).Execute()
+		if err != nil {
+			t.Fatal(err)
+		}
 		want = append(want, fmt.Sprint("update update ", i), fmt.Sprint("create created ", i))
 	}
 	for i, s := range streams {

@@ -135,22 +135,22 @@ func TestWhoWasAwayHearsOfCascades(t *testing.T) {
 // still what they were.
 func TestARuleOverOtherRecordsThatHaveNotChanged(t *testing.T) {
 	t.Parallel()
-	type world struct {
+	type situation struct {
 		app                    core.App
 		ann, mine, other, post *core.Record
 	}
-	change := func(t *testing.T, w world, record *core.Record, fields map[string]any) {
+	change := func(t *testing.T, w situation, record *core.Record, fields map[string]any) {
 		t.Helper()
 		save(t, w.app, record, fields)
 	}
-	remove := func(t *testing.T, w world) {
+	remove := func(t *testing.T, w situation) {
 		t.Helper()
 		if err := w.app.Delete(w.post); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// anHourLater lets everything so far have happened long ago.
-	anHourLater := func(t *testing.T, w world) {
+	anHourLater := func(t *testing.T, w situation) {
 		t.Helper()
 		if _, err := w.app.DB().NewQuery("UPDATE _changes SET at = at - 3600000").Execute(); err != nil {
 			t.Fatal(err)
@@ -158,95 +158,94 @@ func TestARuleOverOtherRecordsThatHaveNotChanged(t *testing.T) {
 	}
 	cases := []struct {
 		name, rule string
-		missed     func(t *testing.T, w world)
+		missed     func(t *testing.T, w situation)
 		want       []string
 	}{
-		{"updates", byMembership, func(t *testing.T, w world) {
+		{"updates", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			change(t, w, w.post, map[string]any{"title": "a"})
 			change(t, w, w.post, map[string]any{"title": "b"})
 		}, []string{"update a", "update b"}},
-		{"updates, then another group", byMembership, func(t *testing.T, w world) {
+		{"updates, then another group", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			change(t, w, w.post, map[string]any{"title": "a"})
 			change(t, w, w.post, map[string]any{"title": "b"})
 			change(t, w, w.other, map[string]any{"name": "changed"})
 		}, []string{"update b"}},
-		{"another group, then updates", byMembership, func(t *testing.T, w world) {
+		{"another group, then updates", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			change(t, w, w.other, map[string]any{"name": "changed"})
 			change(t, w, w.post, map[string]any{"title": "a"})
 			change(t, w, w.post, map[string]any{"title": "b"})
 		}, []string{"update a", "update b"}},
-		{"updates around another group", byMembership, func(t *testing.T, w world) {
+		{"updates around another group", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			change(t, w, w.post, map[string]any{"title": "a"})
 			change(t, w, w.other, map[string]any{"name": "changed"})
 			change(t, w, w.post, map[string]any{"title": "b"})
 			change(t, w, w.post, map[string]any{"title": "c"})
 		}, []string{"update c"}},
-		{"leave", byMembership, func(t *testing.T, w world) {
+		{"leave", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			change(t, w, w.post, map[string]any{"group": w.other.Id})
 		}, []string{"leave <nil>"}},
-		{"leave, then another group", byMembership, func(t *testing.T, w world) {
+		{"leave, then another group", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			change(t, w, w.post, map[string]any{"group": w.other.Id})
 			change(t, w, w.mine, map[string]any{"name": "changed"})
 		}, []string{"reset <nil>"}},
-		{"deletion", byMembership, func(t *testing.T, w world) {
+		{"deletion", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
 		}, []string{"delete one"}},
-		{"deletion of what was out of sight", "group.name = 'nothing' && " + byMembership, func(t *testing.T, w world) {
+		{"deletion of what was out of sight", "group.name = 'nothing' && " + byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
 		}, nil},
-		{"deletion, perhaps along with a group", byMembership, func(t *testing.T, w world) {
+		{"deletion, perhaps along with a group", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			change(t, w, w.other, map[string]any{"name": "changed"})
 			remove(t, w)
 		}, []string{"reset <nil>"}},
-		{"deletion, then another group", byMembership, func(t *testing.T, w world) {
+		{"deletion, then another group", byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
 			change(t, w, w.other, map[string]any{"name": "changed"})
 		}, []string{"reset <nil>"}},
-		{"deletion, and the caller changes", "@request.auth.role = '' && " + byMembership, func(t *testing.T, w world) {
+		{"deletion, and the caller changes", "@request.auth.role = '' && " + byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
 			change(t, w, w.ann, map[string]any{"secret": "changed"})
 		}, []string{"reset <nil>"}},
-		{"deletion, and somebody else changes", "@request.auth.role = '' && group.name = 'g'", func(t *testing.T, w world) {
+		{"deletion, and somebody else changes", "@request.auth.role = '' && group.name = 'g'", func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
-			person(t, w.app, "bob", "")
+			person(t, w.app, "somebody", "")
 		}, []string{"delete one"}},
-		{"deletion under a rule over the time", "created <= @now && " + byMembership, func(t *testing.T, w world) {
+		{"deletion under a rule over the time", "created <= @now && " + byMembership, func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
 		}, []string{"reset <nil>"}},
-		{"deletion under a rule over the same collection", "owner = '' && group.posts_via_group.id != ''", func(t *testing.T, w world) {
+		{"deletion under a rule over the same collection", "owner = '' && group.posts_via_group.id != ''", func(t *testing.T, w situation) {
 			t.Helper()
 			anHourLater(t, w)
 			remove(t, w)
 			create(t, w.app, "posts", map[string]any{"title": "new", "owner": w.ann.Id})
 		}, []string{"reset <nil>"}},
 	}
-	for _, c := range cases {
+	app, url := serve(t, realtime.Config{})
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			app, url := serve(t, realtime.Config{})
 			setRules(t, app, "posts", &c.rule)
-			ann, token := person(t, app, "ann", "")
-			w := world{app: app, ann: ann, mine: create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})}
+			ann, token := person(t, app, fmt.Sprint("ann", i), "")
+			w := situation{app: app, ann: ann, mine: create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})}
 			w.other = create(t, app, "groups", map[string]any{"name": "h"})
 			w.post = create(t, app, "posts", map[string]any{"title": "one", "group": w.mine.Id})
 			topic := options("posts/*", map[string]string{"enterLeave": "true"})

@@ -138,7 +138,7 @@ func TestNothingIsLostWhileWritesGoOn(t *testing.T) {
 func open(t *testing.T, dir string, setup func(core.App)) (core.App, *changes.Log, string) {
 	t.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
-	log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+	log, err := changes.Register(app, changes.Config{PollInterval: pollInterval})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestReset(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app := template.New(t)
-			log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+			log, err := changes.Register(app, changes.Config{PollInterval: pollInterval})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -63,10 +64,17 @@ func (p *Plugin) stream(e *core.RealtimeConnectRequestEvent, c *client) error {
 	c.mu.Unlock()
 	defer c.timer.Stop()
 
+	taking := hijacker(e.RequestEvent)
+	if taking != nil {
+		e.Response.Header().Set("Connection", "close") // nothing can follow the stream
+	}
 	hello := message{name: "PB_CONNECT", data: []byte(`{"clientId":"` + c.id + `"}`)}
 	if err := p.write(e.RequestEvent, c, []message{hello}); err != nil {
 		logger.Debug("Realtime connection closed (failed to deliver PB_CONNECT)", slog.String("clientId", c.id), slog.Any("error", err))
 		return nil
+	}
+	if taking != nil {
+		c.takeOver(taking)
 	}
 	reason := p.pump(e, c)
 	logger.Debug("Realtime connection closed", slog.String("clientId", c.id), slog.String("reason", reason))
@@ -75,13 +83,24 @@ func (p *Plugin) stream(e *core.RealtimeConnectRequestEvent, c *client) error {
 
 // pump writes what the client is sent until the connection ends, and says why it did.
 func (p *Plugin) pump(e *core.RealtimeConnectRequestEvent, c *client) string {
-	done := e.Request.Context().Done()
+	ctx := e.Request.Context()
+	whole := false
+	if c.conn != nil {
+		defer func() { c.hangUp(whole) }()
+		stop := context.AfterFunc(ctx, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.nudge()
+		})
+		defer stop()
+	}
 	for {
 		batch, last, err := p.flush(e, c)
 		switch {
 		case err != nil:
 			return "failed to deliver: " + err.Error()
 		case last:
+			whole = true
 			return "ended"
 		case batch > 0:
 			continue
@@ -90,27 +109,45 @@ func (p *Plugin) pump(e *core.RealtimeConnectRequestEvent, c *client) string {
 		case err != nil:
 			return "failed to resume: " + err.Error()
 		case ended:
+			whole = true
 			return "ended"
 		}
-		select {
-		case <-done:
+		if c.idle(ctx) != nil {
+			whole = true
 			return "cancelled request"
-		case <-c.wake:
 		}
+	}
+}
+
+// idle waits until there is something to do. It returns an error if the client has
+// left, or the server stops.
+func (c *client) idle(ctx context.Context) error {
+	if c.conn != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return c.await()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.wake:
+		return nil
 	}
 }
 
 // flush writes one batch and returns its length, and whether it was the last.
 func (p *Plugin) flush(e *core.RealtimeConnectRequestEvent, c *client) (int, bool, error) {
+	if err := c.sendRest(); err != nil {
+		return 0, false, err
+	}
 	scratch := batches.Get().(*[]message)
-	defer func() {
-		clear((*scratch)[:batchLength])
-		batches.Put(scratch)
-	}()
+	defer batches.Put(scratch)
 	batch, last := c.take(*scratch)
 	if len(batch) == 0 {
 		return 0, last, nil
 	}
+	defer clear(batch)
 	err := p.write(e.RequestEvent, c, batch)
 	return len(batch), last, err
 }
@@ -125,7 +162,7 @@ var (
 func (p *Plugin) write(e *core.RequestEvent, c *client, batch []message) error {
 	scratch := buffers.Get().(*[]byte)
 	defer buffers.Put(scratch)
-	buffer := (*scratch)[:0]
+	buffer := append((*scratch)[:0], spaceForChunk[:]...)
 	hooked := p.app.OnRealtimeMessageSend().Length() > 0
 	alive := false
 	for i := range batch {
@@ -135,16 +172,16 @@ func (p *Plugin) write(e *core.RequestEvent, c *client, batch []message) error {
 			buffer = appendEvent(buffer, m.name, m.data, c.eventID(m))
 			continue
 		}
-		if err := flushTo(e, buffer); err != nil {
+		if err := c.transmit(e, buffer); err != nil {
 			return err
 		}
-		buffer = buffer[:0]
+		buffer = buffer[:chunkSpace]
 		if err := p.writeHooked(e, c, m); err != nil {
 			return err
 		}
 	}
 	*scratch = buffer
-	if err := flushTo(e, buffer); err != nil {
+	if err := c.transmit(e, buffer); err != nil {
 		return err
 	}
 	if cap(buffer) > maxBuffer {
@@ -161,16 +198,6 @@ func (p *Plugin) write(e *core.RequestEvent, c *client, batch []message) error {
 // maxBuffer is how large a buffer may be to be used again.
 const maxBuffer = 64 << 10
 
-func flushTo(e *core.RequestEvent, buffer []byte) error {
-	if len(buffer) == 0 {
-		return nil
-	}
-	if _, err := e.Response.Write(buffer); err != nil {
-		return err
-	}
-	return e.Flush()
-}
-
 // writeHooked writes one message through the hook, whose handlers may change it
 // or refuse it, which ends the connection.
 func (p *Plugin) writeHooked(e *core.RequestEvent, c *client, m *message) error {
@@ -179,7 +206,8 @@ func (p *Plugin) writeHooked(e *core.RequestEvent, c *client, m *message) error 
 	event.Client = c
 	event.Message = &subscriptions.Message{Name: m.name, Data: m.data}
 	return p.app.OnRealtimeMessageSend().Trigger(event, func(me *core.RealtimeMessageEvent) error {
-		return flushTo(me.RequestEvent, appendEvent(nil, me.Message.Name, me.Message.Data, c.eventID(m)))
+		buffer := appendEvent(append([]byte(nil), spaceForChunk[:]...), me.Message.Name, me.Message.Data, c.eventID(m))
+		return c.transmit(me.RequestEvent, buffer)
 	})
 }
 

@@ -24,8 +24,20 @@ import (
 	"github.com/holdall-go/holdall/plugins/realtime"
 )
 
-// template has people, an auth collection, and posts, which anybody may read.
-var template = pbtest.NewTemplate(func(app core.App) error {
+// pollInterval is how often the log looks for writes that it was not told of.
+const pollInterval = 20 * time.Millisecond
+
+// template has people, an auth collection, and posts, which anybody may read, and
+// the tables of the log. bare has no log.
+var (
+	template = pbtest.NewTemplate(func(app core.App) error {
+		_, err := changes.Register(app, changes.Config{})
+		return err
+	}, world)
+	bare = pbtest.NewTemplate(world)
+)
+
+func world(app core.App) error {
 	people := core.NewAuthCollection("people")
 	people.ListRule, people.ViewRule = types.Pointer(""), types.Pointer("")
 	people.Fields.Add(&core.TextField{Name: "role"}, &core.TextField{Name: "secret", Hidden: true})
@@ -56,13 +68,13 @@ var template = pbtest.NewTemplate(func(app core.App) error {
 		&core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true},
 	)
 	return app.Save(posts)
-})
+}
 
 // register adds the log and the plugin to an app.
 func register(config realtime.Config) func(core.App) error {
 	return func(app core.App) error {
 		if config.Log == nil {
-			log, err := changes.Register(app, changes.Config{PollInterval: 5 * time.Millisecond})
+			log, err := changes.Register(app, changes.Config{PollInterval: pollInterval})
 			if err != nil {
 				return err
 			}
