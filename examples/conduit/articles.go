@@ -255,27 +255,21 @@ func ownArticle(e *core.RequestEvent, app core.App) (*collections.Article, error
 	return article, nil
 }
 
-// setTags gives an article its tags, each once, in the order of names.
+// setTags gives an article its tags, each once.
 func setTags(tx core.App, article string, names []string) error {
 	if err := removeTags(tx, article); err != nil {
 		return err
 	}
-	var seen []string
-	for _, name := range names {
-		if slices.Contains(seen, name) {
-			continue
-		}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		tag, err := collections.NewArticleTag(tx)
 		if err != nil {
 			return err
 		}
 		tag.SetArticle(article)
 		tag.SetName(name)
-		tag.SetPosition(len(seen))
 		if err := tx.Save(tag); err != nil {
 			return fmt.Errorf("tag article %s: %w", article, err)
 		}
-		seen = append(seen, name)
 	}
 	return nil
 }

@@ -10,17 +10,21 @@ import (
 	"github.com/holdall-go/holdall/plugins/schema"
 )
 
-// register binds everything that is Conduit to the app: the schema, the hooks
-// that complete records whoever saves them, and the routes.
+// register binds everything that is Conduit to the app.
 func register(app core.App) {
 	bind(app.OnServe(), "conduitSchema", prepareDatabase)
-	bind(app.OnServe(), "conduitRoutes", bindRoutes)
+	registerFeatures(app)
+}
 
+// registerFeatures binds the hooks, which complete records whoever saves them,
+// and the routes, to an app that has the collections.
+func registerFeatures(app core.App) {
 	bind(app.OnRecordCreate(collections.Articles), "conduitArticleCreateSlug", slugArticle)
 	bind(app.OnRecordUpdate(collections.Articles), "conduitArticleUpdateSlug", slugArticle)
 	bind(app.OnRecordCreate(collections.Comments), "conduitCommentNumber", numberComment)
-
 	bind(app.OnRecordRequestVerificationRequest(collections.Users), "conduitNoVerification", refuseVerification)
+	bind(app.OnRecordRequestEmailChangeRequest(collections.Users), "conduitNoEmailChange", refuseEmailChange)
+	bind(app.OnServe(), "conduitRoutes", bindRoutes)
 }
 
 // bind adds the handler under an id, so that it can be found, replaced and removed.
@@ -49,8 +53,12 @@ func prepareDatabase(e *core.ServeEvent) error {
 	return e.Next()
 }
 
-// refuseVerification closes the last route of PocketBase's that would mail
-// somebody on a guest's behalf.
+// refuseVerification and refuseEmailChange close the routes of PocketBase's that
+// would send mails though it has no way to sign in.
 func refuseVerification(e *core.RecordRequestVerificationRequestEvent) error {
 	return e.ForbiddenError("Addresses are not verified here.", nil)
+}
+
+func refuseEmailChange(e *core.RecordRequestEmailChangeRequestEvent) error {
+	return e.ForbiddenError("Change the address by PUT /api/user.", nil)
 }

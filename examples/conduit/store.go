@@ -269,7 +269,8 @@ func listArticles(app core.App, viewer string, filter articleFilter, page page) 
 	return articles, total, nil
 }
 
-// tagsOf returns the tags of articles by their ids.
+// tagsOf returns the tags of articles by their ids, in the order of the alphabet:
+// the contract leaves it open, its tests do not.
 func tagsOf(app core.App, articles ...any) (map[string][]string, error) {
 	var rows []struct {
 		Article string `db:"article"`
@@ -278,7 +279,7 @@ func tagsOf(app core.App, articles ...any) (map[string][]string, error) {
 	err := app.DB().Select(collections.ArticleTagFieldArticle, collections.ArticleTagFieldName).
 		From(collections.ArticleTags).
 		Where(dbx.In(collections.ArticleTagFieldArticle, articles...)).
-		OrderBy(collections.ArticleTagFieldPosition).All(&rows)
+		OrderBy(collections.ArticleTagFieldName).All(&rows)
 	if err != nil {
 		return nil, fmt.Errorf("read the tags of articles: %w", err)
 	}

@@ -192,6 +192,10 @@ func updateUser(e *core.RequestEvent) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return unauthorized(messageInvalid) // deleted since the token was looked at
 	}
+	if isTaken(err) {
+		// unlike for a new account, the contract has no conflict here
+		return &refusal{http.StatusUnprocessableEntity, refusalOf(err).errors}
+	}
 	if err != nil {
 		return fmt.Errorf("update user %s: %w", viewer(e), err)
 	}

@@ -13,10 +13,9 @@ const ArticleTags = "article_tags"
 
 // Names of the fields of [ArticleTag] records.
 const (
-	ArticleTagFieldID       = "id"
-	ArticleTagFieldArticle  = "article"
-	ArticleTagFieldName     = "name"
-	ArticleTagFieldPosition = "position"
+	ArticleTagFieldID      = "id"
+	ArticleTagFieldArticle = "article"
+	ArticleTagFieldName    = "name"
 )
 
 // ArticleTag is a record of the article_tags collection.
@@ -74,14 +73,4 @@ func (r *ArticleTag) Name() string {
 // SetName sets the name field.
 func (r *ArticleTag) SetName(value string) {
 	r.Set(ArticleTagFieldName, value)
-}
-
-// Position is the position field: whole number.
-func (r *ArticleTag) Position() int {
-	return r.GetInt(ArticleTagFieldPosition)
-}
-
-// SetPosition sets the position field.
-func (r *ArticleTag) SetPosition(value int) {
-	r.Set(ArticleTagFieldPosition, value)
 }

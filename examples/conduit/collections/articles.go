@@ -25,15 +25,13 @@ func articles() schema.Collection {
 	}
 }
 
-// articleTags are the tags of articles, each article's in the order in which its
-// author gave them.
+// articleTags are the tags of articles.
 func articleTags() schema.Collection {
 	return schema.Collection{
 		Name: "article_tags",
 		Fields: []core.Field{
 			to("article", "articles"),
 			&core.TextField{Name: "name", Required: true, Presentable: true, Max: MaxTag},
-			&core.NumberField{Name: "position", OnlyInt: true},
 		},
 		Indexes: []string{
 			"CREATE UNIQUE INDEX `idx_article_tags_article_name` ON `article_tags` (`article`, `name`)",
