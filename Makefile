@@ -145,6 +145,10 @@ vulncheck: ## scan for known vulnerabilities that the code reaches (LIVE=1: ask 
 fuzz: ## run every fuzz target for T=30s each (PKG=./hooks for some)
 	@T=$(T) scripts/fuzz.sh $(PKG)
 
+.PHONY: push-load
+push-load: ## send one push message to 10,000 devices of local services (half a minute)
+	go test ./plugins/push -run TestSendToAll -v -timeout=15m -push.devices=10000
+
 .PHONY: kill-jobs
 kill-jobs: ## kill a process that runs 50,000 jobs twenty times (a minute)
 	go test ./plugins/jobs -run TestKilledProcess -v -timeout=30m -kill.jobs=50000 -kill.times=20
