@@ -23,8 +23,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/holdall-go/holdall/internal/clock"
 	"github.com/holdall-go/holdall/plugins/push/internal/exchange"
 	"github.com/holdall-go/holdall/plugins/push/provider"
@@ -85,8 +83,8 @@ func (c Config) Validate() error {
 			problems = append(problems, fmt.Errorf("apns: %s must be 10 capital letters and digits, got %q", name, value))
 		}
 	}
-	if _, err := jwt.ParseECPrivateKeyFromPEM([]byte(c.PrivateKey)); err != nil {
-		problems = append(problems, errors.New("apns: PrivateKey must be an EC key in PEM, the content of the .p8 file"))
+	if _, err := parsePrivateKey(c.PrivateKey); err != nil {
+		problems = append(problems, err)
 	}
 	if !topics.MatchString(c.Topic) {
 		problems = append(problems, fmt.Errorf("apns: Topic must be a bundle identifier, got %q", c.Topic))
@@ -136,9 +134,9 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	key, err := jwt.ParseECPrivateKeyFromPEM([]byte(c.PrivateKey))
+	key, err := parsePrivateKey(c.PrivateKey)
 	if err != nil {
-		return nil, errors.New("apns: PrivateKey cannot be read")
+		return nil, err
 	}
 	return &Client{
 		service: exchange.New(c.HTTPClient, c.Timeout, c.Clock),

@@ -2,9 +2,13 @@ package apns
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/holdall-go/holdall/internal/clock"
 	"github.com/holdall-go/holdall/plugins/push/internal/exchange"
@@ -18,6 +22,15 @@ const (
 	// that the last one has expired.
 	renewPause = 20 * time.Minute
 )
+
+// parsePrivateKey says what is wrong without showing any of the key.
+func parsePrivateKey(text string) (*ecdsa.PrivateKey, error) {
+	key, err := jwt.ParseECPrivateKeyFromPEM([]byte(text))
+	if err != nil || key.Curve != elliptic.P256() {
+		return nil, errors.New("apns: PrivateKey must be an EC key of P-256 in PEM, the content of the .p8 file")
+	}
+	return key, nil
+}
 
 // token makes provider tokens and keeps the last.
 type token struct {

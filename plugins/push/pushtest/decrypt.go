@@ -29,7 +29,7 @@ func Decrypt(body []byte, key *ecdh.PrivateKey, auth []byte) ([]byte, error) {
 	if len(body) < idEnd {
 		return nil, errors.New("the message ends within its header")
 	}
-	sender, err := ecdh.P256().NewPublicKey(body[idStart:idEnd])
+	sender, err := ecdh.P256().NewPublicKey(body[idStart:idEnd]) // the key id is the key
 	if err != nil {
 		return nil, fmt.Errorf("the sender's key: %w", err)
 	}
@@ -41,11 +41,15 @@ func Decrypt(body []byte, key *ecdh.PrivateKey, auth []byte) ([]byte, error) {
 	// the first block.
 	info := append([]byte("WebPush: info\x00"), key.PublicKey().Bytes()...)
 	info = append(info, sender.Bytes()...)
-	secret := mac(mac(auth, shared), append(info, 1))
+	return decode(body, idEnd, mac(mac(auth, shared), append(info, 1)))
+}
+
+// decode reads a message of RFC 8188, whose header ends at idEnd.
+func decode(body []byte, idEnd int, secret []byte) ([]byte, error) {
 	pseudorandom := mac(body[:saltEnd], secret)
-	contentKey := mac(pseudorandom, []byte("Content-Encoding: aes128gcm\x00\x01"))[:16]
+	key := mac(pseudorandom, []byte("Content-Encoding: aes128gcm\x00\x01"))[:16]
 	nonce := mac(pseudorandom, []byte("Content-Encoding: nonce\x00\x01"))[:12]
-	return openRecords(body[idEnd:], int64(binary.BigEndian.Uint32(body[saltEnd:sizeEnd])), contentKey, nonce)
+	return openRecords(body[idEnd:], int64(binary.BigEndian.Uint32(body[saltEnd:sizeEnd])), key, nonce)
 }
 
 func mac(key, text []byte) []byte {
