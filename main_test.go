@@ -571,6 +571,13 @@ func TestDemo(t *testing.T) {
 	if status, err := s.call(t, http.MethodGet, telling, auth.Token, nil, "", &refusal); err != nil || refusal.Data["filter"].Code != "validation_filter_not_allowed" {
 		t.Errorf("a filter that tells of other organizations: got %d, %v, %v, want its refusal", status, refusal, err)
 	}
+	// the demo tells nobody of anything
+	var endpoints struct{ Items []any }
+	root := s.signIn(t, rootPassword)
+	s.must(t, http.MethodGet, "/api/webhooks/endpoints", root, "", &endpoints)
+	if len(endpoints.Items) > 0 {
+		t.Errorf("the demo has the webhook endpoints %v", endpoints.Items)
+	}
 	s.signal(t, syscall.SIGTERM)
 	if code := s.exit(t); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
@@ -580,5 +587,41 @@ func TestDemo(t *testing.T) {
 	code, _, stderr := command(t, nil, "serve", "--http", "0.0.0.0:0", "--dir", s.dir)
 	if code != 1 || !strings.HasPrefix(stderr, "holdall: demo: the demo's passwords are public") {
 		t.Errorf("a public start afterwards: got exit code %d and %q, want a refusal", code, stderr)
+	}
+}
+
+// TestWebhooksAreConfigured starts with what goes together and what does not.
+func TestWebhooksAreConfigured(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"networks":                        {[]string{"HOLDALL_WEBHOOKS_ALLOW=10.1.2.3/32,fd00::/8"}, ""},
+		"an address that is no network":   {[]string{"HOLDALL_WEBHOOKS_ALLOW=10.1.2.3"}, "HOLDALL_WEBHOOKS_ALLOW"},
+		"on without the change log":       {[]string{"HOLDALL_WEBHOOKS=true", "HOLDALL_CHANGES=false"}, "HOLDALL_WEBHOOKS"},
+		"nothing said, no change log":     {[]string{"HOLDALL_CHANGES=false"}, ""},
+		"off without the change log":      {[]string{"HOLDALL_WEBHOOKS=false", "HOLDALL_CHANGES=false"}, ""},
+		"an encryption key that is short": {[]string{"HOLDALL_ENCRYPTION_KEY=short"}, "HOLDALL_ENCRYPTION_KEY"},
+	} {
+		code, _, stderr := command(t, c.env, "config")
+		if (code == 0) != (c.want == "") || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "webhooks:") {
+			t.Errorf("%s: exit code %d with %q, want %q", name, code, stderr, c.want)
+		}
+	}
+}
+
+// TestWebhooksAreSwitchedOff asks a server without the change log for all of them.
+func TestWebhooksAreSwitchedOff(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "", []string{"HOLDALL_CHANGES=false"})
+	token := s.signIn(t, rootPassword)
+	for path, method := range map[string]string{
+		"/api/webhooks/endpoints": "GET", "/api/v1/hooks/erp/any": "POST", "/api/v1/organizations/any/erp-secret": "POST",
+		"/api/collections/_webhooks/records": "GET",
+	} {
+		if status, err := s.call(t, method, path, token, nil, "", nil); err != nil || status != http.StatusNotFound {
+			t.Errorf("%s %s: got %d and error %v", method, path, status, err)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func TestUnreliableReceiver(t *testing.T) {
 	addEndpoint(t, app, r.URL, map[string]any{"actions": []string{"create", "update"}})
 	start()
 
-	const records, changes = 20, 5
+	const records, changes = 14, 5
 	var writers sync.WaitGroup
 	for range records {
 		writers.Go(func() {

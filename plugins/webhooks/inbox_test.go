@@ -253,6 +253,7 @@ func TestQueue(t *testing.T) {
 
 func TestReceiveRefusesWhatEverybodyCouldPass(t *testing.T) {
 	t.Parallel()
+	plugin := webhooks.MustRegister(template.New(t), webhooks.Config{})
 	for name, v := range map[string]webhooks.Verifier{
 		"no verifier":               nil,
 		"no secret":                 webhooks.Stripe(),
@@ -264,6 +265,7 @@ func TestReceiveRefusesWhatEverybodyCouldPass(t *testing.T) {
 		"Twilio without a token":    webhooks.Twilio("https://app.example.com"),
 		"HMAC without a secret":     webhooks.HMAC{Header: "X"},
 		"HMAC without a header":     webhooks.HMAC{Secrets: []string{"s"}},
+		"StandardOf without any":    webhooks.StandardOf(nil),
 		"HMAC with a strange hash":  webhooks.HMAC{Secrets: []string{"s"}, Header: "X", Hash: "md5"},
 	} {
 		func() {
@@ -272,8 +274,7 @@ func TestReceiveRefusesWhatEverybodyCouldPass(t *testing.T) {
 					t.Errorf("%s: it was accepted", name)
 				}
 			}()
-			app := template.New(t)
-			webhooks.MustRegister(app, webhooks.Config{}).Receive("/in", v, nothing)
+			plugin.Receive("/in", v, nothing)
 		}()
 	}
 }

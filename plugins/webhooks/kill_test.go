@@ -22,7 +22,7 @@ import (
 
 // killRounds is how often the process is killed, each time on the data that the
 // last one left.
-const killRounds = 4
+const killRounds = 3
 
 // shortLease is over when the next process starts. longLease is not over because
 // the machine was busy for a moment.
