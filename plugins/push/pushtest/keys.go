@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/holdall-go/holdall/plugins/push/apns"
@@ -35,9 +36,13 @@ func (s *Server) makeKeys() error {
 	if s.vapid, _, err = webpush.GenerateKeys(); err != nil {
 		return err
 	}
-	if s.account, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-		return fmt.Errorf("make the key of the service account: %w", err)
-	}
+	s.account = sync.OnceValue(func() *rsa.PrivateKey {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(fmt.Sprintf("pushtest: make a key: %v", err)) // the system has no randomness
+		}
+		return key
+	})
 	if s.signing, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return fmt.Errorf("make the key of APNs: %w", err)
 	}
@@ -56,7 +61,7 @@ func (s *Server) WebPush() webpush.Config {
 func (s *Server) FCM() fcm.Config {
 	account, err := json.Marshal(map[string]string{
 		"type": "service_account", "project_id": project, "private_key_id": accountKey,
-		"private_key": privatePEM(s.account), "client_email": email, "token_uri": s.tokenURL(),
+		"private_key": privatePEM(s.account()), "client_email": email, "token_uri": s.tokenURL(),
 	})
 	if err != nil {
 		panic(fmt.Sprintf("pushtest: encode the account: %v", err)) // it is made of texts

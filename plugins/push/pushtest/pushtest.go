@@ -63,9 +63,9 @@ type Server struct {
 	stopOnce  sync.Once
 	ended     chan struct{} // closed when Serve has returned
 
-	vapid   string            // private key, base64url
-	account *rsa.PrivateKey   // of the service account
-	signing *ecdsa.PrivateKey // of APNs
+	vapid   string                 // private key, base64url
+	account func() *rsa.PrivateKey // of the service account; making it takes long
+	signing *ecdsa.PrivateKey      // of APNs
 
 	mu       sync.Mutex
 	devices  map[string]*device

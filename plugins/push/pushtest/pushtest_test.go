@@ -184,24 +184,23 @@ func TestWrongRequestsAreNoticed(t *testing.T) {
 		{pushtest.APNs, "no JSON", body("x"), "the payload"},
 		{pushtest.APNs, "device token", func(r *http.Request) { r.URL.Path = "/3/device/xyz" }, "not hex"},
 	}
+	s := start(t)
+	seen := 0
 	for _, tc := range cases {
-		t.Run(tc.service+" "+tc.name, func(t *testing.T) {
-			t.Parallel()
-			s := start(t)
-			device := s.Device(tc.service)
-			h := &http.Client{Transport: changed{s.Client().Transport, tc.change}}
-			_, err := clients(t, s, h)[tc.service].Send(t.Context(), device, &provider.Notification{Title: "a"})
-			if err == nil {
-				t.Error("it is accepted")
-			}
-			problems := s.Problems()
-			if len(problems) != 1 || !strings.HasPrefix(problems[0], tc.service+": ") || !strings.Contains(problems[0], tc.want) {
-				t.Errorf("got error %v and problems %q, want %q", err, problems, tc.want)
-			}
-			if got := s.Received(device.Token); len(got) != 0 {
-				t.Errorf("got %d notifications, want none", len(got))
-			}
-		})
+		device := s.Device(tc.service)
+		h := &http.Client{Transport: changed{s.Client().Transport, tc.change}}
+		_, err := clients(t, s, h)[tc.service].Send(t.Context(), device, &provider.Notification{Title: "a"})
+		if err == nil {
+			t.Errorf("%s, %s: it is accepted", tc.service, tc.name)
+		}
+		problems := s.Problems()[seen:]
+		seen += len(problems)
+		if len(problems) != 1 || !strings.HasPrefix(problems[0], tc.service+": ") || !strings.Contains(problems[0], tc.want) {
+			t.Errorf("%s, %s: got error %v and problems %q, want %q", tc.service, tc.name, err, problems, tc.want)
+		}
+		if got := s.Received(device.Token); len(got) != 0 {
+			t.Errorf("%s, %s: got %d notifications, want none", tc.service, tc.name, len(got))
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Server) checkAssertion(r *http.Request) error {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(email),
 		jwt.WithAudience(s.tokenURL()), jwt.WithExpirationRequired(), jwt.WithIssuedAt())
 	token, err := parser.ParseWithClaims(r.PostForm.Get("assertion"), claims, func(*jwt.Token) (any, error) {
-		return &s.account.PublicKey, nil
+		return &s.account().PublicKey, nil
 	})
 	if err != nil {
 		return violated(http.StatusBadRequest, "invalid_grant", "the assertion: %v", err)
