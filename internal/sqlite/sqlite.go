@@ -103,7 +103,8 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("sqlite: the driver's connection %T lacks a method", opened)
 	}
-	wrapped := &conn{driverConn: full, tell: c.committed, statements: newStatements()}
+	wrapped := &conn{driverConn: full, tell: c.committed,
+		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory()}
 	full.RegisterCommitHook(func() int32 {
 		wrapped.committed = true
 		return 0 // anything else would turn the commit into a rollback
@@ -134,16 +135,17 @@ type driverConn interface {
 // when it is done with it, which is after.
 type conn struct {
 	driverConn
-	statements statements
-	committed  bool // by the hook; a connection has one user at a time
-	tell       func()
+	writes, queries statements
+	seen            memory // queries
+	committed       bool   // by the hook; a connection has one user at a time
+	tell            func()
 }
 
 // Close implements [driver.Conn]. The driver keeps the hook of a closed
 // connection unless it is taken back.
 func (c *conn) Close() error {
 	c.RegisterCommitHook(nil)
-	return errors.Join(c.statements.close(), c.driverConn.Close())
+	return errors.Join(c.writes.close(), c.queries.close(), c.driverConn.Close())
 }
 
 // IsValid implements [driver.Validator].

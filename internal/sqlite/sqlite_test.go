@@ -295,3 +295,97 @@ func TestCancelledStatementCanBeUsedAgain(t *testing.T) {
 		t.Errorf("got %d rows and error %v, want 3", got, err)
 	}
 }
+
+// TestKeptQueries runs queries again after everything that could make a compiled
+// one wrong, and while one of them is being read.
+func TestKeptQueries(t *testing.T) {
+	t.Parallel()
+	db, _, _ := open(t)
+	db.DB().SetMaxOpenConns(1)
+	for n := range 5 {
+		exec(t, db, fmt.Sprintf("INSERT INTO t VALUES (%d, 'n%d')", n, n))
+	}
+	query := func(db dbx.Builder, from int) *dbx.Query {
+		return db.NewQuery("SELECT * FROM t WHERE id >= {:from} ORDER BY id").Bind(dbx.Params{"from": from})
+	}
+	expect := func(from int, want string) {
+		t.Helper()
+		for range 3 { // the second time it is kept
+			rows := []dbx.NullStringMap{}
+			if err := query(db, from).All(&rows); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, r := range rows {
+				got += r["id"].String + r["name"].String + r["extra"].String + " "
+			}
+			if got != want {
+				t.Errorf("from %d: got %q, want %q", from, got, want)
+			}
+		}
+	}
+	expect(3, "3n3 4n4 ")
+	expect(4, "4n4 ")
+	expect(9, "")
+	exec(t, db, "UPDATE t SET name = 'new' WHERE id = 4")
+	expect(4, "4new ")
+	exec(t, db, "ALTER TABLE t ADD COLUMN extra TEXT DEFAULT 'x'")
+	expect(4, "4newx ")
+	exec(t, db, "VACUUM")
+	expect(3, "3n3x 4newx ")
+
+	// within each other, and more than are kept while the first is still read
+	err := db.Transactional(func(tx *dbx.Tx) error {
+		outer, err := query(tx, 0).Rows()
+		if err != nil {
+			return err
+		}
+		defer outer.Close()
+		count := 0
+		for ; outer.Next(); count++ {
+			var inner struct{ ID int }
+			if err := query(tx, 4).One(&inner); err != nil || inner.ID != 4 {
+				return fmt.Errorf("within: got %d, %w", inner.ID, err)
+			}
+			for n := range 200 {
+				for range 2 {
+					var got int
+					q := tx.NewQuery(fmt.Sprintf("SELECT id + %d FROM t WHERE id = {:id}", n)).Bind(dbx.Params{"id": 1})
+					if err := q.Row(&got); err != nil || got != n+1 {
+						return fmt.Errorf("got %d, want %d: %w", got, n+1, err)
+					}
+				}
+			}
+		}
+		if count != 5 {
+			return fmt.Errorf("the outer query has %d rows, want 5", count)
+		}
+		return outer.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	endless := func(ctx context.Context, to int) error {
+		var last int
+		return db.NewQuery(`SELECT MAX(i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {:to}) SELECT i FROM n)`).
+			WithContext(ctx).Bind(dbx.Params{"to": to}).Row(&last)
+	}
+	for range 3 {
+		if err := endless(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := endless(ctx, 1<<40); err == nil {
+			t.Error("the query ran to its end")
+		}
+		cancel()
+	}
+	exec(t, db, "DROP TABLE t")
+	if err := query(db, 0).Row(new(int)); err == nil {
+		t.Error("a dropped table was read")
+	}
+	exec(t, db, "CREATE TABLE t (id INTEGER, name TEXT)")
+	exec(t, db, "INSERT INTO t VALUES (7, 'seven')")
+	expect(0, "7seven ")
+}

@@ -4,12 +4,21 @@ import (
 	"container/list"
 	"context"
 	"database/sql/driver"
+	"hash/maphash"
 	"strings"
 )
 
-// statementsKept is how many compiled statements a connection keeps. One takes
-// some kilobytes, more with the triggers that it runs.
-const statementsKept = 256
+const (
+	// writesKept is how many compiled statements that write a connection keeps. One
+	// takes some kilobytes, more with the triggers that it runs.
+	writesKept = 256
+
+	// queriesKept is how many compiled queries. There are more connections that read.
+	queriesKept = 64
+
+	// queriesSeen is how many queries a connection remembers to have run once.
+	queriesSeen = 512
+)
 
 // ExecContext implements [driver.ExecerContext]. PocketBase writes by the same
 // few statements over and over, with other values. Compiling one costs as much
@@ -18,32 +27,81 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if len(args) == 0 || !isWrite(query) {
 		return c.driverConn.ExecContext(ctx, query, args)
 	}
-	statement, err := c.statements.get(ctx, c.driverConn, query)
+	k, err := c.writes.get(ctx, c.driverConn, query)
 	if err != nil {
 		return nil, err
 	}
-	return statement.ExecContext(ctx, args)
+	return k.statement.ExecContext(ctx, args)
 }
 
-// isWrite tells whether a statement changes rows. Others are seldom repeated.
+// QueryContext implements [driver.QueryerContext]. It keeps queries that come a
+// second time: those of rules and filters often have a random name in them and
+// never do.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) == 0 || !startsWith(query, "SELECT ") || !c.seen.before(query) {
+		return c.driverConn.QueryContext(ctx, query, args)
+	}
+	k, err := c.queries.get(ctx, c.driverConn, query)
+	if err != nil {
+		return nil, err
+	}
+	if k == nil || k.busy {
+		return c.driverConn.QueryContext(ctx, query, args)
+	}
+	rows, err := k.statement.QueryContext(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	k.busy = true
+	return &keptRows{driverRows: rows.(driverRows), of: k}, nil
+}
+
+// isWrite tells whether a statement changes rows.
 func isWrite(query string) bool {
 	for _, verb := range []string{"INSERT ", "UPDATE ", "DELETE ", "REPLACE "} {
-		if len(query) > len(verb) && strings.EqualFold(query[:len(verb)], verb) {
+		if startsWith(query, verb) {
 			return true
 		}
 	}
 	return false
 }
 
+func startsWith(query, verb string) bool {
+	return len(query) > len(verb) && strings.EqualFold(query[:len(verb)], verb)
+}
+
 // statement is what the driver prepares.
 type statement interface {
 	driver.Stmt
 	driver.StmtExecContext
+	driver.StmtQueryContext
 }
 
-// statements are the compiled statements of one connection, those that were used
+// driverRows is what the driver returns and database/sql makes use of.
+type driverRows interface {
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
+}
+
+// keptRows are the rows of a kept statement, which nobody else may use meanwhile.
+type keptRows struct {
+	driverRows
+	of *kept
+}
+
+// Close implements [driver.Rows].
+func (r *keptRows) Close() error {
+	r.of.busy = false
+	return r.driverRows.Close()
+}
+
+// statements are compiled statements of one connection, those that were used
 // last. SQLite compiles one again by itself after a change of the schema.
 type statements struct {
+	limit   int
 	byQuery map[string]*list.Element // of *kept
 	used    *list.List               // the last one first
 }
@@ -51,29 +109,34 @@ type statements struct {
 type kept struct {
 	query     string
 	statement statement
+	busy      bool // its rows are being read
 }
 
-func newStatements() statements {
-	return statements{byQuery: map[string]*list.Element{}, used: list.New()}
+func newStatements(limit int) statements {
+	return statements{limit: limit, byQuery: map[string]*list.Element{}, used: list.New()}
 }
 
-func (s *statements) get(ctx context.Context, c driverConn, query string) (statement, error) {
+// get returns the statement of a query, or nil if there is no place for it.
+func (s *statements) get(ctx context.Context, c driverConn, query string) (*kept, error) {
 	if element, ok := s.byQuery[query]; ok {
 		s.used.MoveToFront(element)
-		return element.Value.(*kept).statement, nil
+		return element.Value.(*kept), nil
+	}
+	if s.used.Len() >= s.limit && s.used.Back().Value.(*kept).busy {
+		return nil, nil //nolint:nilnil // documented above
 	}
 	prepared, err := c.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	for s.used.Len() >= statementsKept {
+	if s.used.Len() >= s.limit {
 		if err := s.drop(s.used.Back()); err != nil {
 			return nil, err
 		}
 	}
 	k := &kept{query: query, statement: prepared.(statement)}
 	s.byQuery[query] = s.used.PushFront(k)
-	return k.statement, nil
+	return k, nil
 }
 
 func (s *statements) drop(element *list.Element) error {
@@ -90,4 +153,28 @@ func (s *statements) close() error {
 		}
 	}
 	return nil
+}
+
+// memory knows the queries that a connection ran lately. It may take one for
+// another, which costs nothing but a place.
+type memory struct {
+	seed maphash.Seed
+	seen map[uint64]struct{}
+}
+
+func newMemory() memory {
+	return memory{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+}
+
+// before tells whether the query ran before, and remembers it.
+func (m *memory) before(query string) bool {
+	hash := maphash.String(m.seed, query)
+	if _, ok := m.seen[hash]; ok {
+		return true
+	}
+	if len(m.seen) >= queriesSeen {
+		clear(m.seen)
+	}
+	m.seen[hash] = struct{}{}
+	return false
 }

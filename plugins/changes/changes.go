@@ -28,7 +28,6 @@ import (
 	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/holdall-go/holdall/internal/bg"
-	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // Config are the options of the log. The zero value works.
@@ -51,10 +50,12 @@ type Config struct {
 	// no consumer asks for it, for [Log.History].
 	History []string
 
-	// Engine, if set, wakes readers at the commit of any statement of this
-	// process, raw SQL included. Without it they are woken by PocketBase's hooks,
-	// and for other writes by polling.
-	Engine *sqlite.Engine
+	// Engine, if set, is what opens the app's databases, see [NewEngine]: it wakes
+	// readers at the commit of any statement of this process, raw SQL included, and
+	// fires triggers for the rows that a REPLACE evicts. Without it readers are woken
+	// by PocketBase's hooks, and for other writes by polling, and evicted rows are
+	// logged within an hour.
+	Engine *Engine
 
 	// PollInterval is how often the log looks for commits that nothing announced,
 	// such as those of another process, and for tables that lost their triggers.

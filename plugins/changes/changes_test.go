@@ -198,6 +198,9 @@ func TestForgetting(t *testing.T) {
 	if err := exec(app, "DELETE FROM tasks WHERE id = '"+id("a")+"'"); err != nil {
 		t.Fatal(err)
 	}
+	if err := create(app, "tasks", id("c"), nil); err != nil { // the last change is not forgotten
+		t.Fatal(err)
+	}
 	after, _ := log.Head(t.Context())
 
 	if err := log.Forget(t.Context(), time.Now()); err != nil {

@@ -143,7 +143,7 @@ func (l *Log) Consumers(ctx context.Context) ([]ConsumerState, error) {
 		Dead     int64  `db:"dead"`
 	}{}
 	err := l.app.ConcurrentDB().NewQuery(`SELECT name, position, attempts, error,
-			(SELECT COUNT(*) FROM _changes WHERE seq > position) AS behind,
+			(SELECT COUNT(*) FROM _changes WHERE seq > position AND c >= 0) AS behind,
 			(SELECT COUNT(*) FROM _changesDead d WHERE d.consumer = name) AS dead
 		FROM _changesConsumers ORDER BY name`).WithContext(ctx).All(&rows)
 	if err != nil {

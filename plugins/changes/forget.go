@@ -17,13 +17,16 @@ const (
 	forgetAtOnce = 1000
 )
 
-// retain forgets what the retention allows, now and then.
+// retain forgets what the retention allows, and mends the log, now and then.
 func (l *Log) retain(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
 		if err := l.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			l.app.Logger().Error("The change log could not be trimmed.", slog.Any("error", err))
+		}
+		if err := l.mend(ctx); err != nil && ctx.Err() == nil {
+			l.app.Logger().Error("The change log could not be compared with the records.", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -35,9 +38,11 @@ func (l *Log) retain(ctx context.Context) {
 
 // Forget removes the tombstones and the history that are past their retention
 // at the given time, and the oldest history beyond [Config.HistoryRows]. It ends
-// the full logs whose time is over by the clock, see [Log.KeepHistory]. History that a consumer has yet to read is kept, unless the
-// consumer has not run for as long. There is no index over the time, which each
-// write would pay for: the tombstones are searched for outside of a transaction.
+// the full logs whose time is over by the clock, see [Log.KeepHistory]. History
+// that a consumer has yet to read is kept, unless the consumer has not run for as
+// long. There is no index over the time, which each
+// write would pay for: the tombstones are searched for outside of a transaction. The last change stays,
+// also if it is a tombstone: the next position is counted from it.
 func (l *Log) Forget(ctx context.Context, now time.Time) error {
 	if err := l.endKept(ctx); err != nil {
 		return fmt.Errorf("changes: end histories: %w", err)
@@ -89,7 +94,8 @@ func (l *Log) forgetTombstones(ctx context.Context, before int64) error {
 	last := int64(0)
 	for {
 		var found []int64
-		err := l.app.ConcurrentDB().NewQuery(`SELECT seq FROM _changes WHERE seq > {:last} AND deleted = 1 AND at < {:before} ORDER BY seq LIMIT {:limit}`).
+		err := l.app.ConcurrentDB().NewQuery(`SELECT seq FROM _changes WHERE seq > {:last} AND seq < ` + endOfLog + `
+			AND deleted = 1 AND at < {:before} ORDER BY seq LIMIT {:limit}`).
 			WithContext(ctx).Bind(dbx.Params{"last": last, "before": before, "limit": forgetAtOnce}).Column(&found)
 		if err != nil || len(found) == 0 {
 			return err

@@ -72,7 +72,8 @@ func (l *Log) HistoryReaches(ctx context.Context, collectionID string, position 
 }
 
 // ReadOf is [Log.Read] of some collections only, named by their ids or
-// [SchemaCollection]. It costs nothing for the changes of others.
+// [SchemaCollection]. It passes over the changes of others, which is cheaper than
+// to read them, but not free: there is no index over the collection.
 func (l *Log) ReadOf(ctx context.Context, after int64, limit int, collections ...string) (Page, error) {
 	names := make([]any, len(collections))
 	for i, c := range collections {
@@ -141,7 +142,7 @@ func isKept(tx core.App, collectionID string) (bool, error) {
 
 // restartKept notes that the full log of a collection has a gap that ends now.
 func restartKept(tx core.App, collectionID string) error {
-	_, err := tx.DB().NewQuery(`UPDATE _changesKept SET since = (SELECT seq FROM sqlite_sequence WHERE name = '_changes')
+	_, err := tx.DB().NewQuery(`UPDATE _changesKept SET since = ` + endOfLog + `
 		WHERE collection = {:collection}`).Bind(dbx.Params{"collection": collectionID}).Execute()
 	if err != nil {
 		return fmt.Errorf("changes: restart history: %w", err)

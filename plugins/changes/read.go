@@ -79,7 +79,7 @@ func (l *Log) Head(ctx context.Context) (int64, error) {
 
 func head(ctx context.Context, db dbx.Builder) (int64, error) {
 	var seq int64
-	err := db.NewQuery(`SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '_changes'), 0)`).WithContext(ctx).Row(&seq)
+	err := db.NewQuery(`SELECT COALESCE(` + endOfLog + `, 0)`).WithContext(ctx).Row(&seq)
 	if err != nil {
 		return 0, fmt.Errorf("changes: read head: %w", err)
 	}
@@ -97,7 +97,7 @@ func (l *Log) Read(ctx context.Context, after int64, limit int) (Page, error) {
 func (l *Log) ReadFrom(ctx context.Context, db dbx.Builder, after int64, limit int) (Page, error) {
 	return read(ctx, db, after, limit, `SELECT l.seq, l.c, COALESCE(n.collection, '') AS collection, l.record, l.deleted, l.at
 		FROM _changes l LEFT JOIN _changesNames n ON n.n = l.c
-		WHERE l.seq > {:after} ORDER BY l.seq LIMIT {:limit}`)
+		WHERE l.seq > {:after} AND l.c >= 0 ORDER BY l.seq LIMIT {:limit}`)
 }
 
 // History returns up to limit rows of the full log after a position, in order.
@@ -195,8 +195,7 @@ func (l *Log) Check(ctx context.Context, position int64) error {
 	// A position is known if one life of the database has given it out: it lies
 	// between the start of that life and the end that the next one found.
 	err := l.app.ConcurrentDB().NewQuery(`SELECT
-			EXISTS (SELECT 1 FROM (SELECT start, COALESCE(LEAD(previousEnd) OVER (ORDER BY start),
-				(SELECT seq FROM sqlite_sequence WHERE name = '_changes')) AS finish FROM _changesBoots)
+			EXISTS (SELECT 1 FROM (SELECT start, COALESCE(LEAD(previousEnd) OVER (ORDER BY start), ` + endOfLog + `) AS finish FROM _changesBoots)
 				WHERE {:position} BETWEEN start AND finish) AS known,
 			(SELECT seq FROM _changesFloor) AS floor`).
 		WithContext(ctx).Bind(dbx.Params{"position": position}).One(&state)

@@ -22,21 +22,24 @@ var unlogged = map[string]bool{
 // nowMillis is the current time as SQL.
 const nowMillis = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`
 
-// put is the body of a trigger that moves a record to the end of the compact
-// log. It deletes and inserts: with INSERT OR REPLACE the conflict clause of the
-// user's statement would take the place of ours, so that an INSERT OR IGNORE over
-// a tombstone was not logged and an INSERT OR ABORT failed.
+// toEnd makes an INSERT move the row that the record has already. The new number
+// is found before the old row goes, so that a record that was the last gets a new
+// one, too. This clause holds whatever the user's statement says: with INSERT OR
+// REPLACE that one's conflict clause would take the place of ours, so that an
+// INSERT OR IGNORE over a tombstone was not logged and an INSERT OR ABORT failed.
+const toEnd = `ON CONFLICT (record, c) DO UPDATE SET seq = excluded.seq, deleted = excluded.deleted, at = excluded.at`
+
+// put is the body of a trigger that puts a record at the end of the compact log.
 func put(n int64, record string, deleted int) string {
-	return fmt.Sprintf(`DELETE FROM _changes WHERE record = %[2]s AND c = %[1]d;
-		INSERT INTO _changes (c, record, deleted, at) VALUES (%[1]d, %[2]s, %[3]d, %[4]s);`,
-		n, record, deleted, nowMillis)
+	return fmt.Sprintf(`INSERT INTO _changes (c, record, deleted, at) VALUES (%d, %s, %d, %s) %s;`,
+		n, record, deleted, nowMillis, toEnd)
 }
 
 // remember is the part of a trigger that appends to the full log. It follows put
 // and takes the rest from the row that put has made.
 func remember(before, after string) string {
 	return fmt.Sprintf(`INSERT INTO _changesHistory (seq, c, record, before, after, at)
-		SELECT seq, c, record, %s, %s, at FROM _changes WHERE seq = last_insert_rowid();`, before, after)
+		SELECT seq, c, record, %s, %s, at FROM _changes WHERE seq = %s;`, before, after, endOfLog)
 }
 
 // rowJSON is SQL for a row of the collection as a JSON object. row is OLD or NEW.
@@ -139,7 +142,7 @@ func schemaTriggers() map[string]string {
 	return map[string]string{
 		triggerName(schemaCollection, "insert"): trigger("INSERT", put(schemaCollection, "NEW.id", 0)),
 		triggerName(schemaCollection, "update"): trigger("UPDATE", put(schemaCollection, "NEW.id", 0)),
-		triggerName(schemaCollection, "delete"): trigger("DELETE", forget+put(schemaCollection, "OLD.id", 1)),
+		triggerName(schemaCollection, "delete"): trigger("DELETE", put(schemaCollection, "OLD.id", 1)+forget),
 	}
 }
 
@@ -237,14 +240,24 @@ func (l *Log) installFor(tx core.App, c *core.Collection, m mode) error {
 }
 
 // heal installs the triggers anew if a collection lacks some: another process
-// made it without this plugin, or somebody rebuilt its table by hand.
+// made it without this plugin, or somebody rebuilt its table by hand. It puts
+// back the tables of the log if somebody dropped them, without which the triggers
+// fail.
 func (l *Log) heal(ctx context.Context) error {
+	some, _, err := missingTables(l.app)
+	if err != nil {
+		return err
+	}
+	if some {
+		l.app.Logger().Warn("The change log had lost tables. What they held starts over.")
+		return l.install(l.app)
+	}
 	names := make([]any, 0, len(unlogged))
 	for name := range unlogged {
 		names = append(names, name)
 	}
 	var lacking int
-	err := l.app.ConcurrentDB().Select("COUNT(*)").From("_collections c").
+	err = l.app.ConcurrentDB().Select("COUNT(*)").From("_collections c").
 		LeftJoin("_changesNames n", dbx.NewExp("n.collection = c.id")).
 		Where(dbx.In("type", core.CollectionTypeBase, core.CollectionTypeAuth)).
 		AndWhere(dbx.NotIn("name", names...)).
@@ -354,18 +367,9 @@ func number(tx core.App, collectionID string) (int64, error) {
 // relogAll logs every record of c as changed, and every record that the log
 // takes for living and that is gone as deleted.
 func relogAll(tx core.App, c *core.Collection, n int64) error {
-	for _, sql := range []string{
-		// the gone ones first: they go to the end under a number of their own
-		`CREATE TEMP TABLE _changesGone AS SELECT record FROM _changes
-			WHERE c = {:n} AND deleted = 0 AND record NOT IN (SELECT id FROM {{` + c.Name + `}})`,
-		`DELETE FROM _changes WHERE c = {:n} AND (deleted = 0 OR record IN (SELECT id FROM {{` + c.Name + `}}))`,
-		`INSERT INTO _changes (c, record, deleted, at) SELECT {:n}, record, 1, ` + nowMillis + ` FROM temp._changesGone`,
-		`DROP TABLE temp._changesGone`,
-		`INSERT INTO _changes (c, record, deleted, at) SELECT {:n}, id, 0, ` + nowMillis + ` FROM {{` + c.Name + `}}`,
-	} {
-		if _, err := tx.DB().NewQuery(sql).Bind(dbx.Params{"n": n}).Execute(); err != nil {
-			return fmt.Errorf("changes: log %s anew: %w", c.Name, err)
-		}
+	if _, err := logGone(tx, c, n); err != nil {
+		return err
 	}
-	return nil
+	return execute(tx, "log "+c.Name+" anew", dbx.Params{"n": n},
+		`INSERT INTO _changes (c, record, deleted, at) SELECT {:n}, id, 0, `+nowMillis+` FROM {{`+c.Name+`}} WHERE TRUE `+toEnd)
 }

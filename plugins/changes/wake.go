@@ -137,8 +137,8 @@ func (l *Log) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-l.signal.nudge:
-			if err := l.announce(ctx); err != nil {
-				return err
+			if l.announce(ctx) != nil {
+				seen.data, seen.schema = -1, -1 // the next tick mends it or tells why not
 			}
 		case <-ticker.C:
 			data, err := pragma(ctx, conn, "data_version")
@@ -149,9 +149,6 @@ func (l *Log) watch(ctx context.Context) error {
 				continue
 			}
 			seen.data = data
-			if err := l.announce(ctx); err != nil {
-				return err
-			}
 			schema, err := pragma(ctx, conn, "schema_version")
 			if err != nil {
 				return err
@@ -161,6 +158,9 @@ func (l *Log) watch(ctx context.Context) error {
 				if err := l.heal(ctx); err != nil {
 					return err
 				}
+			}
+			if err := l.announce(ctx); err != nil {
+				return err
 			}
 		}
 	}
