@@ -6,6 +6,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/examples/conduit/collections"
 )
 
 func TestArticleAsPublished(t *testing.T) {
@@ -186,8 +190,25 @@ func TestArticleLists(t *testing.T) {
 func TestListsHaveAtMostSoMany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "jake")
-	for i := range maxLimit + 1 {
-		w.publish("jake", fmt.Sprint("Number ", i))
+	jake := w.user("jake").Id
+	err := w.RunInTransaction(func(tx core.App) error {
+		for i := range maxLimit + 1 {
+			article, err := collections.NewArticle(tx)
+			if err != nil {
+				return err
+			}
+			article.SetAuthor(jake)
+			article.SetTitle(fmt.Sprint("Number ", i))
+			article.SetDescription("One of many.")
+			article.SetBody("The same.")
+			if err := tx.Save(article); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for query, want := range map[string]int{"": defaultLimit, "?limit=101": maxLimit} {
 		list := w.send("", "GET /articles"+query, "").must(t, http.StatusOK)
