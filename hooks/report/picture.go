@@ -61,11 +61,11 @@ func (p Picture) read(ctx context.Context, edge int) (image.Image, error) {
 	if err != nil || len(content) > maxPictureBytes || size.Width < 1 || size.Height < 1 || size.Width > maxPixels/size.Height {
 		return nil, errUnreadable
 	}
-	decoded, err := imaging.Decode(bytes.NewReader(content), imaging.AutoOrientation(true))
+	decoded, _, err := image.Decode(bytes.NewReader(content))
 	if err != nil {
 		return nil, errUnreadable
 	}
-	scaled := imaging.Fit(decoded, edge, edge, imaging.Box)
+	scaled := upright(imaging.Fit(decoded, edge, edge, imaging.Box), orientationOf(content))
 	onWhite := image.NewRGBA(scaled.Bounds())
 	draw.Draw(onWhite, onWhite.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(onWhite, onWhite.Bounds(), scaled, scaled.Bounds().Min, draw.Over)

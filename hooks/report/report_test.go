@@ -3,8 +3,10 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -13,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +42,8 @@ func sample(t *testing.T) report.Report {
 			{Author: "", At: at(10, 0), Body: "By nobody who is still here."},
 		},
 		Photos: []report.Photo{
-			{Picture: picture("wide.jpg", photo(t, 1600, 900)), Caption: "The door", Author: "Łucja", At: at(9, 31)},
-			{Picture: picture("tall.jpg", photo(t, 600, 1300)), Caption: strings.Repeat("A long caption. ", 12)},
+			{Picture: picture("wide.jpg", photo(t, 1200, 675)), Caption: "The door", Author: "Łucja", At: at(9, 31)},
+			{Picture: picture("tall.jpg", photo(t, 300, 650)), Caption: strings.Repeat("A long caption. ", 12)},
 			{Picture: picture("broken.jpg", photo(t, 300, 200)[:900]), Caption: "Broken"},
 		},
 		Signature: signature(t),
@@ -235,14 +238,44 @@ func TestPicturesThatAreLeftOut(t *testing.T) {
 	}
 }
 
-// bomb is a small file of a very large picture.
+// bomb is a small file that says it is a very large picture.
 func bomb(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := png.Encode(&out, image.NewPaletted(image.Rect(0, 0, 6000, 6000), color.Palette{color.White})); err != nil {
+	if err := png.Encode(&out, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
 		t.Fatal(err)
 	}
-	return out.Bytes()
+	content := out.Bytes()
+	header := content[12:29] // its kind and what it says
+	binary.BigEndian.PutUint32(header[4:], 6000)
+	binary.BigEndian.PutUint32(header[8:], 6000)
+	binary.BigEndian.PutUint32(content[29:], crc32.ChecksumIEEE(header))
+	if size, err := png.DecodeConfig(bytes.NewReader(content)); err != nil || size.Width != 6000 {
+		t.Fatalf("the forged header: got %v, %v", size, err)
+	}
+	return content
+}
+
+// A picture that was taken with the camera on its side stands upright.
+func TestPhotosStandUpright(t *testing.T) {
+	t.Parallel()
+	plain := photo(t, 400, 200)
+	for orientation := range 10 { // 0 and 9 do not exist
+		for name, order := range map[string]binary.AppendByteOrder{"II*\x00": binary.LittleEndian, "MM\x00*": binary.BigEndian} {
+			exif := order.AppendUint32([]byte("Exif\x00\x00"+name), 8)
+			exif = order.AppendUint16(exif, 1)
+			for _, short := range []uint16{0x0112, 3, 0, 1, uint16(orientation), 0} { //nolint:gosec // below 10
+				exif = order.AppendUint16(exif, short)
+			}
+			segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xd8, 0xff, 0xe1}, uint16(len(exif)+2)) //nolint:gosec // a few bytes
+			content := slices.Concat(segment, exif, plain[2:])
+			pdf := write(t, report.Report{Photos: []report.Photo{{Picture: picture("x", content)}}})
+			tall := bytes.Contains(pdf, []byte("/Width 200\n/Height 400"))
+			if want := orientation >= 5 && orientation <= 8; tall != want {
+				t.Errorf("orientation %d of %q: got a tall picture: %v, want %v", orientation, name, tall, want)
+			}
+		}
+	}
 }
 
 func TestReportEndsWithItsContext(t *testing.T) {
@@ -258,8 +291,9 @@ func TestReportCountsWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	r := sample(t)
 	r.MorePhotos, r.MoreNotes = 7, 3
+	small := report.Photo{Picture: picture("small.jpg", photo(t, 120, 90))}
 	for range report.MaxPhotos - len(r.Photos) {
-		r.Photos = append(r.Photos, r.Photos[0])
+		r.Photos = append(r.Photos, small)
 	}
 	pdf := write(t, r)
 	text := textOf(t, pdf)
