@@ -18,6 +18,10 @@ import (
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/jobs"
+	"github.com/holdall-go/holdall/plugins/push"
+	"github.com/holdall-go/holdall/plugins/push/apns"
+	"github.com/holdall-go/holdall/plugins/push/fcm"
+	"github.com/holdall-go/holdall/plugins/push/webpush"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/settings"
@@ -51,6 +55,9 @@ type config struct {
 	webhooksOff bool
 	webhooks    webhooks.Config
 
+	pushOff bool
+	push    push.Config
+
 	log      requestlog.Config
 	health   health.Config
 	shutdown shutdown.Config
@@ -70,7 +77,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readLife(r)
 	cfg.readChanges(r)
 	cfg.readJobs(r)
-	problems = append(problems, cfg.readWebhooks(r))
+	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r))
 	cfg.readApp(r)
 	cfg.readMail(r)
 	cfg.readStorage(r)
@@ -79,7 +86,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:
@@ -289,15 +296,54 @@ func (cfg *config) readWebhooks(r *env.Reader) error {
 			problems = append(problems, fmt.Errorf("%sWEBHOOKS: it needs the change log, which %[1]sCHANGES switches off", envPrefix))
 		}
 	}
-	for _, text := range networks {
+	allowed, err := parseNetworks("WEBHOOKS_ALLOW", networks)
+	cfg.webhooks.Allow = allowed
+	return errors.Join(append(problems, err)...)
+}
+
+// parseNetworks reads the list of networks in a variable.
+func parseNetworks(name string, texts []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	var problems []error
+	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%sWEBHOOKS_ALLOW: %q is no network such as 10.1.2.3/32", envPrefix, text))
+			problems = append(problems, fmt.Errorf("%s%s: %q is no network such as 10.1.2.3/32", envPrefix, name, text))
 			continue
 		}
-		cfg.webhooks.Allow = append(cfg.webhooks.Allow, network.Masked())
+		networks = append(networks, network.Masked())
 	}
-	return errors.Join(problems...)
+	return networks, errors.Join(problems...)
+}
+
+func (cfg *config) readPush(r *env.Reader) error {
+	r.Group("Push notifications")
+	cfg.pushOff = !env.Get(r, env.Bool, "PUSH", true,
+		"Lets browsers and apps register for notifications, and tells technicians of their orders. The latter needs the change log.")
+	contact := env.Get(r, env.Text, "PUSH_CONTACT", "",
+		"Where push services of browsers reach you: a mailto: or https: address. Unset means the sender of mails.")
+	cfg.push.WebPush = &webpush.Config{Subject: contact}
+	account := env.Get(r, env.Text, "PUSH_FCM_SERVICE_ACCOUNT", "",
+		"The JSON key of a service account of Firebase, for Android apps. Unset sends none to them.", env.Secret())
+	if account != "" {
+		cfg.push.FCM = &fcm.Config{ServiceAccount: account}
+	}
+	key := env.Get(r, env.Text, "PUSH_APNS_KEY", "",
+		"The content of the .p8 file of an APNs key, for iOS apps. Unset sends none to them.", env.Secret())
+	keyID := env.Get(r, env.Text, "PUSH_APNS_KEY_ID", "", "The ten characters that name the APNs key.")
+	team := env.Get(r, env.Text, "PUSH_APNS_TEAM_ID", "", "The ten characters of the team that the APNs key is of.")
+	topic := env.Get(r, env.Text, "PUSH_APNS_TOPIC", "", "The bundle identifier of the iOS app.")
+	if key != "" || keyID != "" || team != "" || topic != "" {
+		cfg.push.APNs = &apns.Config{PrivateKey: key, KeyID: keyID, TeamID: team, Topic: topic}
+	}
+	networks := env.Get(r, env.List, "PUSH_ALLOW", nil,
+		"Networks that the push services of browsers may be in besides the public internet, such as 10.1.2.3/32. Every user reaches all that is in them.")
+	if len(cfg.encryptionKey) == 32 { // else it is reported already
+		cfg.push.EncryptionKey = cfg.encryptionKey
+	}
+	allowed, err := parseNetworks("PUSH_ALLOW", networks)
+	cfg.push.Allow = allowed
+	return err
 }
 
 func (cfg *config) readApp(r *env.Reader) {

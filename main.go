@@ -82,7 +82,7 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	// command's own
 	chosen, _, err := root.Find(args)
 	cfg.log.SkipAppLog = err != nil || chosen.Name() != "serve"
-	cfg.health.RootCmd, cfg.jobs.RootCmd, cfg.webhooks.RootCmd = root, root, root
+	cfg.health.RootCmd, cfg.jobs.RootCmd, cfg.webhooks.RootCmd, cfg.push.RootCmd = root, root, root, root
 	if err := build(app, root, cfg); err != nil {
 		return err
 	}
@@ -135,6 +135,9 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 		return err
 	}
 	if err := registerWebhooks(app, cfg, log, queue.Plugin); err != nil {
+		return err
+	}
+	if err := registerPush(app, cfg, log); err != nil {
 		return err
 	}
 	bindGreeting(app, cfg)

@@ -32,6 +32,7 @@ export interface Data {
   readonly session: Session;
   readonly orders: Orders;
   readonly team: Team;
+  readonly notifications: Notifications;
   /** Where a user's photos wait on this device until the server has them. */
   shelf(user: string): PhotoShelf;
 }
@@ -49,6 +50,21 @@ export interface PhotoShelf {
   all(): Promise<ShelvedPhoto[]>;
   put(photo: ShelvedPhoto): Promise<void>;
   remove(id: string): Promise<void>;
+}
+
+/** unsupported: by the browser or by the server. denied: the user has told the browser so. */
+export type NotificationState = "unsupported" | "denied" | "off" | "on";
+
+/** Notifications on this device for the signed-in user, also while no page is open. */
+export interface Notifications {
+  state(): Promise<NotificationState>;
+  /** Asks the user for leave, which browsers want to happen after a click. */
+  turnOn(): Promise<void>;
+  turnOff(): Promise<void>;
+  /** Takes up what the user has chosen here before; to be called once they are signed in. Does not reject. */
+  resume(): Promise<void>;
+  /** Ends them on this device until the user comes back; to be called before they sign out. */
+  leave(): Promise<void>;
 }
 
 export interface Session {

@@ -10,6 +10,7 @@ import { Confirm } from "../ui/confirm.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import { Brand } from "../ui/marks.tsx";
 import { Menu } from "../ui/menu.tsx";
+import { NotifyItem } from "./notify-item.tsx";
 import type { WorkspaceProps } from "./workspace.tsx";
 
 const SCREENS: Record<string, { label: string; icon: IconName }> = {
@@ -22,12 +23,13 @@ const SCREENS: Record<string, { label: string; icon: IconName }> = {
 type Props = WorkspaceProps & { screens: string[]; screen: string };
 
 export function TopBar({ user, belonging, belongings, screens, screen }: Props) {
-  const { session } = useData();
+  const { session, notifications } = useData();
   const { organization, role } = belonging;
   const outbox = useOutbox();
   const { changes, photos } = outbox.counts();
   const [leaving, setLeaving] = useState(false);
   const signOut = () => {
+    void notifications.leave();
     go(href(["sign-in"]));
     session.signOut();
   };
@@ -77,6 +79,7 @@ export function TopBar({ user, belonging, belongings, screens, screen }: Props) 
           <Icon name="plus" />
           New organization
         </a>
+        <NotifyItem />
         <button
           type="button"
           class="menu-item"

@@ -2,6 +2,7 @@ import type { Data } from "../contract.ts";
 import { photoShelf } from "../device/shelf.ts";
 import { connect } from "./client.ts";
 import { Live } from "./live.ts";
+import { remoteNotifications } from "./notifications.ts";
 import { remoteOrders } from "./orders.ts";
 import { remoteSession } from "./session.ts";
 import { remoteTeam } from "./team.ts";
@@ -15,6 +16,7 @@ export function remoteData(): Data {
     session: remoteSession(remote, live),
     orders: remoteOrders(remote, live),
     team: remoteTeam(remote, live),
+    notifications: remoteNotifications(remote),
     shelf: photoShelf,
   };
 }

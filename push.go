@@ -1,0 +1,66 @@
+package main
+
+import (
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/plugins/changes"
+	"github.com/holdall-go/holdall/plugins/push"
+)
+
+// registerPush adds push notifications. Without the change log devices can
+// register, and be sent to, but nothing is sent by itself.
+func registerPush(app core.App, cfg config, log *changes.Log) error {
+	if cfg.pushOff {
+		return nil
+	}
+	if log != nil {
+		cfg.push.Log, cfg.push.Rules = log, pushRules()
+	}
+	_, err := push.Register(app, cfg.push)
+	return err
+}
+
+// pushRules are what people are notified of.
+func pushRules() []push.Rule {
+	return []push.Rule{{
+		Name:        "assigned",
+		Collection:  collections.WorkOrders,
+		Changed:     []string{collections.WorkOrderFieldAssignee, collections.WorkOrderFieldStatus},
+		When:        newlyAssigned,
+		To:          collections.WorkOrderFieldAssignee,
+		ExceptActor: true,
+		Message: push.Message{
+			Title:   `Order {{.Value "number"}} is yours`,
+			Body:    `{{.Value "title"}}, {{.Value "site.name"}}`,
+			Locales: map[string]push.Text{"de": {Title: `Auftrag {{.Value "number"}} ist für Sie`}},
+			Link:    `#/o/{{.Value "organization.slug"}}/day/{{.Record.Id}}`,
+			// one notification an order, however often it moves
+			CollapseKey: `order-{{.Record.Id}}`,
+		},
+	}}
+}
+
+// newlyAssigned tells whether the change gives planned work to somebody. Of a draft
+// they hear when it is scheduled.
+func newlyAssigned(e push.Event) (bool, error) {
+	order := collections.WorkOrderOf(e.Record)
+	if order.Assignee() == "" || !planned(order) {
+		return false, nil
+	}
+	if e.Old == nil {
+		return true, nil
+	}
+	old := collections.WorkOrderOf(e.Old)
+	return old.Assignee() != order.Assignee() || !planned(old), nil
+}
+
+// planned tells whether the order is to be worked on.
+func planned(order *collections.WorkOrder) bool {
+	switch order.Status() {
+	case collections.WorkOrderStatusScheduled, collections.WorkOrderStatusEnRoute, collections.WorkOrderStatusOnSite:
+		return true
+	default:
+		return false
+	}
+}
