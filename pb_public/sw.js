@@ -7,8 +7,9 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 self.addEventListener("push", (event) => event.waitUntil(show(read(event.data))));
 
 self.addEventListener("notificationclick", (event) => {
+  const { id, link } = event.notification.data;
   event.notification.close();
-  event.waitUntil(open(event.notification.data.link));
+  event.waitUntil(Promise.all([tell(id, "opened"), open(link)]));
 });
 
 /** What came, or, if it cannot be read, that something came: browsers insist on a notification. */
@@ -20,7 +21,7 @@ function read(data) {
   }
 }
 
-async function show({ title = "Holdall", body = "", image, tag, link = "", badge }) {
+async function show({ id, title = "Holdall", body = "", image, tag, link = "", badge }) {
   if (badge === 0) await self.navigator.clearAppBadge?.();
   else if (badge) await self.navigator.setAppBadge?.(badge);
   await self.registration.showNotification(title, {
@@ -29,8 +30,16 @@ async function show({ title = "Holdall", body = "", image, tag, link = "", badge
     tag,
     // the last of a kind replaces the one before, and is heard all the same
     renotify: Boolean(tag),
-    data: { link },
+    data: { id, link },
   });
+  await tell(id, "shown");
+}
+
+/** Tells the server what became of a notification. It can do without. */
+async function tell(id, event) {
+  if (!id) return;
+  const headers = { "Content-Type": "application/json" };
+  await fetch("api/push/receipts", { method: "POST", headers, body: JSON.stringify({ receipt: id, event }) }).catch(() => {});
 }
 
 /** Shows the place in a page that is open, else in a new one. Links to elsewhere are not followed. */

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 # command to look for, then the Debian packages that bring it
 needs=(
 	"chromium chromium fonts-liberation"
+	"openssl openssl"
 	"pdftotext poppler-utils"
 	"buildah buildah"
 	"runc runc"

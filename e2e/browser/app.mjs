@@ -44,18 +44,22 @@ const flags = [
 export const desktop = { width: 1440, height: 900 };
 export const phone = { width: 360, height: 780 };
 
-/** Starts the program and the browser around a file's tests. */
-export function app() {
+/**
+ * Starts the program and the browser around a file's tests.
+ *
+ * @param {() => Promise<object>} environment variables of the program beside the usual ones
+ */
+export function app(environment = async () => ({})) {
 	const world = new World();
-	before(() => world.open());
+	before(async () => world.open(await environment()));
 	after(() => world.close());
 	return world;
 }
 
 class World {
-	async open() {
+	async open(env) {
 		this.mail = await mailbox();
-		this.server = await serve('holdall', { args: ['--demo'] });
+		this.server = await serve('holdall', { args: ['--demo'], env });
 		this.url = this.server.url;
 		this.root = new PocketBase(this.url).autoCancellation(false);
 		await this.root.collection('_superusers').authWithPassword('root@example.com', 'root-password-1');

@@ -1,0 +1,145 @@
+// From an assignment to a notification in the browser. What a browser vendor's
+// push service does is done by one of our own: it takes the message, and the test
+// hands it to the service worker by the browser's remote control.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+
+import { pushService } from '../support/push-service.mjs';
+import { until } from '../support/server.mjs';
+import { app, createOrder, lookUp, people, phone, soon } from './app.mjs';
+
+let service;
+const world = app(async () => {
+	service = await pushService();
+	return service.env;
+});
+after(() => service?.close());
+
+const day = `o/${people.slug}/day`;
+const account = (page) => page.getByRole('button', { name: /^Account of/ });
+const item = (page, name) => page.getByRole('button', { name });
+
+/** Lets the page have notifications, and subscribe to our push service. */
+async function allow(page) {
+	await page.context().grantPermissions(['notifications'], { origin: world.url });
+	await page.exposeFunction('subscribeAtService', () => service.subscribe());
+	await page.addInitScript(subscribeElsewhere);
+	await page.reload();
+}
+
+/** Runs in the page: Chromium's own subscribing needs its maker's service. */
+function subscribeElsewhere() {
+	const stored = 'test.subscription';
+	const restored = () => {
+		const text = localStorage.getItem(stored);
+		if (!text) {
+			return null;
+		}
+		const { json, key } = JSON.parse(text);
+		return {
+			endpoint: json.endpoint,
+			options: { applicationServerKey: Uint8Array.from(key).buffer },
+			toJSON: () => json,
+			unsubscribe: async () => localStorage.removeItem(stored),
+		};
+	};
+	PushManager.prototype.getSubscription = async () => restored();
+	PushManager.prototype.subscribe = async ({ applicationServerKey }) => {
+		if (!restored()) {
+			const json = await window.subscribeAtService();
+			localStorage.setItem(stored, JSON.stringify({ json, key: [...applicationServerKey] }));
+		}
+		return restored();
+	};
+}
+
+const subscription = (page) => page.evaluate(() => JSON.parse(localStorage.getItem('test.subscription'))?.json);
+
+async function turnOn(page) {
+	await allow(page);
+	await account(page).click();
+	await item(page, 'Notify me on this device').click();
+	await page.getByText('You will be notified on this device.').waitFor();
+	return subscription(page);
+}
+
+/** Hands a message to the page's service worker as a push service would. */
+async function deliver(page, payload) {
+	const control = await page.context().newCDPSession(page);
+	const registered = new Promise((resolve) => {
+		control.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+			const found = registrations.find(({ scopeURL }) => scopeURL.startsWith(world.url));
+			if (found) {
+				resolve(found.registrationId);
+			}
+		});
+	});
+	await control.send('ServiceWorker.enable');
+	const registrationId = await registered;
+	await control.send('ServiceWorker.deliverPushMessage', { origin: world.url, registrationId, data: JSON.stringify(payload) });
+}
+
+const shown = (page) =>
+	page.evaluate(async () => {
+		const worker = await navigator.serviceWorker.ready;
+		return (await worker.getNotifications()).map(({ title, body, tag, data }) => ({ title, body, tag, data }));
+	});
+
+/** Assigns an order to the technician and plans it. */
+async function assign(title) {
+	const pb = await world.client(people.dispatcher);
+	const found = await lookUp(pb, world.root);
+	return createOrder(pb, found, { title, assignee: await found.idOf(people.technician), ...soon() }, 'scheduled');
+}
+
+world.test('a technician is notified of an order', { as: people.technician, at: day, viewport: phone }, async (page) => {
+	const subscribed = await turnOn(page);
+	const order = await assign('Hang the doors');
+
+	const [message] = await until(() => (service.messages(subscribed).length > 0 ? service.messages(subscribed) : undefined));
+	assert.match(message.headers.authorization, /^vapid t=/);
+	assert.equal(message.payload.title, `Order ${order.number} is yours`);
+
+	await deliver(page, message.payload);
+	const [notification] = await until(async () => {
+		const all = await shown(page);
+		return all.length > 0 ? all : undefined;
+	});
+	assert.match(notification.body, /^Hang the doors, /);
+	assert.equal(notification.data.link, `#/o/${people.slug}/day/${order.id}`);
+	// the server hears that it was shown
+	await until(async () => {
+		const { items } = await world.root.send('/api/push/messages', {});
+		return items.find(({ title }) => title === message.payload.title)?.shown === 1;
+	});
+});
+
+world.test('notifications are turned off, and end with the sign-out', { as: people.colleague, at: day, viewport: phone }, async (page) => {
+	const devices = async () => (await world.root.collection('_pushDevices').getFullList()).length;
+	const before = await devices();
+	await turnOn(page);
+	assert.equal(await devices(), before + 1);
+
+	await page.reload(); // the choice outlives the page
+	await account(page).click();
+	await item(page, 'Notifications are on').click();
+	await page.getByText('No more notifications on this device.').waitFor();
+	assert.equal(await devices(), before);
+
+	await account(page).click();
+	await item(page, 'Notify me on this device').click();
+	await page.getByText('You will be notified on this device.').waitFor();
+	await account(page).click();
+	await item(page, 'Sign out').click();
+	await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+	await until(async () => (await devices()) === before);
+	assert.equal(await subscription(page), undefined);
+});
+
+world.test('nobody is asked who has said no', { as: people.technician, at: day }, async (page) => {
+	await page.addInitScript(() => Object.defineProperty(Notification, 'permission', { get: () => 'denied' }));
+	await page.reload();
+	await account(page).click();
+	await page.getByText("Notifications are blocked in this browser's settings").waitFor();
+	assert.equal(await item(page, 'Notify me on this device').count(), 0);
+});
