@@ -1,7 +1,9 @@
 package realtime_test
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -23,8 +25,8 @@ import (
 	"github.com/holdall-go/holdall/plugins/realtime"
 )
 
-// deaf opens a connection that subscribes to posts and then reads nothing.
-func deaf(t *testing.T, url string) (conn net.Conn, clientID string) {
+// deaf opens a connection that subscribes to posts and then reads nothing more.
+func deaf(t *testing.T, url string) (conn net.Conn, begin, clientID string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // a test
 	if err != nil {
@@ -50,7 +52,7 @@ func deaf(t *testing.T, url string) (conn net.Conn, clientID string) {
 	clientID, _, _ = strings.Cut(rest, "\n")
 	s := &stream{t: t, url: url, clientID: clientID}
 	s.subscribe("", "posts/*")
-	return conn, clientID
+	return conn, text, clientID
 }
 
 func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
@@ -60,7 +62,7 @@ func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
 	for i := range 5 {
 		create(t, app, "posts", map[string]any{"id": fmt.Sprint("post0000000000", i)})
 	}
-	conn, id := deaf(t, url)
+	conn, begin, id := deaf(t, url)
 	reader := connect(t, url, "")
 	reader.subscribe("", "posts/*")
 	write := func(statement string, i int, title string) {
@@ -96,9 +98,21 @@ func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
 	for i := range 2 * length {
 		write("INSERT INTO posts (id, title) VALUES ({:id}, {:title})", 100+i, "new")
 	}
-	rest, err := io.ReadAll(conn)
+	// what the network took in parts is whole, too
+	answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader(begin), conn)), nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	rest, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for frame := range strings.SplitSeq(strings.TrimSuffix(string(rest), "\n\n"), "\n\n") {
+		_, data, _ := strings.Cut(frame, "\ndata:")
+		if !json.Valid([]byte(data)) {
+			t.Fatalf("got a broken event of %d bytes: %.200s", len(frame), frame)
+		}
 	}
 	if !bytes.Contains(rest, []byte("event:PB_CLOSE\ndata:{\"code\":\"slow_client\"")) {
 		t.Errorf("the end of the stream does not say why it ended: %q", rest[max(0, len(rest)-300):])
@@ -109,6 +123,75 @@ func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// passing is what a middleware puts around an answer.
+type passing struct {
+	http.ResponseWriter
+	written atomic.Int64
+}
+
+func (p *passing) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *passing) Write(data []byte) (int, error) {
+	p.written.Add(int64(len(data)))
+	return p.ResponseWriter.Write(data)
+}
+
+// Whoever stands between the server and the client keeps seeing what is written.
+func TestConnectionsThatCannotBeTakenOver(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	app.OnRealtimeMessageSend().UnbindAll()
+	var between *passing
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.BindFunc(func(re *core.RequestEvent) error {
+			if re.Request.URL.Query().Has("wrapped") {
+				between = &passing{ResponseWriter: re.Response}
+				re.Response = between
+			}
+			return re.Next()
+		})
+		return e.Next()
+	})
+	url := pbtest.Serve(t, app)
+	wrapped := connect(t, url, "?wrapped")
+	wrapped.subscribe("", "posts/*")
+	create(t, app, "posts", map[string]any{"title": "through the middleware"})
+	wrapped.record("create", "through the middleware")
+	if got, want := between.written.Load(), int64(len(wrapped.bytes())); got != want {
+		t.Errorf("%d bytes passed the middleware, %d came", got, want)
+	}
+
+	// HTTP/1.0 knows no chunks
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /api/realtime HTTP/1.0\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(conn)
+	until := func(prefix string) string {
+		t.Helper()
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(line, prefix) {
+				return strings.TrimSpace(line)
+			}
+		}
+	}
+	old := &stream{t: t, url: url, clientID: strings.TrimPrefix(until("id:"), "id:")}
+	old.subscribe("", "posts/*")
+	create(t, app, "posts", map[string]any{"title": "without chunks"})
+	until("id:" + old.clientID)
+	if data := until("data:"); !strings.Contains(data, "without chunks") {
+		t.Errorf("got %s", data)
+	}
 }
 
 func TestConnectionsEnd(t *testing.T) {

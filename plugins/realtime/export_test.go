@@ -162,3 +162,10 @@ func (p *Plugin) ExpireIdleSince(id string, at time.Time) {
 	}
 	p.hub.own(found).expire(time.Now().Add(time.Hour), time.Since(at))
 }
+
+// SpentOnFilters is how long slow filters were evaluated lately.
+func (p *Plugin) SpentOnFilters() time.Duration {
+	p.patience.mu.Lock()
+	defer p.patience.mu.Unlock()
+	return p.patience.spent
+}

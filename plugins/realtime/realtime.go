@@ -194,6 +194,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 			p.workers.Go("fan out", p.follow)
 			p.workers.Go("positions", p.announcePositions)
 			p.workers.Go("history", p.keepUp)
+			p.workers.Go("connections", p.seeOff)
 			return nil
 		},
 	})

@@ -182,7 +182,9 @@ func TestResumeAfterARestart(t *testing.T) {
 	before.record("create", "seen")
 	before.close()
 	create(t, app, "notes", map[string]any{"title": "missed"})
+	staying := connect(t, url, "")
 	stopApp(t, app)
+	staying.waitEnd()
 
 	app, _, url = open(t, dir, nil)
 	t.Cleanup(func() { stopApp(t, app) })

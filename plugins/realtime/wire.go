@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +35,13 @@ type wire struct {
 	woken   bool   // and has to look for what there is to do
 	listed  bool   // in the hub's list of those that something was collected for
 	input   [1]byte
+	surplus int // bytes that came
 }
+
+// maxSurplus is how many bytes a client may send after its request.
+const maxSurplus = 1024
+
+var errSurplus = errors.New("the client sent more than a request")
 
 // hijacker returns what takes the connection of an answer over, nil if somebody
 // else writes to it, or changes what is written.
@@ -90,7 +97,7 @@ func (c *client) await() error {
 		c.waiting = true
 		c.mu.Unlock()
 
-		_, err := c.conn.Read(c.input[:]) // nothing is expected, and what comes is dropped
+		n, err := c.conn.Read(c.input[:]) // nothing is expected, and what comes is dropped
 
 		c.mu.Lock()
 		c.waiting = false
@@ -100,6 +107,9 @@ func (c *client) await() error {
 		c.mu.Unlock()
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
+		}
+		if c.surplus += n; c.surplus > maxSurplus {
+			return errSurplus
 		}
 	}
 }
@@ -116,6 +126,30 @@ func (c *client) hangUp(whole bool) {
 		_, _ = c.conn.Write([]byte("0\r\n\r\n"))
 	}
 	_ = c.conn.Close()
+}
+
+// lastWords is how long connections have to end when the app does.
+const lastWords = 5 * time.Second
+
+// seeOff ends the connections when the app ends, and waits until they have left:
+// the HTTP server does not wait for those that were taken over, and a replay must
+// not find the database closed.
+func (p *Plugin) seeOff(ctx context.Context) {
+	<-ctx.Done()
+	late := time.Now().Add(lastWords)
+	for left := p.hub.endAll(); left > 0 && time.Now().Before(late); left = p.hub.endAll() {
+		_ = pause(context.WithoutCancel(ctx), 2*time.Millisecond)
+	}
+}
+
+// endAll lets all connections end, and returns how many there are.
+func (h *hub) endAll() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.connections {
+		c.end()
+	}
+	return len(h.connections)
 }
 
 // chunkSpace is what a buffer begins with, where the length of the chunk goes.
@@ -210,7 +244,7 @@ type collected struct {
 
 // list notes that something was collected for a client. c.mu is held.
 func (h *hub) list(c *client) {
-	full := len(c.queue) >= batchLength || c.bytes >= maxBuffer
+	full := len(c.queue) >= min(batchLength, h.config.QueueLength/2) || c.bytes >= min(maxBuffer, h.config.QueueBytes/2)
 	if c.listed && !full {
 		return
 	}
