@@ -1,57 +1,51 @@
 package apidoc
 
-import (
-	"bytes"
-	"encoding/json"
-)
-
 // Schema is a JSON Schema, in the dialect of OpenAPI 3.1, as far as it is used
 // here. The zero value admits everything.
 type Schema struct {
-	Ref         string `json:"$ref,omitempty"`
-	Type        any    `json:"type,omitempty"` // a name or a list of names
-	Title       string `json:"title,omitempty"`
-	Description string `json:"description,omitempty"`
-	Format      string `json:"format,omitempty"`
-	Deprecated  bool   `json:"deprecated,omitempty"`
-	ReadOnly    bool   `json:"readOnly,omitempty"`
-	WriteOnly   bool   `json:"writeOnly,omitempty"`
+	Ref         string
+	Type        any // a name or a list of names
+	Title       string
+	Description string
+	Format      string
+	Deprecated  bool
+	ReadOnly    bool
+	WriteOnly   bool
 
-	Const   any   `json:"const,omitempty"`
-	Enum    []any `json:"enum,omitempty"`
-	Default any   `json:"default,omitempty"`
+	Const   any
+	Enum    []any
+	Default any
 
-	MinLength        *int     `json:"minLength,omitempty"` // code points
-	MaxLength        *int     `json:"maxLength,omitempty"`
-	Pattern          string   `json:"pattern,omitempty"`
-	ContentMediaType string   `json:"contentMediaType,omitempty"`
-	Minimum          *float64 `json:"minimum,omitempty"`
-	Maximum          *float64 `json:"maximum,omitempty"`
-	ExclusiveMinimum *float64 `json:"exclusiveMinimum,omitempty"`
-	ExclusiveMaximum *float64 `json:"exclusiveMaximum,omitempty"`
+	MinLength        *int // code points
+	MaxLength        *int
+	Pattern          string
+	ContentMediaType string
+	Minimum          *float64
+	Maximum          *float64
+	ExclusiveMinimum *float64
+	ExclusiveMaximum *float64
 
-	Items       *Schema `json:"items,omitempty"`
-	MinItems    *int    `json:"minItems,omitempty"`
-	MaxItems    *int    `json:"maxItems,omitempty"`
-	UniqueItems bool    `json:"uniqueItems,omitempty"`
+	Items       *Schema
+	MinItems    *int
+	MaxItems    *int
+	UniqueItems bool
 
-	Properties           Properties          `json:"properties,omitempty"`
-	Required             []string            `json:"required,omitempty"`
-	DependentRequired    map[string][]string `json:"dependentRequired,omitempty"`
-	MinProperties        *int                `json:"minProperties,omitempty"`
-	AdditionalProperties any                 `json:"additionalProperties,omitempty"` // false or a *Schema
+	Properties           Properties
+	Required             []string
+	DependentRequired    map[string][]string
+	AdditionalProperties any // false or a *Schema
 
-	AllOf []*Schema `json:"allOf,omitempty"`
-	AnyOf []*Schema `json:"anyOf,omitempty"`
-	OneOf []*Schema `json:"oneOf,omitempty"`
-	Not   *Schema   `json:"not,omitempty"`
+	AllOf []*Schema
+	AnyOf []*Schema
+	OneOf []*Schema
+	Not   *Schema
 
-	Examples []any `json:"examples,omitempty"`
+	Examples []any
 
 	// Target is the collection that a relation leads to.
-	Target string `json:"x-pocketbase-collection,omitempty"`
+	Target string
 	// MaxBytes bounds an upload or an encoded value, in bytes.
-	MaxBytes int64 `json:"x-max-bytes,omitempty"`
+	MaxBytes int64
 }
 
 // Property is a member of an object.
@@ -73,30 +67,23 @@ func (p Properties) Get(name string) *Schema {
 	return nil
 }
 
-// MarshalJSON writes an object.
-func (p Properties) MarshalJSON() ([]byte, error) {
-	return ordered(len(p), func(i int) (string, any) { return p[i].Name, p[i].Schema })
-}
-
 // Parameter is a value in the path, query or header of a request. Either Ref or
 // the rest is set.
 type Parameter struct {
-	Ref         string  `json:"$ref,omitempty"`
-	Name        string  `json:"name,omitempty"`
-	In          string  `json:"in,omitempty"` // path, query or header
-	Description string  `json:"description,omitempty"`
-	Required    bool    `json:"required,omitempty"`
-	Schema      *Schema `json:"schema,omitempty"`
-	Example     any     `json:"example,omitempty"`
-	Style       string  `json:"style,omitempty"`
-	Explode     *bool   `json:"explode,omitempty"`
+	Ref         string
+	Name        string
+	In          string // path, query or header
+	Description string
+	Required    bool
+	Schema      *Schema
+	Example     any
 }
 
 // MediaType is a body in one format.
 type MediaType struct {
-	Schema   *Schema             `json:"schema,omitempty"`
-	Example  any                 `json:"example,omitempty"`
-	Encoding map[string]Encoding `json:"encoding,omitempty"`
+	Schema   *Schema
+	Example  any
+	Encoding map[string]Encoding
 }
 
 // Encoding is how one member of a form is sent.
@@ -106,87 +93,56 @@ type Encoding struct {
 
 // RequestBody is what a request sends.
 type RequestBody struct {
-	Description string               `json:"description,omitempty"`
-	Required    bool                 `json:"required,omitempty"`
-	Content     map[string]MediaType `json:"content"`
+	Description string
+	Required    bool
+	Content     map[string]MediaType
 }
 
 // Header is a header of an answer.
 type Header struct {
-	Description string  `json:"description,omitempty"`
-	Schema      *Schema `json:"schema,omitempty"`
+	Description string
+	Schema      *Schema
 }
 
 // Response is an answer. Either Ref or the rest is set.
 type Response struct {
-	Ref         string               `json:"$ref,omitempty"`
-	Description string               `json:"description,omitempty"`
-	Headers     map[string]Header    `json:"headers,omitempty"`
-	Content     map[string]MediaType `json:"content,omitempty"`
+	Ref         string
+	Description string
+	Headers     map[string]Header
+	Content     map[string]MediaType
 }
 
 // Operation is one method of one path.
 type Operation struct {
-	OperationID string              `json:"operationId"`
-	Summary     string              `json:"summary,omitempty"`
-	Description string              `json:"description,omitempty"`
-	Tags        []string            `json:"tags,omitempty"`
-	Deprecated  bool                `json:"deprecated,omitempty"`
-	Parameters  []Parameter         `json:"parameters,omitempty"`
-	RequestBody *RequestBody        `json:"requestBody,omitempty"`
-	Responses   map[string]Response `json:"responses"` // by status, such as "200"
+	OperationID string
+	Summary     string
+	Description string
+	Tags        []string
+	Deprecated  bool
+	Parameters  []Parameter
+	RequestBody *RequestBody
+	Responses   map[string]Response // by status, such as "200"
 
 	// Security says how to sign in. Empty means that the operation is for
 	// everybody; [{} bearer] that a token is optional.
-	Security []map[string][]string `json:"security"`
-}
-
-// ordered writes an object in the order given.
-func ordered(n int, member func(i int) (key string, value any)) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	out.WriteByte('{')
-	for i := range n {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		key, value := member(i)
-		if err := encoder.Encode(key); err != nil {
-			return nil, err
-		}
-		out.WriteByte(':')
-		if err := encoder.Encode(value); err != nil {
-			return nil, err
-		}
-	}
-	out.WriteByte('}')
-	return out.Bytes(), nil
+	Security []map[string][]string
 }
 
 // Document is an OpenAPI document.
 type Document struct {
-	OpenAPI    string                `json:"openapi"`
-	Info       Info                  `json:"info"`
-	Servers    []Server              `json:"servers,omitempty"`
-	Tags       []Tag                 `json:"tags,omitempty"`
-	Paths      Paths                 `json:"paths"`
-	Components Components            `json:"components"`
-	Security   []map[string][]string `json:"security,omitempty"`
+	OpenAPI    string
+	Info       Info
+	Servers    []Server
+	Tags       []Tag
+	Paths      Paths
+	Components Components
 }
 
 // Info says what API it is.
 type Info struct {
-	Title       string   `json:"title"`
-	Description string   `json:"description,omitempty"`
-	Version     string   `json:"version"`
-	License     *License `json:"license,omitempty"`
-}
-
-// License is the terms of the API.
-type License struct {
-	Name string `json:"name"`
-	URL  string `json:"url,omitempty"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	Version     string `json:"version"`
 }
 
 // Server is where the API is.
@@ -210,17 +166,12 @@ type Path struct {
 	Operations map[string]*Operation
 }
 
-// MarshalJSON writes an object.
-func (p Paths) MarshalJSON() ([]byte, error) {
-	return ordered(len(p), func(i int) (string, any) { return p[i].Path, p[i].Operations })
-}
-
 // Components are what the rest refers to.
 type Components struct {
-	Schemas         map[string]*Schema        `json:"schemas,omitempty"`
-	Parameters      map[string]Parameter      `json:"parameters,omitempty"`
-	Responses       map[string]Response       `json:"responses,omitempty"`
-	SecuritySchemes map[string]SecurityScheme `json:"securitySchemes,omitempty"`
+	Schemas         map[string]*Schema
+	Parameters      map[string]Parameter
+	Responses       map[string]Response
+	SecuritySchemes map[string]SecurityScheme
 }
 
 // SecurityScheme is a way to sign in.

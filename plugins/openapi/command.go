@@ -3,36 +3,38 @@ package openapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 )
 
+// The views that the command knows.
+const (
+	viewSuperuser = "superuser"
+	viewPublic    = "public"
+)
+
 // command prints the document, without a server.
 func (p *Plugin) command(app core.App) *cobra.Command {
-	view, compact := "superuser", false
+	var view string
+	var compact, migrate bool
 	c := &cobra.Command{
 		Use:          "openapi",
 		Short:        "Print the OpenAPI document of this API",
-		Example:      "  openapi > openapi.json\n  openapi --view public",
+		Example:      "  openapi > openapi.json\n  openapi --view public --migrate --dir /tmp/empty",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			var caller *core.Record
-			switch view {
-			case "public":
-			case "superuser":
-				superusers, err := app.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers)
-				if err != nil {
-					return fmt.Errorf("find the collection of superusers: %w", err)
+			if migrate {
+				if err := app.RunAllMigrations(); err != nil {
+					return fmt.Errorf("bring the database up to date: %w", err)
 				}
-				caller = core.NewRecord(superusers)
-			default:
-				return fmt.Errorf("the view can be public or superuser, got %q", view)
 			}
-			body, err := p.printed(c, app, caller)
+			body, err := p.print(c, app, view)
 			if err != nil {
 				return err
 			}
@@ -47,21 +49,48 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&view, "view", view, "for whom: superuser (everything) or public")
-	c.Flags().BoolVar(&compact, "compact", compact, "without line breaks")
+	c.Flags().StringVar(&view, "view", viewSuperuser, "for whom: superuser, who may call everything, or public")
+	c.Flags().BoolVar(&compact, "compact", false, "print it without line breaks")
+	c.Flags().BoolVar(&migrate, "migrate", false, "apply the migrations first, as serve does")
 	return c
 }
 
-// printed makes the document of an app that does not serve. Its routes are bound
-// by handlers of OnServe, which run here on a router that nobody listens to.
-func (p *Plugin) printed(c *cobra.Command, app core.App, caller *core.Record) ([]byte, error) {
-	if err := app.RunAllMigrations(); err != nil {
-		return nil, fmt.Errorf("bring the database up to date: %w", err)
+// print makes the document for a view.
+func (p *Plugin) print(c *cobra.Command, app core.App, view string) ([]byte, error) {
+	var caller *core.Record
+	switch view {
+	case viewPublic:
+	case viewSuperuser:
+		superusers, err := app.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers)
+		if err != nil {
+			return nil, fmt.Errorf("find the collection of superusers: %w", err)
+		}
+		caller = core.NewRecord(superusers) // it is never saved
+	default:
+		return nil, fmt.Errorf("the view can be %s or %s, got %q", viewSuperuser, viewPublic, view)
 	}
+	if err := bindAll(app); err != nil {
+		return nil, err
+	}
+	return p.Document(c.Context(), app, caller)
+}
+
+// errBound ends OnServe before anything listens.
+var errBound = errors.New("the routes are bound")
+
+// bindAll binds the routes of an app that does not serve, on a router of which
+// nothing comes: handlers of OnServe bind theirs, and the error at their end keeps
+// those from starting that start with the server.
+func bindAll(app core.App) error {
 	router, err := apis.NewRouter(app)
 	if err != nil {
-		return nil, fmt.Errorf("make a router: %w", err)
+		return fmt.Errorf("make a router: %w", err)
 	}
-	_ = router
-	return p.Document(c.Context(), app, caller)
+	event := &core.ServeEvent{App: app, Router: router, Server: &http.Server{ReadHeaderTimeout: 1}}
+	err = app.OnServe().Trigger(event, func(*core.ServeEvent) error { return errBound })
+	app.Cron().Stop() // PocketBase starts it before the server
+	if !errors.Is(err, errBound) {
+		return fmt.Errorf("bind the routes: %w", err)
+	}
+	return nil
 }

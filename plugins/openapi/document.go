@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,10 +81,7 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 		return d, nil
 	}
 
-	body, err := json.Marshal(build(s, who))
-	if err != nil {
-		return document{}, fmt.Errorf("write the document: %w", err)
-	}
+	body := build(s, who).AppendJSON(nil)
 	sum := sha256.Sum256(body)
 	d = document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
 

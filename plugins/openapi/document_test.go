@@ -1,8 +1,9 @@
 package openapi_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/openapi"
@@ -10,13 +11,17 @@ import (
 
 func TestDocumentsAreValid(t *testing.T) {
 	t.Parallel()
-	app := hundred.New(t, register(openapi.Config{}))
+	app := torture.New(t, register(openapi.Config{}))
 	do := serve(t, app)
 	_, user := pbtest.User(t, app, "users", nil)
 	for name, token := range map[string]string{"guest": "", "user": user, "superuser": pbtest.Superuser(t, app)} {
-		start := time.Now()
 		body := fetch(t, do, token)
-		t.Logf("%s: %d bytes in %s", name, len(body), time.Since(start))
+		if !json.Valid(body) {
+			t.Fatalf("%s: the document is no JSON", name)
+		}
 		parse(t, body)
+		if again := fetch(t, do, token); !bytes.Equal(again, body) {
+			t.Errorf("%s: the document is another the second time", name)
+		}
 	}
 }

@@ -109,9 +109,8 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	if app.Store().Has(registered) {
 		return nil, errors.New("openapi: this app has the plugin already")
 	}
-	app.Store().Set(registered, true)
-
 	p := &Plugin{config: config.withDefaults()}
+	app.Store().Set(registered, p)
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id:       "holdallOpenAPIRoutes",
 		Func:     p.bindRoutes,

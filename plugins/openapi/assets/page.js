@@ -1,0 +1,85 @@
+// Shows the document of whoever reads it. The tokens are those that the dashboard
+// and the app's own pages keep in this browser; they go nowhere but to this server.
+(() => {
+	'use strict';
+
+	const origin = new URL('.', location.href); // …/api/
+	const who = document.getElementById('who');
+	const message = document.getElementById('message');
+
+	/** Where the official SDK keeps the app's sign-in, and the dashboard its own. */
+	const isStore = (key) => key === 'pocketbase_auth' || key.startsWith('__pb_superusers__');
+
+	const readers = [{ name: 'everybody', token: '' }];
+	for (const key of Object.keys(localStorage).filter(isStore).sort().reverse()) {
+		const reader = signedIn(localStorage.getItem(key));
+		if (reader) {
+			readers.push(reader);
+		}
+	}
+
+	function signedIn(stored) {
+		try {
+			const { token, record, model } = JSON.parse(stored);
+			const claims = JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+			if (claims.exp * 1000 < Date.now()) {
+				return null;
+			}
+			const account = record ?? model;
+			return { name: `${account?.email || account?.id} (${account?.collectionName})`, token };
+		} catch {
+			return null; // nobody has signed in there
+		}
+	}
+
+	for (const [i, reader] of readers.entries()) {
+		who.add(new Option(reader.name, String(i)));
+	}
+	who.selectedIndex = readers.length > 1 ? 1 : 0;
+	who.addEventListener('change', () => void show());
+	void show();
+
+	let shown;
+
+	async function show() {
+		const { token } = readers[Number(who.value)];
+		const headers = token ? { Authorization: `Bearer ${token}` } : {};
+		message.textContent = 'Loading…';
+		try {
+			const answer = await fetch(new URL('openapi.json', origin), { headers });
+			const content = await answer.json();
+			if (!answer.ok) {
+				throw new Error(content.message);
+			}
+			message.textContent = '';
+			document.title = content.info.title;
+			draw(content, token);
+		} catch (error) {
+			message.textContent = `The document could not be loaded: ${error.message}`;
+		}
+	}
+
+	function draw(content, token) {
+		content.servers = [{ url: new URL(content.servers?.[0]?.url ?? '/', location.href).href.replace(/\/$/, '') }];
+		shown?.destroy?.();
+		const target = document.getElementById('reference');
+		target.replaceChildren();
+		const place = document.createElement('div');
+		target.append(place);
+		shown = Scalar.createApiReference(place, {
+			content,
+			authentication: {
+				preferredSecurityScheme: 'token',
+				securitySchemes: { token: { token } },
+			},
+			agent: { disabled: true },
+			mcp: { disabled: true },
+			telemetry: false,
+			withDefaultFonts: false,
+			proxyUrl: '',
+			showDeveloperTools: 'never',
+			hideClientButton: true,
+			persistAuth: false,
+		});
+	}
+})();
