@@ -46,10 +46,18 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// BenchmarkDrain runs jobs that do nothing and are all there.
+// BenchmarkDrain runs jobs that do nothing and are all there, at several numbers of
+// workers.
 func BenchmarkDrain(b *testing.B) {
+	for _, workers := range []int{10, 100} {
+		b.Run(fmt.Sprint(workers), func(b *testing.B) { benchDrain(b, workers) })
+	}
+}
+
+func benchDrain(b *testing.B, workers int) {
+	b.Helper()
 	app := pbtest.New(b)
-	p := benchQueue(b, app, jobs.Config{Queues: map[string]int{jobs.DefaultQueue: 100}})
+	p := benchQueue(b, app, jobs.Config{Queues: map[string]int{jobs.DefaultQueue: workers}})
 	done := make(chan struct{}, 1<<20)
 	benchHandle(b, p, func(context.Context, jobs.Job[task]) error {
 		done <- struct{}{}

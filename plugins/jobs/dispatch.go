@@ -150,6 +150,7 @@ func (p *Plugin) takeWork(claim bool) work {
 	for kind := range p.kinds {
 		w.kinds = append(w.kinds, kind)
 	}
+	slices.Sort(w.kinds)
 	return w
 }
 

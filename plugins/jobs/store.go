@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -148,12 +149,12 @@ func (store) claim(db dbx.Builder, queue string, kinds []string, limit int, owne
 	err := db.NewQuery(`UPDATE _jobs SET state = 'running', owner = {:owner}, leaseUntil = {:until}, claims = claims + 1,
 			attempts = attempts + 1, startedAt = {:now}, progress = 0, message = ''
 		WHERE seq IN (SELECT seq FROM _jobs WHERE state = 'pending' AND queue = {:queue}
-			AND kind IN (SELECT value FROM json_each({:kinds}))
+			AND kind IN (` + literals(kinds) + `)
 			AND NOT EXISTS (SELECT 1 FROM _jobsQueues WHERE name = {:queue} AND paused = 1)
 			ORDER BY priority DESC, seq LIMIT {:limit})
 		RETURNING ` + ofRun).
 		Bind(dbx.Params{
-			"queue": queue, "kinds": list(kinds), "limit": limit,
+			"queue": queue, "limit": limit,
 			"owner": owner, "now": now.UnixMilli(), "until": until.UnixMilli(),
 		}).All(&rows)
 	// RETURNING has no order
@@ -300,6 +301,12 @@ func (store) leaderUntil(ctx context.Context, db dbx.Builder) (owner string, unt
 func (store) resign(db dbx.Builder, owner string) error {
 	_, err := db.NewQuery(`UPDATE _jobsLeader SET owner = '', until = 0 WHERE owner = {:owner}`).Bind(dbx.Params{"owner": owner}).Execute()
 	return err
+}
+
+// literals are the names of kinds as SQL, which is compiled faster than a list that
+// is bound. No name has a quote in it, see [name].
+func literals(kinds []string) string {
+	return "'" + strings.Join(kinds, "','") + "'"
 }
 
 // list is strings for json_each.
