@@ -38,6 +38,7 @@ var allowed = []struct {
 	// the spine that everything reacts to, see docs/adr/0004
 	{folder: "plugins/realtime", code: []string{"internal", "plugins/changes"}},
 	{folder: "plugins/webhooks", code: []string{"internal", "plugins/changes"}}, // docs/adr/0005
+	{folder: "plugins/push", code: []string{"internal", "plugins/changes"}},     // likewise
 	{folder: "plugins", code: []string{"internal"}},
 	{folder: "internal", code: []string{"internal"}},
 
@@ -123,6 +124,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"plugins/realtime", "plugins/changes", false, false},
 		{"plugins/realtime", "plugins/schema", false, true},
 		{"plugins/webhooks", "plugins/changes", false, false},
+		{"plugins/push", "plugins/changes", false, false},
 		{"plugins/health", "collections", false, true},
 		{"internal/clock", "plugins/schema", false, true},
 		{"internal/pbtest", "collections", true, true},

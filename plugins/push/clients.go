@@ -3,6 +3,7 @@ package push
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -38,6 +39,16 @@ func (p *Plugin) addProviders() error {
 func (p *Plugin) sends(name string) bool {
 	return p.config.Providers[name] != nil || name == ProviderWebPush && p.config.WebPush != nil ||
 		name == ProviderFCM && p.config.FCM != nil || name == ProviderAPNs && p.config.APNs != nil
+}
+
+// names are those of the providers that there can be, in order.
+func (p *Plugin) names() []string {
+	names := []string{ProviderWebPush, ProviderFCM, ProviderAPNs}
+	for name := range p.config.Providers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // client returns the provider of that name, nil if there is none.

@@ -37,9 +37,10 @@ var (
 	localeName = regexp.MustCompile(`^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}$`)
 )
 
-// bindRoutes adds the routes of users and those of superusers.
-func (p *Plugin) bindRoutes(r *router.Router[*core.RequestEvent]) {
+// bindDeviceRoutes adds the routes of users and their devices.
+func (p *Plugin) bindDeviceRoutes(r *router.Router[*core.RequestEvent]) {
 	r.GET("/api/push/vapid-key", p.getVAPIDKey)
+	r.POST("/api/push/receipts", p.postReceipt).Bind(apis.BodyLimit(4 << 10))
 	own := r.Group("/api/push/devices").Bind(apis.RequireAuth(), apis.BodyLimit(32<<10))
 	own.GET("", p.getDevices)
 	own.POST("", p.postDevice)

@@ -3,7 +3,12 @@ package push
 import (
 	"context"
 	"time"
+
+	"github.com/spf13/cobra"
 )
+
+// Command is the command of the plugin.
+func (p *Plugin) Command() *cobra.Command { return p.command() }
 
 // Wake has the sender look for what is due, as when the clock was moved.
 func (p *Plugin) Wake() { p.wake() }

@@ -4,10 +4,92 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/plugins/push/provider"
 )
+
+// Status says how push is doing.
+type Status struct {
+	// Providers are the names of those that the server sends by.
+	Providers []string       `json:"providers"`
+	Services  []ServiceState `json:"services"`
+	// Waiting are messages that are not due, or have not become deliveries yet.
+	Waiting int64 `json:"waiting"`
+}
+
+// Status tells how push is doing.
+func (p *Plugin) Status(ctx context.Context) (Status, error) {
+	s := Status{Providers: []string{}}
+	for _, name := range p.names() {
+		if p.sends(name) {
+			s.Providers = append(s.Providers, name)
+		}
+	}
+	err := p.app.ConcurrentDB().NewQuery(`SELECT COUNT(*) FROM _pushMessages WHERE state = 'pending'`).WithContext(ctx).Row(&s.Waiting)
+	if err != nil {
+		return s, fmt.Errorf("push: count messages: %w", err)
+	}
+	s.Services, err = p.Services(ctx)
+	return s, err
+}
+
+// What a test says unless it is told to say something else.
+const (
+	testTitle = "Test"
+	testBody  = "Push notifications reach this device."
+)
+
+// TestResult is what a service answered.
+type TestResult struct {
+	Sent bool `json:"sent"`
+	// Kind is retry, gone, credentials or refused if it was not sent.
+	Kind   string `json:"kind,omitempty"`
+	Status int    `json:"status,omitempty"`
+	Error  string `json:"error,omitempty"`
+	// ServiceID is the service's name for what it took.
+	ServiceID string `json:"serviceId,omitempty"`
+}
+
+// Test sends a device one notification, at once and once, and tells what came of
+// it. The error wraps [sql.ErrNoRows] if there is no such device. One that has gone
+// is removed.
+func (p *Plugin) Test(ctx context.Context, device string, text Text) (TestResult, error) {
+	record, err := p.app.FindRecordById(Collection, device)
+	if err != nil {
+		return TestResult{}, fmt.Errorf("push: find a device: %w", err)
+	}
+	if err := p.prepare(p.app); err != nil {
+		return TestResult{}, err
+	}
+	client := p.client(record.GetString(fieldProvider))
+	if client == nil {
+		return TestResult{Kind: provider.Refused.String(), Error: "the server does not send by " + record.GetString(fieldProvider)}, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	defer cancel()
+	id, err := client.Send(limited, provider.Target{
+		Token: record.GetString(fieldToken), P256dh: record.GetString(fieldP256dh), Auth: record.GetString(fieldAuth),
+		Topic: record.GetString(fieldApp), Sandbox: record.GetBool(fieldSandbox),
+	}, &provider.Notification{Title: text.Title, Body: text.Body, TTL: time.Minute, High: true})
+	if err == nil {
+		return TestResult{Sent: true, ServiceID: id}, nil
+	}
+	failure := &provider.Error{Kind: provider.Retry, Err: err}
+	errors.As(err, &failure)
+	if failure.Kind == provider.Gone {
+		err := p.app.RunInTransaction(func(tx core.App) error {
+			return removeDevices(tx, p.now(), "the device has gone", record.Id)
+		})
+		if err != nil {
+			return TestResult{}, err
+		}
+	}
+	return TestResult{Kind: failure.Kind.String(), Status: failure.Status, Error: cut(err.Error(), maxError)}, nil
+}
 
 // Cancel stops what has not been sent of a message. It returns how many deliveries
 // that were, of those that there are already.

@@ -27,6 +27,7 @@ import (
 
 	"github.com/holdall-go/holdall/internal/bg"
 	"github.com/holdall-go/holdall/internal/clock"
+	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/push/apns"
 	"github.com/holdall-go/holdall/plugins/push/fcm"
 	"github.com/holdall-go/holdall/plugins/push/provider"
@@ -56,6 +57,12 @@ type Config struct {
 
 	// Providers are services besides the ones above, or in place of them, by name.
 	Providers map[string]provider.Provider
+
+	// Log is the app's change log. Only Rules need it.
+	Log *changes.Log
+
+	// Rules send messages when records change.
+	Rules []Rule
 
 	// RootCmd, if set, gains the "push" command.
 	RootCmd *cobra.Command
@@ -191,6 +198,13 @@ func (c Config) Validate() error {
 	for name, p := range c.Providers {
 		refuse(p == nil || !providerName.MatchString(name), "Providers must have names of 1..20 small letters and digits, and values, got %q", name)
 	}
+	refuse(len(c.Rules) > 0 && c.Log == nil, "Rules need a Log")
+	names := map[string]bool{}
+	for _, r := range c.Rules {
+		errs = append(errs, r.check())
+		refuse(names[r.Name], "there are two Rules with the name %q", r.Name)
+		names[r.Name] = true
+	}
 	refuse(c.EncryptionKey != "" && len(c.EncryptionKey) != 32, "EncryptionKey must have 32 characters, got %d", len(c.EncryptionKey))
 	refuse(c.MaxDevices < 1 || c.MaxDevices > 1000, "MaxDevices must be in 1..1000, got %d", c.MaxDevices)
 	_, err := time.LoadLocation(c.Timezone)
@@ -209,6 +223,7 @@ type Plugin struct {
 	app     core.App
 	config  Config
 	zone    *time.Location
+	rules   []rule
 	workers *bg.Group
 	owner   string // of the lease of this process
 	wakeUp  chan struct{}
@@ -258,6 +273,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		return nil, err
 	}
 	p.bindDevices()
+	if err := p.consume(); err != nil {
+		return nil, err
+	}
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallPushServe",
 		Func: func(e *core.ServeEvent) error {
@@ -272,6 +290,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 			return nil
 		},
 	})
+	if config.RootCmd != nil {
+		config.RootCmd.AddCommand(p.command())
+	}
 	return p, nil
 }
 
