@@ -123,7 +123,7 @@ func (s *statements) get(ctx context.Context, c driverConn, query string) (*kept
 		return element.Value.(*kept), nil
 	}
 	if s.used.Len() >= s.limit && s.used.Back().Value.(*kept).busy {
-		return nil, nil //nolint:nilnil // documented above
+		return nil, nil
 	}
 	prepared, err := c.PrepareContext(ctx, query)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 //
 // _changes        the compact log. c is the number of the collection. A new row's
 // seq follows the largest that is there, so the last row is never deleted, only
-// moved. AUTOINCREMENT would see to that, too, at twice the price of a write.
+// moved. AUTOINCREMENT would see to that, too, for a third of what the triggers cost.
 // _changesHistory the full log. seq is that of the compact row it came with.
 // _changesKept    for which collections somebody asked for a full log, see KeepHistory.
 // _changesNames   numbers for collection ids, which saves a third of the log.
