@@ -36,7 +36,7 @@ func All() []schema.Collection {
 // applies it to empty databases.
 func TestPulledSourceMakesTheSameSchema(t *testing.T) {
 	t.Parallel()
-	const seeds = 6
+	const seeds = 1 + 5/slowdown
 
 	apps := map[string]core.App{"stock": stockApp(t)}
 	for seed := range uint64(seeds) {
@@ -72,7 +72,7 @@ func TestPulledSourceMakesTheSameSchema(t *testing.T) {
 // hand-written definitions, and has these overwritten.
 func TestOverwrittenSourceMakesTheSameSchema(t *testing.T) {
 	t.Parallel()
-	const seeds = 6
+	const seeds = 1 + 5/slowdown
 
 	apps := map[string]core.App{}
 	work := t.TempDir()

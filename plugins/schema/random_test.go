@@ -19,7 +19,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("schema.seed", 1, "first seed of the random schema edits")
-	seeds     = flag.Uint64("schema.seeds", 4, "number of seeds of the random schema edits")
+	seeds     = flag.Uint64("schema.seeds", 2+2/slowdown, "number of seeds of the random schema edits")
 	edits     = flag.Int("schema.edits", 25/slowdown, "number of random schema edits for each seed")
 )
 
