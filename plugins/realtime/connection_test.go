@@ -33,7 +33,7 @@ func deaf(t *testing.T, url string) (conn net.Conn, begin, clientID string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+	if err := conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, "GET /api/realtime HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
