@@ -93,6 +93,8 @@ func refusalOf(err error) *refusal {
 		return ours
 	case errors.As(err, &fields):
 		return refusalOfFields(fields)
+	case errors.Is(err, apis.ErrRequestEntityTooLarge): // beyond what [readBody] reads off
+		return errTooLong
 	case errors.As(err, &stock) && stock.Status < http.StatusInternalServerError:
 		return refuse(stock.Status, "request", stock.Message)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
@@ -14,6 +15,9 @@ import (
 // maxRequest is how long the body of a request may be, in bytes. It has room for
 // the longest article in any script.
 const maxRequest = 1 << 20
+
+// errTooLong is a 422, as the contract has no 413.
+var errTooLong = refuse(http.StatusUnprocessableEntity, "body", fmt.Sprintf("is too long (maximum is %d bytes)", maxRequest))
 
 // field is a member of an object in a request. A change has to tell one that is
 // absent from one that is null.
@@ -106,7 +110,7 @@ func readBody(e *core.RequestEvent) ([]byte, error) {
 	}
 	if len(raw) > maxRequest {
 		_, _ = io.Copy(io.Discard, e.Request.Body) // whatever comes of it, the answer is the same
-		return nil, invalid("body", fmt.Sprintf("is too long (maximum is %d bytes)", maxRequest))
+		return nil, errTooLong
 	}
 	return raw, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
 	"github.com/spf13/cobra"
@@ -41,6 +42,11 @@ func TestBodiesAreRead(t *testing.T) {
 			w.send("jake", "PUT /user", c.body).refuses(t, 422, c.field, c.message)
 		})
 	}
+	// PocketBase's own refusal of still longer ones, unread
+	if got := refusalOf(apis.ErrRequestEntityTooLarge); got == nil || got.status != http.StatusUnprocessableEntity {
+		t.Errorf("got %v, want a 422", got)
+	}
+
 	// clients send what they like to operations without a body
 	w.send("jake", "POST /profiles/jake/follow", `{"user":`).must(t, http.StatusOK)
 }
