@@ -288,6 +288,9 @@ func TestReceiveForTenants(t *testing.T) {
 		if secret := secrets[in.PathValues["tenant"]]; secret != "" {
 			return []string{secret}, nil
 		}
+		if in.PathValues["tenant"] == "broken" {
+			return nil, errors.New("the database is closed")
+		}
 		return nil, nil
 	})
 	p.Receive("/in/{tenant}/orders", verifier, func(_ context.Context, tx core.App, m webhooks.Message) error {
@@ -321,6 +324,7 @@ func TestReceiveForTenants(t *testing.T) {
 		"the same id of another":  {"a%20b%2Fc", secrets["a b/c"], 204},
 		"another tenant's secret": {"blue", secrets["a b/c"], 401},
 		"nobody":                  {"green", secrets["blue"], 401},
+		"who cannot be found out": {"broken", secrets["blue"], 500},
 		"a path of its own":       {"red", secrets["blue"], 401},
 		"more than a segment":     {"blue/x", secrets["blue"], 404},
 	} {

@@ -171,6 +171,7 @@ func (p *Plugin) accept(e *core.RequestEvent, r *receiver) error {
 	if err != nil {
 		if !errors.Is(err, ErrNotVerified) {
 			p.app.Logger().Error("A webhook could not be verified.", slog.String("path", r.path), slog.Any("error", err))
+			return e.InternalServerError("The message could not be verified. Please send it again.", nil)
 		}
 		// why is for the log: a sender who may know has the secret
 		p.app.Logger().Debug("A webhook was refused.", slog.String("path", r.path), slog.Any("error", err))

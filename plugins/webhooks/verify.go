@@ -50,7 +50,7 @@ type Answer struct {
 // Verifier decides whether a request is from who it should be from.
 type Verifier interface {
 	// Verify returns an error that wraps [ErrNotVerified] for a message that is
-	// not accepted.
+	// not accepted. Any other says that this could not be found out.
 	Verify(in Incoming) (Verdict, error)
 }
 
