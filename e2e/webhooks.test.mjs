@@ -81,8 +81,8 @@ describe('webhooks', () => {
 	});
 
 	it('signs what the library verifies', async () => {
-		assert.equal(endpoint.secret, undefined);
-		assert.equal(endpoint.headers, undefined);
+		assert.ok(!endpoint.secret, 'a secret is written, and never read');
+		assert.ok(!endpoint.headers);
 		const order = await admin.collection('orders').create({ text: 'Grüße, 世界 <&> \u2028' });
 		await until(() => erp.calls.length === 1);
 		const [call] = erp.calls;
