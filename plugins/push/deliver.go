@@ -86,6 +86,10 @@ func (l *lane) prepare(ctx context.Context, d parcel, to person, now time.Time) 
 		return nil, o, nil
 	}
 	m, err := l.message(ctx, d.Message)
+	if errors.Is(err, errUnreadable) || errors.Is(err, sql.ErrNoRows) {
+		o.state, o.problem = stateFailed, cut(err.Error(), maxError)
+		return nil, o, nil
+	}
 	if err != nil {
 		return nil, o, err
 	}
@@ -111,7 +115,7 @@ func (l *lane) quiet(m *Message, d parcel, to person, now time.Time, o outcome) 
 	}
 	o.state, o.nextAt = statePending, end
 	if d.Attempts == 0 {
-		o.expires = end.Add(time.Duration(d.Expires-d.Created) * time.Millisecond)
+		o.expires = end.Add(m.TTL)
 	} else if end.UnixMilli() >= d.Expires {
 		o.state = stateExpired
 	}
@@ -131,6 +135,9 @@ func (p *Plugin) zoneOf(names ...string) *time.Location {
 	return p.zone
 }
 
+// errUnreadable is what there is instead of a message that somebody has spoiled.
+var errUnreadable = errors.New("push: the message cannot be read")
+
 // maxMessages is how many messages a lane keeps at hand.
 const maxMessages = 64
 
@@ -144,8 +151,9 @@ func (l *lane) message(ctx context.Context, id string) (*Message, error) {
 	}
 	m := &Message{}
 	if err := json.Unmarshal([]byte(row.Content), m); err != nil {
-		return nil, fmt.Errorf("push: read message %s: %w", id, err)
+		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
+	m.TTL = time.Duration(row.TTL) * time.Millisecond
 	if len(l.messages) >= maxMessages {
 		clear(l.messages)
 	}

@@ -25,11 +25,12 @@ import (
 
 // What an app can say of its device, in characters.
 const (
-	maxToken  = 2000
-	maxLabel  = 100
-	maxLocale = 35
-	maxTopics = 100
-	maxBadge  = 99_999
+	maxToken   = 2000
+	maxService = 300
+	maxLabel   = 100
+	maxLocale  = 35
+	maxTopics  = 100
+	maxBadge   = 99_999
 )
 
 var (
@@ -167,7 +168,7 @@ func (p *Plugin) check(r registration) validation.Errors {
 	refuse(r.Token == "" || len(r.Token) > maxToken || hasControl(r.Token), "token", "token", "This is not a token.")
 	switch r.Provider {
 	case ProviderWebPush:
-		bad := !strings.HasPrefix(r.Token, "https://") || len(r.Token) > maxToken || hasControl(r.Token) || safehttp.CheckURL(r.Token, p.config.Allow) != nil
+		bad := !strings.HasPrefix(r.Token, "https://") || len(r.Token) > maxToken || hasControl(r.Token) || len(serviceOf(r.Provider, r.Token)) > maxService || safehttp.CheckURL(r.Token, p.config.Allow) != nil
 		bad = bad || webpush.CheckTarget(provider.Target{Token: r.Token, P256dh: r.P256dh, Auth: r.Auth}) != nil
 		refuse(bad, "subscription", "subscription", "This is not what PushSubscription.toJSON() gives: an https endpoint on the public internet and two keys.")
 		delete(problems, "token")

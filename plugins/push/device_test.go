@@ -70,7 +70,7 @@ func TestDevicesAreForThoseWhoRegisteredThem(t *testing.T) {
 			t.Errorf("%s %s: got %d %s, a miss gets %d %s", route.method, route.path, got.Status, got.Body, miss.Status, miss.Body)
 		}
 	}
-	bob.want(http.StatusNoContent, "POST", "/api/push/devices/forget", fcm("s3cret-ann"))
+	bob.want(http.StatusNoContent, "POST", "/api/push/devices/forget", phone("s3cret-ann"))
 	if got := annAPI.devices(); len(got) != 2 || !slices.Equal(got[1].Topics, []string{"news"}) && !slices.Equal(got[0].Topics, []string{"news"}) {
 		t.Errorf("after what somebody else tried: got %+v", got)
 	}
@@ -86,7 +86,7 @@ func TestDevicesAreForThoseWhoRegisteredThem(t *testing.T) {
 	}
 	// a form that was shown no secrets does not clear them
 	root.want(http.StatusOK, "PATCH", records+"/"+d.ID, map[string]any{"platform": "Phone", "token": ""})
-	if again := annAPI.register(fcm("s3cret-ann")); again.ID != d.ID {
+	if again := annAPI.register(phone("s3cret-ann")); again.ID != d.ID {
 		t.Errorf("after an edit the device is another one")
 	}
 
@@ -113,14 +113,14 @@ func TestTokenBelongsToTheLastWhoRegisteredIt(t *testing.T) {
 	if again.ID != first.ID || again.Locale != "de" || !slices.Equal(again.Topics, []string{"news"}) || again.Badge != 3 {
 		t.Errorf("registering again: got %+v after %+v", again, first)
 	}
-	moved := bob.register(fcm("phone"))
+	moved := bob.register(phone("phone"))
 	if moved.ID == first.ID || len(moved.Topics) != 0 || moved.Badge != 0 {
 		t.Errorf("the new owner's device has something of the old one's: %+v", moved)
 	}
 	if got := ann.devices(); len(got) != 0 {
 		t.Errorf("the old owner still has %+v", got)
 	}
-	ann.want(http.StatusNoContent, "POST", "/api/push/devices/forget", fcm("phone")) // late, as phones are
+	ann.want(http.StatusNoContent, "POST", "/api/push/devices/forget", phone("phone")) // late, as phones are
 	ann.want(http.StatusNoContent, "DELETE", "/api/push/devices/"+first.ID, nil)
 	if got := bob.devices(); len(got) != 1 || got[0].ID != moved.ID {
 		t.Errorf("after the old owner signed out: the new one has %+v", got)
@@ -138,8 +138,8 @@ func TestDevicesGoWithTheirUsers(t *testing.T) {
 	user, token := pbtest.User(t, app, "users", nil)
 	other, otherToken := pbtest.User(t, app, "users", nil)
 	handler := pbtest.Handler(t, app)
-	client{t, handler, token}.register(fcm("a"))
-	client{t, handler, otherToken}.register(fcm("b"))
+	client{t, handler, token}.register(phone("a"))
+	client{t, handler, otherToken}.register(phone("b"))
 	count := func() int64 {
 		t.Helper()
 		n, err := app.CountRecords(push.Collection)
@@ -158,7 +158,7 @@ func TestDevicesGoWithTheirUsers(t *testing.T) {
 	if got := count(); got != 1 {
 		t.Errorf("after signing out everywhere: got %d devices, want 1", got)
 	}
-	client{t, handler, pbtest.Token(t, user)}.register(fcm("a"))
+	client{t, handler, pbtest.Token(t, user)}.register(phone("a"))
 	rolledBack := fmt.Errorf("on purpose")
 	err := app.RunInTransaction(func(tx core.App) error {
 		if err := tx.Delete(other); err != nil {
@@ -199,8 +199,8 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		{"unknown provider", "provider", map[string]any{"provider": "pigeon", "token": "a"}},
 		{"no provider", "provider", map[string]any{"token": "a"}},
 		{"no token", "token", map[string]any{"provider": "fcm"}},
-		{"token too long", "token", fcm(strings.Repeat("a", 2001))},
-		{"token with a line break", "token", fcm("a\nb")},
+		{"token too long", "token", phone(strings.Repeat("a", 2001))},
+		{"token with a line break", "token", phone("a\nb")},
 		{"APNs token that is not hexadecimal", "token", map[string]any{"provider": "apns", "token": "xyz"}},
 		{"locale", "locale", map[string]any{"provider": "fcm", "token": "a", "locale": "German, please"}},
 		{"time zone", "timezone", map[string]any{"provider": "fcm", "token": "a", "timezone": "Moon/Base"}},
@@ -215,6 +215,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		{"loopback", "subscription", browser("https://127.0.0.1/a")},
 		{"metadata", "subscription", browser("https://169.254.169.254/latest")},
 		{"IPv4 as a number", "subscription", browser("https://2130706433/a")},
+		{"host without end", "subscription", browser("https://" + strings.Repeat("a.", 400) + "example/a")},
 		{"both forms", "subscription", map[string]any{"provider": "fcm", "token": "a", "subscription": subscription}},
 	}
 	for _, test := range cases {
@@ -227,7 +228,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		}
 	}
 	c.want(http.StatusBadRequest, "POST", "/api/push/devices", []int{1})
-	c.want(http.StatusRequestEntityTooLarge, "POST", "/api/push/devices", fcm(strings.Repeat("a", 40<<10)))
+	c.want(http.StatusRequestEntityTooLarge, "POST", "/api/push/devices", phone(strings.Repeat("a", 40<<10)))
 	if got := c.devices(); len(got) != 0 {
 		t.Errorf("something was stored: %+v", got)
 	}
@@ -240,7 +241,7 @@ func TestTopics(t *testing.T) {
 	}})
 	_, token := pbtest.User(t, app, "users", map[string]any{"team": "red"})
 	c := client{t, pbtest.Handler(t, app), token}
-	d := c.register(fcm("a"))
+	d := c.register(phone("a"))
 	path := "/api/push/devices/" + d.ID + "/topics/"
 	for range 2 {
 		c.want(http.StatusOK, "PUT", path+"news", nil).JSON(t, &d)
@@ -269,14 +270,14 @@ func TestUserHasSoManyDevices(t *testing.T) {
 	_, otherToken := pbtest.User(t, app, "users", nil)
 	handler := pbtest.Handler(t, app)
 	c, other := client{t, handler, token}, client{t, handler, otherToken}
-	other.register(fcm("other"))
-	first := c.register(fcm("0"))
+	other.register(phone("other"))
+	first := c.register(phone("0"))
 	for i := range 3 {
 		now.Advance(time.Minute)
-		c.register(fcm(fmt.Sprint(i)))
+		c.register(phone(fmt.Sprint(i)))
 	}
 	now.Advance(time.Minute)
-	last := c.register(fcm("3"))
+	last := c.register(phone("3"))
 	got := c.devices()
 	if len(got) != 3 || got[0].ID != last.ID || slices.ContainsFunc(got, func(d push.Device) bool { return d.ID == first.ID }) {
 		t.Errorf("got %+v, want three without %s", got, first.ID)

@@ -208,13 +208,15 @@ func (l *lane) start(d parcel, n *provider.Notification) {
 	started := p.workers.Go("push by "+l.service, func(ctx context.Context) {
 		r := result{parcel: d, err: errPanicked}
 		// also after a panic, or the slot would be lost
-		defer func() { l.done <- r }()
+		defer func() {
+			r.at = p.now()
+			l.done <- r
+		}()
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.Timeout)
 		defer cancel()
 		defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
 		target := provider.Target{Token: d.Token, P256dh: d.P256dh, Auth: d.Auth, Topic: d.App, Sandbox: d.Sandbox}
 		r.id, r.err = l.client.Send(limited, target, n)
-		r.at = p.now()
 		r.interrupted = r.err != nil && ctx.Err() != nil
 	})
 	if !started {

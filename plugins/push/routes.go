@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/apis"
@@ -71,7 +72,7 @@ func (p *Plugin) postMessage(e *core.RequestEvent) error {
 
 // reason is an error without what every such error begins with.
 func reason(err error) string {
-	text := err.Error()
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if prefix := errMessage.Error() + ": "; len(text) > len(prefix) {
 		text = text[len(prefix):]
 	}

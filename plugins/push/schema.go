@@ -127,7 +127,7 @@ func deviceFields() []core.Field {
 		&core.TextField{Name: fieldUser, Required: true, Max: 100, Presentable: true},
 		&core.TextField{Name: fieldSession, Required: true, Max: 100, Hidden: true},
 		&core.TextField{Name: fieldProvider, Required: true, Max: 20, Presentable: true},
-		&core.TextField{Name: fieldService, Required: true, Max: 300, Help: "What takes the notifications: the provider, and of Web Push the host."},
+		&core.TextField{Name: fieldService, Required: true, Max: maxService, Help: "What takes the notifications: the provider, and of Web Push the host."},
 		&core.TextField{Name: fieldToken, Required: true, Max: maxToken, Hidden: true},
 		&core.TextField{Name: fieldTokenHash, Required: true, Max: 64, Hidden: true},
 		&core.TextField{Name: fieldP256dh, Max: 200, Hidden: true},

@@ -17,6 +17,7 @@ func (p *Plugin) send(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			p.awaitLanes()
 			p.logError(context.WithoutCancel(ctx), "The lease of push was not given back.", releaseLease(p.app, p.owner))
 			return
 		case <-timer.C:
@@ -60,6 +61,19 @@ func (p *Plugin) manage(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return wait, nil
+}
+
+// awaitLanes waits until what is under way is stored, so that no other process
+// begins it again.
+func (p *Plugin) awaitLanes() {
+	for giveUp := time.Now().Add(2 * stopGrace); time.Now().Before(giveUp); <-time.After(10 * time.Millisecond) {
+		p.mu.Lock()
+		left := len(p.lanes)
+		p.mu.Unlock()
+		if left == 0 {
+			return
+		}
+	}
 }
 
 // hold takes the lease, or renews it if a third of it is over. Leases go by the

@@ -59,7 +59,7 @@ func TestServices(t *testing.T) {
 
 	web, firebase, apple := s.Device(pushtest.WebPush), s.Device(pushtest.FCM), s.Device(pushtest.APNs)
 	c.register(map[string]any{"subscription": map[string]any{"endpoint": web.Token, "keys": map[string]any{"p256dh": web.P256dh, "auth": web.Auth}}})
-	c.register(fcm(firebase.Token))
+	c.register(phone(firebase.Token))
 	c.register(map[string]any{"provider": "apns", "token": strings.ToUpper(apple.Token)})
 
 	// each is out of order in each way before it takes the first one

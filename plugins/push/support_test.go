@@ -161,8 +161,8 @@ func (c client) devices() []push.Device {
 	return page.Items
 }
 
-// fcm is the registration of a device of FCM.
-func fcm(token string) map[string]any { return map[string]any{"provider": "fcm", "token": token} }
+// phone is the registration of a device of FCM.
+func phone(token string) map[string]any { return map[string]any{"provider": "fcm", "token": token} }
 
 // fill adds devices of a user without asking, so that there can be many, and
 // returns their ids in the order of the targets.
@@ -220,6 +220,19 @@ func await(t *testing.T, p *push.Plugin, id, state string, deliveries map[string
 		return err
 	})
 	return got
+}
+
+// awaitAttempts waits until the only delivery of a message was tried so often, and
+// that is stored.
+func awaitAttempts(t *testing.T, p *push.Plugin, id string, n int) {
+	t.Helper()
+	pbtest.Eventually(t, patience, func() error {
+		list, err := p.Deliveries(t.Context(), push.DeliveryQuery{Message: id})
+		if err == nil && (len(list) != 1 || list[0].Attempts != n) {
+			err = fmt.Errorf("got %+v, want %d attempts", list, n)
+		}
+		return err
+	})
 }
 
 // soon is a pause for tests that wait for another attempt.
