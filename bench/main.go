@@ -3,7 +3,7 @@
 //	go run ./bench                    # everything, about ten minutes
 //	go run ./bench -only 'view|list'  # some workloads
 //	go run ./bench -check             # exit 1 when something surely exceeds the tolerance
-//	go run ./bench -changes           # what the change log costs a write
+//	go run ./bench -changes           # what the change log costs a write, about six minutes
 //	go run ./bench -write             # store the result in bench/results
 //
 // It builds this app and bench/stock, the same collections without hooks and
@@ -78,6 +78,9 @@ func parse(args []string) (options, error) {
 	var err error
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return o, fmt.Errorf("-only: %w", err)
+	}
+	if o.changes {
+		o.plan = o.plan.shorter(flags)
 	}
 	if flags.NArg() > 0 || min(o.plan.restarts, o.plan.rounds, o.plan.cycles) < 1 || o.plan.slice < time.Millisecond || o.orders < tenants {
 		return o, fmt.Errorf("want no arguments, -restarts, -rounds and -cycles of at least 1, -slice of at least 1ms, -orders of at least %d", tenants)

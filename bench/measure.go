@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +16,23 @@ type plan struct {
 	rounds   int           // with each pair
 	cycles   int           // of order within a round
 	slice    time.Duration // about how long a server is under load at a time
+}
+
+// shorter is the plan for the many rows of what the change log costs, but for
+// what the command line says.
+func (p plan) shorter(flags *flag.FlagSet) plan {
+	short := plan{restarts: 3, rounds: 3, cycles: 3, slice: p.slice}
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "restarts":
+			short.restarts = p.restarts
+		case "rounds":
+			short.rounds = p.rounds
+		case "cycles":
+			short.cycles = p.cycles
+		}
+	})
+	return short
 }
 
 // sample is what one server did in one round.
