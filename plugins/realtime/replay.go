@@ -189,6 +189,13 @@ func (h *hub) resumed(c *client, at int64) {
 	c.push(positionMessage(max(at, c.told)))
 }
 
+// beginOf is the position after which a subscription gets events.
+func (h *hub) beginOf(m *member) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return m.from
+}
+
 // lookUpFor is lookUp for one client that resumes.
 func (h *hub) lookUpFor(c *client, collection *core.Collection, record string, position int64) []audience {
 	if collection == nil {
@@ -212,7 +219,7 @@ func (h *hub) lookUpFor(c *client, collection *core.Collection, record string, p
 // mergedChange is what a page of changes comes to for one record.
 type mergedChange struct {
 	last    int64 // the position of the last of them
-	created bool  // whether the record is new
+	created int64 // that of the one that made the record, 0 if none did
 	// unsure are the subscriptions for which one of them could not be told as it was
 	unsure map[*member]bool
 }
@@ -226,7 +233,9 @@ func merge(page []changes.Change) map[callerKey]*mergedChange {
 			merged[key] = &mergedChange{unsure: map[*member]bool{}}
 		}
 		merged[key].last = change.Seq
-		merged[key].created = merged[key].created || change.Before == nil
+		if change.Before == nil {
+			merged[key].created = change.Seq
+		}
 	}
 	return merged
 }
@@ -321,8 +330,10 @@ func (p *Plugin) replayNow(
 	}
 	who := a.listeners[0].caller
 	g := p.access(collection, ruleOf(collection, a), a.spec)
+	// a page may begin before the subscription does, which then knows the record
+	created := merged.created > p.hub.beginOf(a.listeners[0].member)
 	action := actionUpdate
-	if merged.created {
+	if created {
 		action = actionCreate
 	}
 	for range 3 {
@@ -335,7 +346,7 @@ func (p *Plugin) replayNow(
 			return false, err
 		}
 		if !may {
-			return merged.created || !a.spec.enterLeave, nil
+			return created || !a.spec.enterLeave, nil
 		}
 		ev := &event{change: change, collection: collection, after: now, payloads: map[payloadKey][]byte{}}
 		data, err := p.payload(ctx, ev, action, who, a.spec)

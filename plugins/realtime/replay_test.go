@@ -427,3 +427,78 @@ func TestMoreDeletionsThanAreHeldReset(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// holdUp holds up who follows the log for all clients, until the test ends.
+func holdUp(t *testing.T, app core.App, url string) {
+	t.Helper()
+	held, release := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	app.OnRecordEnrich("groups").BindFunc(func(e *core.RecordEnrichEvent) error {
+		if e.Record.GetString("name") == "hold" {
+			close(held)
+			<-release
+		}
+		return e.Next()
+	})
+	connect(t, url, "").subscribe("", "groups/*")
+	create(t, app, "groups", map[string]any{"name": "hold"})
+	<-held
+}
+
+// Only the replay itself can see that the token was revoked.
+func TestAReplayStopsForWhoIsSignedOutByRawSQL(t *testing.T) {
+	t.Parallel()
+	app, url, _, _ := serveBoth(t, realtime.Config{})
+	setRules(t, app, "posts", types.Pointer("@request.auth.id != ''"))
+	ann, token := person(t, app, "ann", "")
+	last := left(t, url, token, "posts/*")
+	const missed = 150 // more than a page
+	err := app.RunInTransaction(func(tx core.App) error {
+		for i := range missed {
+			create(t, tx, "posts", map[string]any{"title": fmt.Sprint(i)})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.OnRealtimeMessageSend().BindFunc(func(e *core.RealtimeMessageEvent) error {
+		if strings.Contains(string(e.Message.Data), `"title":"0"`) {
+			_, err := app.DB().NewQuery("UPDATE people SET tokenKey = id || id || id WHERE id = '" + ann.Id + "'").Execute()
+			if err != nil {
+				return err
+			}
+		}
+		return e.Next()
+	})
+	holdUp(t, app, url)
+	s := connect(t, url, "?resume="+last)
+	s.subscribe(token, "posts/*")
+	end := s.wait(func(f frame) bool {
+		return f.payload().Action == "reset" || f.payload().Record["title"] == fmt.Sprint(missed-1)
+	})
+	if end.payload().Action != "reset" {
+		t.Errorf("got %v, want a reset after the page in which the token was revoked", end)
+	}
+}
+
+// What such a client missed begins behind what it was told.
+func TestAReplayFromAheadOfTheFollower(t *testing.T) {
+	t.Parallel()
+	app, url, _, _ := serveBoth(t, realtime.Config{})
+	setRules(t, app, "posts", types.Pointer(byMembership))
+	ann, token := person(t, app, "ann", "")
+	mine := create(t, app, "groups", map[string]any{"name": "g", "members": []string{ann.Id}})
+	other := create(t, app, "groups", map[string]any{"name": "h"})
+	warm := connect(t, url, "")
+	warm.subscribe(token, "posts/*") // which are logged from now on
+	holdUp(t, app, url)
+	post := create(t, app, "posts", map[string]any{"title": "one", "group": mine.Id})
+	topic := options("posts/*", map[string]string{"enterLeave": "true"})
+	last := left(t, url, token, topic)
+	save(t, app, post, map[string]any{"group": other.Id})
+	save(t, app, mine, map[string]any{"name": "changed"})
+	if got := resumed(t, url, last, token, topic).events(); !slices.Equal(got, []string{"reset <nil>"}) {
+		t.Errorf("got %v, want a reset for the record that left", got)
+	}
+}
