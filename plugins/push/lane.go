@@ -84,17 +84,23 @@ func (l *lane) drain(ctx context.Context) {
 	}
 }
 
-// gather returns what else is done, so that it is stored together.
+// gatherFor is how long outcomes wait for others, to be stored together.
+const gatherFor = 5 * time.Millisecond
+
+// gather returns what else is done, at once or in a moment.
 func (l *lane) gather(first result) []result {
 	results := []result{first}
-	for {
+	moment := time.NewTimer(gatherFor)
+	defer moment.Stop()
+	for len(results) < len(l.busy) {
 		select {
 		case r := <-l.done:
 			results = append(results, r)
-		default:
+		case <-moment.C:
 			return results
 		}
 	}
+	return results
 }
 
 // retire ends the lane unless something came up meanwhile.

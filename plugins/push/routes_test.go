@@ -206,19 +206,19 @@ func TestOldMessagesAreDeleted(t *testing.T) {
 	now := clocktest.New(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
 	app, p, _ := newApp(t, push.Config{Clock: now, Retention: time.Hour})
 	user, _ := pbtest.User(t, app, "users", nil)
-	fill(t, app, user, "fcm", tokens("phone", 1200)...)
+	fill(t, app, user, "fcm", tokens("phone", 600)...)
 	p.Start()
 	old := send(t, app, p, push.Message{To: push.Users(user), Title: "old", Key: "k"})
-	await(t, p, old, "done", map[string]int64{"sent": 1200})
+	await(t, p, old, "done", map[string]int64{"sent": 600})
 	scheduled := send(t, app, p, push.Message{To: push.Users(user), Title: "scheduled", At: now.Now().Add(3 * time.Hour)})
 	now.Advance(time.Hour + time.Minute)
 	recent := send(t, app, p, push.Message{To: push.Users(user), Title: "recent"})
-	await(t, p, recent, "done", map[string]int64{"sent": 1200})
+	await(t, p, recent, "done", map[string]int64{"sent": 600})
 	if err := p.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	list, err := p.Messages(t.Context(), push.MessageQuery{})
-	if err != nil || len(list) != 2 || list[0].ID != recent || list[1].ID != scheduled || list[0].Deliveries["sent"] != 1200 {
+	if err != nil || len(list) != 2 || list[0].ID != recent || list[1].ID != scheduled || list[0].Deliveries["sent"] != 600 {
 		t.Errorf("got %+v, error %v", list, err)
 	}
 	if again := send(t, app, p, push.Message{To: push.Users(user), Title: "again", Key: "k"}); again == old {
