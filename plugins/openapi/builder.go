@@ -36,6 +36,10 @@ type builder struct {
 	tags    map[string]bool
 	targets map[string][]backRelation // by the id of the collection that they lead to
 	types   map[string]reflect.Type   // Go types by the names of their schemas
+
+	// the same again costs nothing
+	inputs map[core.Field]*apidoc.Schema
+	texts  map[textLimits]string
 }
 
 // backRelation is a relation field from the side of what it leads to.
@@ -54,6 +58,8 @@ func build(s surroundings, who reader) *apidoc.Document {
 		tags:    map[string]bool{},
 		targets: map[string][]backRelation{},
 		types:   map[string]reflect.Type{},
+		inputs:  map[core.Field]*apidoc.Schema{},
+		texts:   map[textLimits]string{},
 		doc: &apidoc.Document{
 			OpenAPI: "3.1.0",
 			Info:    apidoc.Info{Title: s.title, Description: s.description, Version: s.version},

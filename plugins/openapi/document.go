@@ -81,7 +81,7 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 		return d, nil
 	}
 
-	body := build(s, who).AppendJSON(nil)
+	body := build(s, who).AppendJSON(make([]byte, 0, 1<<20))
 	sum := sha256.Sum256(body)
 	d = document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
 

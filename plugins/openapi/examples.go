@@ -16,7 +16,7 @@ const exampleID = "k3v8x2m9q4w7e1z"
 func (b *builder) example(field core.Field) (value any, ok bool) {
 	switch f := field.(type) {
 	case *core.TextField:
-		return exampleText(f.Name, f.Pattern, f.Min, f.Max)
+		return b.exampleText(f.Name, f.Pattern, f.Min, f.Max)
 	case *core.NumberField:
 		return exampleNumber(f), true
 	case *core.BoolField:
@@ -54,7 +54,7 @@ func (b *builder) exampleRelation(f *core.RelationField) (any, bool) {
 	id := any(exampleID)
 	if target := b.byID[f.CollectionId]; target != nil {
 		if pk, ok := target.Fields.GetByName(core.FieldNameId).(*core.TextField); ok && !target.IsView() {
-			if fitting, ok := exampleText(pk.Name, pk.Pattern, pk.Min, pk.Max); ok {
+			if fitting, ok := b.exampleText(pk.Name, pk.Pattern, pk.Min, pk.Max); ok {
 				id = fitting
 			}
 		}
@@ -74,6 +74,22 @@ func exampleNumber(f *core.NumberField) any {
 		value = *f.Max
 	}
 	return value
+}
+
+// textLimits are what an example depends on.
+type textLimits struct {
+	name, pattern    string
+	minimum, maximum int
+}
+
+func (b *builder) exampleText(name, pattern string, minimum, maximum int) (string, bool) {
+	key := textLimits{name: name, pattern: pattern, minimum: minimum, maximum: maximum}
+	text, ok := b.texts[key]
+	if !ok {
+		text, _ = exampleText(name, pattern, minimum, maximum)
+		b.texts[key] = text
+	}
+	return text, text != ""
 }
 
 // exampleText is a text of min..max characters (0 for no limit) that matches the

@@ -36,3 +36,6 @@ func (r RegisteredRoute) Matches(path string) bool {
 	pattern = strings.ReplaceAll(regexp.QuoteMeta(pattern), "\x00", "[^/]+")
 	return regexp.MustCompile("^" + pattern + "$").MatchString(path)
 }
+
+// ScalarSum is the checksum of the page's reader.
+const ScalarSum = scalarSum

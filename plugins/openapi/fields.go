@@ -101,7 +101,11 @@ func fileAnswer(f *core.FileField) *apidoc.Schema {
 // own validation admits; that a relation leads to something, and what hooks
 // check, it cannot say.
 func (b *builder) inputSchema(field core.Field) *apidoc.Schema {
+	if s, ok := b.inputs[field]; ok {
+		return s
+	}
 	s := b.inputType(field)
+	b.inputs[field] = s
 	s.Description = joinSentences(help(field), s.Description)
 	if len(s.Examples) == 0 {
 		if example, ok := b.example(field); ok {

@@ -155,17 +155,16 @@ func (b *builder) exampleTopic() string {
 // addRoutes adds the routes that describe themselves, and for superusers those
 // that nothing is known of.
 func (b *builder) addRoutes() {
+	described := map[string]bool{}
 	for _, entry := range b.routes {
+		described[entry.Method+" "+entry.Path] = true
 		if !b.reader.superuser && !b.reader.routes[entry.Method+" "+entry.Path] {
 			continue
 		}
 		b.add(entry.Method, openPath(entry.Path), b.routeOperation(entry))
 	}
 	for _, r := range b.registered {
-		if i, ok := b.paths[openPath(r.path)]; ok && b.doc.Paths[i].Operations[strings.ToLower(r.method)] != nil {
-			continue
-		}
-		if r.known() || !b.reader.superuser && !r.open(b.reader) {
+		if described[r.method+" "+r.path] || r.method == "" || r.known() || !b.reader.superuser && !r.open(b.reader) {
 			continue
 		}
 		b.add(r.method, openPath(r.path), bare(r))

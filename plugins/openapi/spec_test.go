@@ -58,6 +58,7 @@ func read(tb testing.TB, body []byte) *spec {
 	}
 	s := &spec{root: decoded.(map[string]any), compiler: jsonschema.NewCompiler()}
 	s.compiler.DefaultDraft(jsonschema.Draft2020)
+	s.compiler.AssertFormat()
 	if err := s.compiler.AddResource("urn:api", decoded); err != nil {
 		tb.Fatalf("add the document: %v", err)
 	}
@@ -178,4 +179,15 @@ func decode(tb testing.TB, body []byte) map[string]any {
 		tb.Fatalf("decode %s: %v", body, err)
 	}
 	return value
+}
+
+// sorted goes through a map in an order that does not change.
+func sorted(m map[string]any) func(yield func(string, any) bool) {
+	return func(yield func(string, any) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
 }
