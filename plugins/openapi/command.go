@@ -75,6 +75,10 @@ func (p *Plugin) print(c *cobra.Command, app core.App, view string) ([]byte, err
 	return p.Document(c.Context(), app, caller)
 }
 
+// nowhere is the address of the server that is never started: one that nobody else
+// could reach, for handlers that refuse to serve to others.
+const nowhere = "127.0.0.1:0"
+
 // errBound ends OnServe before anything listens.
 var errBound = errors.New("the routes are bound")
 
@@ -86,7 +90,7 @@ func bindAll(app core.App) error {
 	if err != nil {
 		return fmt.Errorf("make a router: %w", err)
 	}
-	event := &core.ServeEvent{App: app, Router: router, Server: &http.Server{ReadHeaderTimeout: 1}}
+	event := &core.ServeEvent{App: app, Router: router, Server: &http.Server{Addr: nowhere, ReadHeaderTimeout: 1}}
 	err = app.OnServe().Trigger(event, func(*core.ServeEvent) error { return errBound })
 	app.Cron().Stop() // PocketBase starts it before the server
 	if !errors.Is(err, errBound) {

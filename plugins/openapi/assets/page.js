@@ -3,6 +3,9 @@
 (() => {
 	'use strict';
 
+	// Scalar's validation would try whether it may compile code, which it may not.
+	globalThis.__zod_globalConfig = { jitless: true };
+
 	const origin = new URL('.', location.href); // …/api/
 	const who = document.getElementById('who');
 	const message = document.getElementById('message');
@@ -37,7 +40,7 @@
 	}
 	who.selectedIndex = readers.length > 1 ? 1 : 0;
 	who.addEventListener('change', () => void show());
-	void show();
+	document.addEventListener('DOMContentLoaded', () => void show()); // Scalar is there by then
 
 	let shown;
 
