@@ -66,9 +66,10 @@ func (s *Service) Do(ctx context.Context, request *http.Request, secrets ...stri
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	// The status decides, except that a half of an answer that accepts may be one
-	// of a proxy on its way down: sending twice is better than not at all.
-	if err != nil && response.StatusCode < 300 {
+	// Of half an answer the code is missing that tells one refusal from another,
+	// and an acceptance may be one of a proxy on its way down: sending twice is
+	// better than not at all. Only 410 says it all.
+	if err != nil && response.StatusCode != http.StatusGone {
 		return nil, s.noAnswer(err, secrets)
 	}
 	return &Answer{

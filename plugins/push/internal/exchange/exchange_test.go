@@ -112,11 +112,11 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func (broken) Close() error             { return nil }
 
-// The status of a refusal is worth more than the rest of it. An acceptance that
+// What a refusal means is in the rest of it, but for 410. An acceptance that
 // breaks off may be none.
 func TestAnswersThatBreakOff(t *testing.T) {
 	t.Parallel()
-	for status, taken := range map[int]bool{410: true, 201: false} {
+	for status, taken := range map[int]bool{410: true, 404: false, 201: false} {
 		answer, err := do(t, func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Header: http.Header{}, Body: broken{}}, nil
 		})
