@@ -177,7 +177,7 @@ type erpSite struct {
 // organization's ERP is about. The same message makes one order, however often it
 // is taken. The error is [validation.Errors] by the fields of the message if it is
 // the message that is wrong.
-func TakeERPMessage(_ context.Context, tx core.App, organization, message string, body []byte) error {
+func TakeERPMessage(ctx context.Context, tx core.App, organization, message string, body []byte) error {
 	var in erpMessage
 	if err := json.Unmarshal(body, &in); err != nil {
 		return validation.Errors{"message": validation.NewError(codeBodyInvalid, "Must be JSON as described.")}
@@ -185,8 +185,8 @@ func TakeERPMessage(_ context.Context, tx core.App, organization, message string
 	if in.Type != erpOrderCreated {
 		return validation.Errors{"type": validation.NewError(codeERPType, "Must be "+erpOrderCreated+".")}
 	}
-	id := erpOrderID(organization, message)
-	if _, err := collections.FindWorkOrderById(tx, id); err == nil || !errors.Is(err, sql.ErrNoRows) {
+	id, made, err := erpOrderID(ctx, tx, organization, message)
+	if err != nil || made {
 		return err
 	}
 	order, err := collections.NewWorkOrder(tx)
@@ -211,10 +211,26 @@ func TakeERPMessage(_ context.Context, tx core.App, organization, message string
 	return erpProblems(problems, tx.Save(order))
 }
 
-// erpOrderID is the id of the order that a message makes.
-func erpOrderID(organization, message string) string {
-	sum := sha256.Sum256([]byte(organization + "/" + message))
-	return strings.ToLower(base32.HexEncoding.EncodeToString(sum[:]))[:core.DefaultIdLength]
+// erpOrderID returns the id of the order that a message makes, and whether it has
+// made it already. Whoever creates an order may choose its id, also one that can
+// be foreseen for a message to somebody else: what other organizations have taken
+// is passed over.
+func erpOrderID(ctx context.Context, tx core.App, organization, message string) (id string, made bool, err error) {
+	for n := 0; ctx.Err() == nil; n++ {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", organization, message, n))
+		id = strings.ToLower(base32.HexEncoding.EncodeToString(sum[:]))[:core.DefaultIdLength]
+		order, err := collections.FindWorkOrderById(tx, id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return id, false, nil
+		}
+		if err != nil {
+			return "", false, fmt.Errorf("find work order %s: %w", id, err)
+		}
+		if order.Organization() == organization {
+			return id, true, nil
+		}
+	}
+	return "", false, ctx.Err()
 }
 
 // erpSiteOf returns the id of the site, and notes why there is none.
@@ -232,9 +248,9 @@ func erpSiteOf(tx core.App, organization string, in erpSite, problems validation
 	case value == "":
 		problems["site"] = validation.NewError(codeERPSite, "Must have an id or a name.")
 	case len(found) == 0:
-		problems["site"] = validation.NewError(codeERPSite, fmt.Sprintf("The organization has no site with the %s %q.", field, value))
+		problems["site"] = validation.NewError(codeERPSite, fmt.Sprintf("The organization has no site with the %s %.100q.", field, value))
 	case len(found) > 1:
-		problems["site"] = validation.NewError(codeERPSite, fmt.Sprintf("The organization has several sites with the %s %q.", field, value))
+		problems["site"] = validation.NewError(codeERPSite, fmt.Sprintf("The organization has several sites with the %s %.100q.", field, value))
 	default:
 		return found[0], nil
 	}

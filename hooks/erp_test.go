@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/core"
 
@@ -145,6 +146,7 @@ func TestERPMessages(t *testing.T) {
 		{"the id of another order", message(map[string]any{"id": "PO-1", "title": "a", "site": byID}), "id"},
 		{"another type", map[string]any{"type": "order.deleted"}, "type"},
 		{"a list", []int{1}, "message"},
+		{"a very long name of a site", message(map[string]any{"title": "a", "site": map[string]any{"name": strings.Repeat("n", 5000)}}), "site"},
 		{"a number for a title", message(map[string]any{"title": 1, "site": byID}), "message"},
 		{"no JSON", "hello", "message"},
 	}
@@ -163,6 +165,9 @@ func TestERPMessages(t *testing.T) {
 			var fields validation.Errors
 			if err != nil && !errors.As(err, &fields) {
 				t.Errorf("%s: got %v", c.name, err)
+			}
+			if err != nil && len(err.Error()) > 500 {
+				t.Errorf("%s: got an error of %d bytes", c.name, len(err.Error()))
 			}
 			if got := strings.Join(sortedNames(fields), " "); got != c.want {
 				t.Errorf("%s: got problems with %q, want %q: %v", c.name, got, c.want, err)
@@ -189,6 +194,40 @@ func TestERPMessages(t *testing.T) {
 		[]byte(`{"type":"order.created","data":{"id":"PO-2","title":"b","site":{"id":"S-2"}}}`))
 	if err != nil {
 		t.Errorf("another organization: %v", err)
+	}
+}
+
+// TestERPOrderIDTakenByOthers has another organization make an order with the id
+// that the order of a message would get.
+func TestERPOrderIDTakenByOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	take := func() {
+		t.Helper()
+		w.must(hooks.TakeERPMessage(t.Context(), w, w.organization.Id, "msg_1",
+			[]byte(`{"type":"order.created","data":{"title":"Oil the doors","site":{"name":"Harbour Tower"}}}`)))
+	}
+	made := func() []*core.Record {
+		t.Helper()
+		records, err := w.FindAllRecords(collections.WorkOrders, dbx.HashExp{collections.WorkOrderFieldOrganization: w.organization.Id})
+		w.must(err)
+		return records
+	}
+	take()
+	first := made()[0]
+	w.must(w.Delete(first))
+	foreign, err := collections.NewWorkOrder(w)
+	w.must(err)
+	foreign.Id = first.Id
+	foreign.SetOrganization(w.otherOrganization.Id)
+	foreign.SetSite(w.otherSite.Id)
+	foreign.SetTitle("In the way")
+	w.must(w.Save(foreign))
+	for range 3 {
+		take()
+	}
+	if got := len(made()); got != 1 {
+		t.Errorf("got %d orders, want 1", got)
 	}
 }
 
