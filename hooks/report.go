@@ -15,6 +15,7 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/filesystem"
+	"github.com/pocketbase/pocketbase/tools/hook"
 
 	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/hooks/report"
@@ -45,9 +46,13 @@ func (h *hooks) bindReports(app core.App) error {
 	}
 	bind(app.OnRecordUpdate(collections.WorkOrders), "holdallReportOrder", h.reportOrder)
 	contributions := []string{collections.Notes, collections.Photos}
-	bind(app.OnRecordCreate(contributions...), "holdallReportContribution", h.reportContribution)
-	bind(app.OnRecordUpdate(contributions...), "holdallReportContribution", h.reportContribution)
-	bind(app.OnRecordDelete(contributions...), "holdallReportContribution", h.reportContribution)
+	for _, event := range []*hook.TaggedHook[*core.RecordEvent]{
+		app.OnRecordCreateExecute(contributions...), app.OnRecordUpdateExecute(contributions...), app.OnRecordDeleteExecute(contributions...),
+	} {
+		// within PocketBase's own handler, which has 99 and stores the files: the
+		// transaction must not wait for that
+		event.Bind(&hook.Handler[*core.RecordEvent]{Id: "holdallReportContribution", Func: h.reportContribution, Priority: 100})
+	}
 	return h.jobs.Handle(ReportKind, func(ctx context.Context, raw json.RawMessage) error {
 		var args reportArgs
 		if err := json.Unmarshal(raw, &args); err != nil {
@@ -96,18 +101,20 @@ func (h *hooks) reportOrder(e *core.RecordEvent) error {
 // telephones send photos when they find a network.
 func (h *hooks) reportContribution(e *core.RecordEvent) error {
 	order := e.Record.GetString(collections.NoteFieldWorkOrder) // photos have the same field
-	var status string
-	err := e.App.DB().Select(collections.WorkOrderFieldStatus).From(collections.WorkOrders).
-		Where(dbx.HashExp{"id": order}).Row(&status)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) { // the order may go with all that is of it
-		return fmt.Errorf("find the status of work order %s: %w", order, err)
-	}
-	if status != collections.WorkOrderStatusCompleted {
-		return e.Next()
-	}
 	return inTransaction(&e.App, func() error {
 		if err := e.Next(); err != nil {
 			return err
+		}
+		// not before the write: the order could be completed in between, and its
+		// report drawn without this
+		var status string
+		err := e.App.DB().Select(collections.WorkOrderFieldStatus).From(collections.WorkOrders).
+			Where(dbx.HashExp{"id": order}).Row(&status)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) { // the order may go with all that is of it
+			return fmt.Errorf("find the status of work order %s: %w", order, err)
+		}
+		if status != collections.WorkOrderStatusCompleted {
+			return nil
 		}
 		return h.enqueueReport(e.App, order)
 	})
@@ -120,30 +127,45 @@ func (h *hooks) enqueueReport(tx core.App, order string) error {
 	return nil
 }
 
+// drawings is how often a report is drawn by one attempt of its job.
+const drawings = 3
+
 // makeReport draws the report of the order and stores it with the order, in place
 // of an older one. It does nothing for an order that is gone, or has this report.
 //
-// What changes while it draws has a job of its own, so a report that is out of
-// date by the time that it is done is not stored.
+// What changes while it draws, such as the name of the site, may have no job of
+// its own, so it draws again.
 func makeReport(ctx context.Context, app core.App, id string) error {
+	for range drawings {
+		if current, err := drawReport(ctx, app, id); err != nil || current {
+			return err
+		}
+	}
+	return fmt.Errorf("work order %s changes whenever its report is drawn", id)
+}
+
+// drawReport tells whether the order has its report now, or needs none. It stores
+// none that is out of date by the time that it is drawn.
+func drawReport(ctx context.Context, app core.App, id string) (current bool, err error) {
 	content, order, err := readReport(app, id)
 	if err != nil || order == nil {
-		return err
+		return true, err
 	}
 	fingerprint, err := content.Fingerprint()
 	if err != nil || strings.Contains(order.Report(), fingerprint) {
-		return err
+		return true, err
 	}
 	var pdf bytes.Buffer
 	if err := report.Write(ctx, &pdf, content); err != nil {
-		return fmt.Errorf("draw the report of work order %s: %w", id, err)
+		return false, fmt.Errorf("draw the report of work order %s: %w", id, err)
 	}
-	return app.RunInTransaction(func(tx core.App) error {
+	err = app.RunInTransaction(func(tx core.App) error {
 		content, order, err := readReport(tx, id)
-		if err != nil || order == nil {
+		if current = order == nil; err != nil || current {
 			return err
 		}
-		if now, err := content.Fingerprint(); err != nil || now != fingerprint {
+		now, err := content.Fingerprint()
+		if current = now == fingerprint; err != nil || !current {
 			return err
 		}
 		file, err := filesystem.NewFileFromBytes(pdf.Bytes(), fmt.Sprintf("work-order-%d-%s.pdf", order.Number(), fingerprint))
@@ -156,6 +178,7 @@ func makeReport(ctx context.Context, app core.App, id string) error {
 		}
 		return nil
 	})
+	return current, err
 }
 
 // readReport collects what the report of an order says. The order is nil when it

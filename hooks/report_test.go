@@ -284,22 +284,59 @@ func TestReportOfAnOrderThatIsGone(t *testing.T) {
 	w.work()
 }
 
-// A photo that comes while the report is drawn has a job of its own, so what is
-// drawn without it is not stored.
-func TestReportThatIsOutOfDateIsNotStored(t *testing.T) {
+// What changes while the report is drawn is in the one that is stored.
+func TestReportOfWhatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(w reportWorld, order *collections.WorkOrder)
+		want   string
+	}{
+		"a photo": {func(w reportWorld, order *collections.WorkOrder) { w.addPhoto(order, "Second", jpegOf(t)) }, "Second"},
+		"the name of the site, which makes no job": {func(w reportWorld, _ *collections.WorkOrder) {
+			w.site.SetName("Harbour House")
+			w.must(w.Save(w.site))
+		}, "Harbour House"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newReportWorld(t)
+			order := w.completed()
+			w.addPhoto(order, "First", jpegOf(t))
+			jobs := w.jobs.take()
+			ctx := &onRead{Context: t.Context(), do: func() { c.change(w, order) }}
+			w.must(w.jobs.run(ctx, jobs[len(jobs)-1]))
+			order = w.reload(order)
+			if order.Report() == "" {
+				t.Fatal("got no report")
+			}
+			if text := w.textOf(order); !strings.Contains(text, c.want) {
+				t.Errorf("the report does not say %q:\n%s", c.want, text)
+			}
+			if got := w.stored(order); got != 1 {
+				t.Errorf("got %d files, want 1", got)
+			}
+		})
+	}
+}
+
+// An order that is completed, and its report made, while a note to it or a photo
+// of it is about to be stored.
+func TestReportOfWhatWasOnItsWay(t *testing.T) {
 	t.Parallel()
 	w := newReportWorld(t)
-	order := w.completed()
-	w.addPhoto(order, "First", jpegOf(t))
-	jobs := w.jobs.take()
-	ctx := &onRead{Context: t.Context(), do: func() { w.addPhoto(order, "Second", jpegOf(t)) }}
-	w.must(w.jobs.run(ctx, jobs[len(jobs)-1]))
-	if got := w.reload(order).Report(); got != "" {
-		t.Errorf("got the report %s, which is out of date", got)
-	}
+	var order *collections.WorkOrder
+	w.OnRecordCreateExecute(collections.Photos).BindFunc(func(e *core.RecordEvent) error {
+		order = w.reload(order)
+		order.SetStatus(collections.WorkOrderStatusCompleted)
+		w.must(w.Save(order))
+		w.work()
+		return e.Next()
+	})
+	order = w.order(w.planned, in(collections.WorkOrderStatusOnSite))
+	w.addPhoto(order, "The last photo", jpegOf(t))
 	w.work()
-	if text := w.textOf(w.reload(order)); !strings.Contains(text, "Second") {
-		t.Errorf("the report is without the second photo:\n%s", text)
+	if text := w.textOf(w.reload(order)); !strings.Contains(text, "The last photo") {
+		t.Errorf("the report is without the photo:\n%s", text)
 	}
 }
 
