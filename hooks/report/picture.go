@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -31,6 +32,10 @@ const (
 	// in the worst case. Cameras in telephones have up to 24 million by default.
 	maxPixels = 25_000_000
 
+	// maxScans bounds the time that decoding takes: a JPEG file can go over the
+	// whole picture again for each 50 of its bytes. Progressive ones have about 10.
+	maxScans = 50
+
 	// photoEdge and signatureEdge are how long the longer edge may be, in pixels:
 	// about 300 to an inch, as they are printed.
 	photoEdge     = 1000
@@ -57,8 +62,8 @@ func (p Picture) read(ctx context.Context, edge int) (image.Image, error) {
 		return nil, fmt.Errorf("read picture %s: %w", p.Name, err)
 	}
 	// before anything is decoded, as a small file can be a very large picture
-	size, _, err := image.DecodeConfig(bytes.NewReader(content))
-	if err != nil || len(content) > maxPictureBytes || size.Width < 1 || size.Height < 1 || size.Width > maxPixels/size.Height {
+	size, kind, err := image.DecodeConfig(bytes.NewReader(content))
+	if err != nil || len(content) > maxPictureBytes || kind == "jpeg" && scansOf(content) > maxScans || size.Width < 1 || size.Height < 1 || size.Width > maxPixels/size.Height {
 		return nil, errUnreadable
 	}
 	decoded, _, err := image.Decode(bytes.NewReader(content))
@@ -70,6 +75,32 @@ func (p Picture) read(ctx context.Context, edge int) (image.Image, error) {
 	draw.Draw(onWhite, onWhite.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(onWhite, onWhite.Bounds(), scaled, scaled.Bounds().Min, draw.Over)
 	return onWhite, nil
+}
+
+// scansOf counts how often a JPEG file goes over its picture.
+func scansOf(content []byte) int {
+	const (
+		restart, lastRestart = 0xd0, 0xd7
+		end, scan, fill      = 0xd9, 0xda, 0xff
+	)
+	scans := 0
+	for at := 2; at+4 <= len(content); {
+		marker := content[at+1]
+		switch {
+		case content[at] != 0xff || marker == fill: // data of a scan
+			at++
+		case marker == 0 || marker >= restart && marker <= lastRestart:
+			at += 2
+		case marker == end:
+			return scans
+		default:
+			if marker == scan {
+				scans++
+			}
+			at += 2 + int(binary.BigEndian.Uint16(content[at+2:]))
+		}
+	}
+	return scans
 }
 
 // asJPEG and asPNG encode in the ways that every reader of PDF knows.

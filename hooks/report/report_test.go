@@ -213,6 +213,7 @@ func TestPicturesThatAreLeftOut(t *testing.T) {
 		"gone":     fails(fmt.Errorf("read: %w", report.ErrNoPicture)),
 		"text":     picture("x", []byte("no picture")),
 		"too many": picture("x", bomb(t)),
+		"slow":     picture("x", progressive(t, 51)),
 		"empty":    picture("x", nil),
 	} {
 		text := textOf(t, write(t, report.Report{Photos: []report.Photo{{Picture: p}}, Signature: &p}))
@@ -246,6 +247,50 @@ func bomb(t *testing.T) []byte {
 		t.Fatalf("the forged header: got %v, %v", size, err)
 	}
 	return content
+}
+
+// progressive is a JPEG file that goes over its picture so many times.
+func progressive(t *testing.T, scans int) []byte {
+	t.Helper()
+	segment := func(marker byte, content ...byte) []byte {
+		return append([]byte{0xff, marker, 0, byte(len(content) + 2)}, content...)
+	}
+	// a table of Huffman codes of which the shortest is for one value
+	codes := func(table, value byte) []byte {
+		return segment(0xc4, slices.Concat([]byte{table, 1}, make([]byte, 15), []byte{value})...)
+	}
+	file := slices.Concat([]byte{0xff, 0xd8},
+		segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...),
+		segment(0xc2, 8, 0, 8, 0, 8, 1, 1, 0x11, 0), codes(0x00, 0), codes(0x10, 0),
+		segment(0xda, 1, 1, 0, 0, 0, 0), []byte{0x7f})
+	for n := range scans - 1 {
+		z := byte(1 + n%63)
+		file = slices.Concat(file, segment(0xda, 1, 1, 0, z, z, 0), []byte{0x7f})
+	}
+	file = append(file, 0xff, 0xd9)
+	if _, err := jpeg.Decode(bytes.NewReader(file)); err != nil {
+		t.Fatalf("the file of %d scans: %v", scans, err)
+	}
+	// what comes after the end does not count, such as the film of a living picture
+	return append(file, bytes.Repeat(segment(0xda), 100)...)
+}
+
+func TestProgressivePhotos(t *testing.T) {
+	t.Parallel()
+	text := textOf(t, write(t, report.Report{Photos: []report.Photo{{Picture: picture("x", progressive(t, 50))}}}))
+	if strings.Contains(text, "cannot be read") {
+		t.Error("a progressive photo was left out")
+	}
+}
+
+// Text that the library for PDF could take for something else.
+func TestReportOfTextLikeItsOwn(t *testing.T) {
+	t.Parallel()
+	const want = `{pages} {nb} pages (a) \\ \( %PDF Ąā`
+	text := textOf(t, write(t, report.Report{Description: "\x01pages " + want}))
+	if !strings.Contains(text, want) || !strings.Contains(text, "Page 1 of 1") {
+		t.Errorf("got %q, want %q in it", text, want)
+	}
 }
 
 // A picture that was taken with the camera on its side stands upright.

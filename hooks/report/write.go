@@ -36,6 +36,10 @@ const (
 	smallSize = 8.5
 )
 
+// pageCount stands for how many pages there are until that is known. It begins
+// with a character that is never printed, so that nobody's text has it.
+const pageCount = "\x01pages"
+
 // drawing is one report while it is drawn.
 type drawing struct {
 	*fpdf.Fpdf
@@ -90,13 +94,13 @@ func (d *drawing) prepare() {
 	d.SetMargins(margin, margin, margin)
 	d.SetCellMargin(0)
 	d.SetAutoPageBreak(true, bottom)
-	d.AliasNbPages("{pages}")
+	d.AliasNbPages(pageCount)
 	d.SetFooterFunc(func() {
 		d.SetY(-bottom + 8)
 		d.style("", smallSize, 110)
 		d.CellFormat(width-pageNumberWidth, lineHeight, d.fit(name, width-pageNumberWidth)+" · "+d.orderName(), "", 0, "L", false, 0, "")
 		// to the left, as how many pages there are is filled in at the end
-		d.CellFormat(pageNumberWidth, lineHeight, fmt.Sprintf("Page %d of {pages}", d.PageNo()), "", 0, "L", false, 0, "")
+		d.CellFormat(pageNumberWidth, lineHeight, fmt.Sprintf("Page %d of "+pageCount, d.PageNo()), "", 0, "L", false, 0, "")
 	})
 	d.AddPage()
 }
