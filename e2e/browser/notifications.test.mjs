@@ -136,6 +136,32 @@ world.test('notifications are turned off, and end with the sign-out', { as: peop
 	assert.equal(await subscription(page), undefined);
 });
 
+world.test(
+	'notifications end with a sign-in that is no longer good',
+	{ as: people.viewer, at: `o/${people.slug}/board`, allow: [/401/] },
+	async (page) => {
+		assert.ok(await turnOn(page));
+		const users = world.root.collection('users');
+		const { id } = await users.getFirstListItem(`email = "${people.viewer}"`);
+		await users.update(id, { password: 'another-password', passwordConfirm: 'another-password' });
+		await page.reload();
+		await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+		await until(async () => (await subscription(page)) === undefined);
+	},
+);
+
+world.test('a notification opens in the app, not in the dashboard', { as: people.technician, at: day, viewport: phone }, async (page) => {
+	await turnOn(page);
+	const dashboard = await page.context().newPage();
+	await dashboard.goto(`${world.url}/_/`);
+	await dashboard.bringToFront();
+	const [worker] = page.context().serviceWorkers();
+	const link = `#/o/${people.slug}/day/doesnotexist000`;
+	// what a click does, which only a person can make
+	await worker.evaluate((to) => open(to), link);
+	await page.waitForURL((url) => url.hash === link);
+});
+
 world.test('nobody is asked who has said no', { as: people.technician, at: day }, async (page) => {
 	await page.addInitScript(() => Object.defineProperty(Notification, 'permission', { get: () => 'denied' }));
 	await page.reload();

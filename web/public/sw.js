@@ -46,7 +46,9 @@ async function tell(id, event) {
 async function open(link) {
   const target = new URL(link, self.registration.scope);
   if (target.origin !== self.location.origin) return;
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  // of the app, not of whatever else the server has, such as the dashboard
+  const pages = windows.filter(({ url }) => new URL(url).pathname === target.pathname);
   const page = pages.find((client) => client.focused) ?? pages[0];
   if (!page) {
     await self.clients.openWindow(target.href);

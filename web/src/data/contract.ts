@@ -55,7 +55,7 @@ export interface PhotoShelf {
 /** unsupported: by the browser or by the server. denied: the user has told the browser so. */
 export type NotificationState = "unsupported" | "denied" | "off" | "on";
 
-/** Notifications on this device for the signed-in user, also while no page is open. */
+/** Notifications on this device for the signed-in user, also while no page is open. They end with the sign-in. */
 export interface Notifications {
   state(): Promise<NotificationState>;
   /** Asks the user for leave, which browsers want to happen after a click. */
@@ -63,8 +63,6 @@ export interface Notifications {
   turnOff(): Promise<void>;
   /** Takes up what the user has chosen here before; to be called once they are signed in. Does not reject. */
   resume(): Promise<void>;
-  /** Ends them on this device until the user comes back; to be called before they sign out. */
-  leave(): Promise<void>;
 }
 
 export interface Session {

@@ -23,13 +23,12 @@ const SCREENS: Record<string, { label: string; icon: IconName }> = {
 type Props = WorkspaceProps & { screens: string[]; screen: string };
 
 export function TopBar({ user, belonging, belongings, screens, screen }: Props) {
-  const { session, notifications } = useData();
+  const { session } = useData();
   const { organization, role } = belonging;
   const outbox = useOutbox();
   const { changes, photos } = outbox.counts();
   const [leaving, setLeaving] = useState(false);
   const signOut = () => {
-    void notifications.leave();
     go(href(["sign-in"]));
     session.signOut();
   };

@@ -10,6 +10,31 @@ export function remoteNotifications({ pb }: Remote): Notifications {
   const supported = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
   let key: Promise<Uint8Array<ArrayBuffer> | undefined> | undefined;
 
+  // However a sign-in ends (also in another tab, or as the server refuses it), its notifications end here,
+  // so that the next user of the browser does not read them.
+  let { token, record } = pb.authStore;
+  let left: Promise<void> = Promise.resolve();
+  pb.authStore.onChange(() => {
+    const before = { token, user: record?.id };
+    ({ token, record } = pb.authStore);
+    if (before.user && before.user !== record?.id) left = leave(before.token).catch(() => undefined);
+  });
+
+  /** Ends them on this device until the user of the token comes back. */
+  async function leave(of: string): Promise<void> {
+    const old = supported ? await subscription() : null;
+    if (!old) return;
+    await old.unsubscribe();
+    // Not by the SDK, which may hold somebody else's token by now. Without a network, or when the token is
+    // no longer good, the server finds out when it next sends: the subscription has gone.
+    await fetch(pb.buildURL("/api/push/devices/forget"), {
+      method: "POST",
+      headers: { Authorization: of, "Content-Type": "application/json" },
+      body: JSON.stringify({ endpoint: old.endpoint }),
+      keepalive: true,
+    }).catch(() => undefined);
+  }
+
   /** The server's public key, undefined when it does not push. */
   function serverKey() {
     key ??= pb.send<{ publicKey: string }>("/api/push/vapid-key", {}).then(
@@ -33,6 +58,7 @@ export function remoteNotifications({ pb }: Remote): Notifications {
 
   /** Subscribes this browser and tells the server whose it is. */
   async function register(): Promise<void> {
+    await left; // which would end what is begun here
     const applicationServerKey = await serverKey();
     if (!applicationServerKey) throw new Failure("The server sends no notifications at the moment.", 0);
     await navigator.serviceWorker.register("./sw.js");
@@ -81,21 +107,6 @@ export function remoteNotifications({ pb }: Remote): Notifications {
     async resume() {
       if (!supported || !pb.authStore.isValid || Notification.permission !== "granted" || !localStorage.getItem(wanted())) return;
       await register().catch(() => undefined); // the next start tries again
-    },
-
-    async leave() {
-      const { token } = pb.authStore;
-      const old = supported ? await subscription() : null;
-      if (!old) return;
-      await old.unsubscribe();
-      // Not by the SDK, which may hold somebody else's token by now. Without a network the server finds
-      // out when it next sends: the subscription has gone.
-      await fetch(pb.buildURL("/api/push/devices/forget"), {
-        method: "POST",
-        headers: { Authorization: token, "Content-Type": "application/json" },
-        body: JSON.stringify({ endpoint: old.endpoint }),
-        keepalive: true,
-      }).catch(() => undefined);
     },
   };
 }
