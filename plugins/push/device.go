@@ -283,20 +283,12 @@ func (p *Plugin) bindDevices() {
 	app.OnRecordUpdate(Collection).Bind(&hook.Handler[*core.RecordEvent]{
 		Id: "holdallPushKeepSecrets",
 		Func: func(e *core.RecordEvent) error {
-			for _, field := range secretFields { // a form that was not shown them would clear them
+			for _, field := range secretFields { // a form that does not have them would clear them
 				if e.Record.GetString(field) == "" {
 					e.Record.Set(field, e.Record.Original().Get(field))
 				}
 			}
 			return e.Next()
-		},
-	})
-	app.OnRecordEnrich(Collection).Bind(&hook.Handler[*core.RecordEnrichEvent]{
-		Id: "holdallPushHide",
-		Func: func(e *core.RecordEnrichEvent) error {
-			err := e.Next()
-			e.Record.Hide(secretFields...)
-			return err
 		},
 	})
 }

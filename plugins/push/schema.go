@@ -33,8 +33,9 @@ const (
 	fieldLastSeen       = "lastSeen"
 )
 
-// secretFields are in no answer: who has them can send to the device, or take it
-// over.
+// secretFields are for superusers only: who has them can take the device over.
+// They are hidden fields and no OnRecordEnrich hook hides more, since one bound
+// handler costs realtime the sharing of its work for every collection.
 var secretFields = []string{fieldToken, fieldTokenHash, fieldP256dh, fieldAuth, fieldSession}
 
 // tables are plain ones, so that a delivery costs no validation, no hooks and no
