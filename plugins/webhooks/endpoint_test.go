@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/webhooks"
@@ -142,6 +144,43 @@ func TestRotation(t *testing.T) {
 			if (errFirst == nil) != step.first || (errSecond == nil) != step.second {
 				t.Errorf("step %d: got errors %v and %v", i, errFirst, errSecond)
 			}
+		}
+	}
+}
+
+// TestRotationAfterTheKeyIsLost has secrets that were encrypted with another key.
+func TestRotationAfterTheKeyIsLost(t *testing.T) {
+	t.Parallel()
+	lost, err := security.Encrypt([]byte(webhooks.NewSecret()), strings.Repeat("x", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fast()
+	config.EncryptionKey = key
+	app, p, start := newApp(t, config)
+	r := newReceiver(t, nil)
+	endpoint := addEndpoint(t, app, r.URL, nil)
+	start()
+	for i, rotate := range []func() (string, error){
+		func() (string, error) { secret, _, err := p.Rotate(endpoint.Id); return secret, err },
+		func() (string, error) {
+			secret := webhooks.NewSecret()
+			change(t, app, endpoint, map[string]any{"secret": secret})
+			return secret, nil
+		},
+	} {
+		_, err := app.NonconcurrentDB().NewQuery("UPDATE _webhooksSecrets SET secret = {:lost}, previous = {:lost}, previousUntil = {:until}").
+			Bind(dbx.Params{"lost": "enc:" + lost, "until": time.Now().Add(time.Hour).UnixMilli()}).Execute()
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, err := rotate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		addRecord(t, app, "orders", nil)
+		if err := verify(r.await(t, i+1)[i], secret); err != nil {
+			t.Errorf("way %d: %v", i+1, err)
 		}
 	}
 }

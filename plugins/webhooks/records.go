@@ -108,14 +108,10 @@ func (p *Plugin) hideCredentials(e *core.RecordEvent) error {
 	if err != nil {
 		return err
 	}
-	current, err := p.open(c.Secret)
 	if secret == "" && c.Secret == "" {
 		secret = NewSecret()
 	}
-	if secret != "" && secret != current {
-		if err != nil {
-			c.Secret = "" // nobody can read it any more, so it cannot go on to sign
-		}
+	if current, err := p.open(c.Secret); secret != "" && (secret != current || err != nil) {
 		p.rotate(&c, secret)
 	}
 	if !isBlank(headers) {

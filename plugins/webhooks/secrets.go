@@ -56,9 +56,10 @@ func (p *Plugin) saveCredentials(tx core.App, endpoint string, c credentials) er
 }
 
 // rotate puts another secret in the place of the current one, which goes on to
-// sign for the overlap.
+// sign for the overlap, unless nobody can read it any more.
 func (p *Plugin) rotate(c *credentials, secret string) {
-	if c.Secret != "" {
+	c.Previous, c.PreviousUntil = "", 0
+	if _, err := p.open(c.Secret); err == nil && c.Secret != "" {
 		c.Previous, c.PreviousUntil = c.Secret, p.config.Clock.Now().Add(p.config.Overlap).UnixMilli()
 	}
 	c.Secret = secret
