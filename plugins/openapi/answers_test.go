@@ -22,7 +22,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	root := pbtest.Superuser(t, app)
 	person, token := pbtest.User(t, app, "users", nil)
 	worker, workerToken := pbtest.User(t, app, "staff", map[string]any{"username": "wanda"})
-	everything := parse(t, fetch(t, do, root))
+	everything := read(t, fetch(t, do, root))
 
 	// call sends a request, compares the answer with the document, and returns it.
 	call := func(status int, r pbtest.Request) pbtest.Response {
@@ -222,7 +222,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
 	app := torture.New(t, withBatch, register(openapi.Config{}))
 	do := serve(t, app)
-	document := parse(t, fetch(t, do, pbtest.Superuser(t, app)))
+	document := read(t, fetch(t, do, pbtest.Superuser(t, app)))
 	routes := openapi.Registered(t.Context(), app)
 	if len(routes) < 50 {
 		t.Fatalf("the router has only %d routes: its shape has changed", len(routes))

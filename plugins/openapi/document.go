@@ -25,6 +25,7 @@ type cache struct {
 	registered []route
 	state      state
 	documents  map[string]document
+	size       int // of the last one made
 }
 
 // document is one as it is sent.
@@ -75,18 +76,20 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 		p.cache.state, p.cache.documents = now, map[string]document{}
 	}
 	s.registered = p.cache.registered
+	size := p.cache.size
 	d, ok := p.cache.documents[key]
 	p.cache.mutex.Unlock()
 	if ok {
 		return d, nil
 	}
 
-	body := build(s, who).AppendJSON(make([]byte, 0, 1<<20))
+	body := build(s, who).AppendJSON(make([]byte, 0, size+size/8))
 	sum := sha256.Sum256(body)
 	d = document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
 
 	p.cache.mutex.Lock()
 	defer p.cache.mutex.Unlock()
+	p.cache.size = len(body)
 	if p.cache.state.equal(now) && p.cache.documents != nil {
 		if len(p.cache.documents) >= maxCached {
 			clear(p.cache.documents)

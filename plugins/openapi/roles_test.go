@@ -163,7 +163,7 @@ func TestDocumentsListWhatTheRulesAllow(t *testing.T) {
 		"superuser":    {"users": "lvcud", "teams": "lvcud", "papers": "lvcud", "remarks": "lvcud", "journal": "lvcud", "members": "lvcud"},
 	}
 	for who, want := range cases {
-		document := parse(t, fetch(t, do, tokens[who]))
+		document := read(t, fetch(t, do, tokens[who]))
 		for collection, letters := range want {
 			if got := listedActions(document, collection); got != letters {
 				t.Errorf("%s, %s: the document lists %q, want %q", who, collection, got, letters)
@@ -219,7 +219,7 @@ func TestRulesAgreeWithDocuments(t *testing.T) {
 		return strings.Compare(map[bool]string{true: "z"}[a == "boss"]+a, map[bool]string{true: "z"}[b == "boss"]+b)
 	})
 	for _, who := range people {
-		document := parse(t, fetch(t, do, tokens[who]))
+		document := read(t, fetch(t, do, tokens[who]))
 		for _, a := range attempts {
 			answer := do(pbtest.Request{Method: a.method, Path: "/api/collections/" + a.collection + "/records" + a.path, Token: tokens[who], Body: a.body})
 			allowed := answer.Status < 300

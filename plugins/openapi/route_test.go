@@ -185,7 +185,7 @@ func TestRoutesAreListedForWhomTheyAre(t *testing.T) {
 	for _, c := range []struct{ name, token, want string }{
 		{"guest", "", "10001"}, {"Ada", ada, "11011"}, {"Bo", bo, "11001"}, {"worker", worker, "10001"}, {"superuser", pbtest.Superuser(t, app), "11111"},
 	} {
-		document := parse(t, fetch(t, do, c.token))
+		document := read(t, fetch(t, do, c.token))
 		var got strings.Builder
 		for _, route := range routes {
 			method, path, _ := strings.Cut(route, " ")
