@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pocketbase/dbx"
 	validation "github.com/pocketbase/ozzo-validation/v4"
@@ -179,8 +180,8 @@ type erpSite struct {
 // the message that is wrong.
 func TakeERPMessage(ctx context.Context, tx core.App, organization, message string, body []byte) error {
 	var in erpMessage
-	if err := json.Unmarshal(body, &in); err != nil {
-		return validation.Errors{"message": validation.NewError(codeBodyInvalid, "Must be JSON as described.")}
+	if err := json.Unmarshal(body, &in); err != nil || !utf8.Valid(body) {
+		return validation.Errors{"message": validation.NewError(codeBodyInvalid, "Must be JSON as described, in UTF-8.")}
 	}
 	if in.Type != erpOrderCreated {
 		return validation.Errors{"type": validation.NewError(codeERPType, "Must be "+erpOrderCreated+".")}
@@ -194,6 +195,11 @@ func TakeERPMessage(ctx context.Context, tx core.App, organization, message stri
 		return err
 	}
 	problems := validation.Errors{}
+	for name, text := range map[string]string{"id": in.Data.ID, "title": in.Data.Title, "description": in.Data.Description} {
+		if strings.ContainsRune(text, 0) {
+			problems[name] = errCharacters
+		}
+	}
 	site, err := erpSiteOf(tx, organization, in.Data.Site, problems)
 	if err != nil {
 		return err

@@ -149,6 +149,8 @@ func TestERPMessages(t *testing.T) {
 		{"a very long name of a site", message(map[string]any{"title": "a", "site": map[string]any{"name": strings.Repeat("n", 5000)}}), "site"},
 		{"a number for a title", message(map[string]any{"title": 1, "site": byID}), "message"},
 		{"no JSON", "hello", "message"},
+		{"no UTF-8", "{\"type\":\"order.created\",\"data\":{\"title\":\"\xff\",\"site\":{\"id\":\"S-1\"}}}", "message"},
+		{"null characters", message(map[string]any{"id": "\x00", "title": "a\x00", "description": "\x00", "site": byID}), "description id title"},
 	}
 	for _, c := range cases {
 		body, ok := c.body.(string)
