@@ -27,6 +27,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/idempotency"
+	"github.com/holdall-go/holdall/plugins/openapi"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
@@ -138,6 +139,9 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 		return err
 	}
 	if err := registerPush(app, cfg, log); err != nil {
+		return err
+	}
+	if _, err := openapi.Register(app, openapi.Config{RootCmd: root}); err != nil {
 		return err
 	}
 	bindGreeting(app, cfg)
