@@ -59,6 +59,9 @@ func (l *Log) bindAttribution() {
 				return e.Next()
 			}
 			return within(e, func(tx core.App) error {
+				if err := claim(tx); err != nil {
+					return err
+				}
 				return attribute(tx, attribution, e.Next)
 			})
 		},
@@ -103,7 +106,7 @@ func (l *Log) Attribute(app core.App, e *core.RequestEvent, origin string, fn fu
 	if origin != "" {
 		attribution.Origin = origin
 	}
-	return app.RunInTransaction(func(tx core.App) error {
+	return write(app, func(tx core.App) error {
 		return attribute(tx, attribution, func() error { return fn(tx) })
 	})
 }

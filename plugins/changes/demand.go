@@ -19,6 +19,9 @@ func (l *Log) Begin(tx core.App, consumerName string) error {
 	if err != nil {
 		return err
 	}
+	if err := claim(tx); err != nil {
+		return err
+	}
 	end, err := head(context.Background(), tx.DB())
 	if err != nil {
 		return fmt.Errorf("changes: begin consumer %s: %w", c.Name, err)

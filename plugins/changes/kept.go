@@ -20,7 +20,7 @@ import (
 // [Log.History], also those of other processes and of later starts. Asking again
 // extends the time and costs little.
 func (l *Log) KeepHistory(ctx context.Context, collectionID string, until time.Time) error {
-	err := l.app.RunInTransaction(func(tx core.App) error {
+	err := write(l.app, func(tx core.App) error {
 		kept, err := isKept(tx, collectionID)
 		if err != nil {
 			return err

@@ -70,7 +70,7 @@ func (l *Log) differing(ctx context.Context, collections []*core.Collection) ([]
 
 func (l *Log) mendCollection(ctx context.Context, id string, n int64) error {
 	var mended int64
-	err := l.app.RunInTransaction(func(tx core.App) error {
+	err := write(l.app, func(tx core.App) error {
 		c, err := tx.FindCollectionByNameOrId(id)
 		if err != nil {
 			return err

@@ -63,7 +63,7 @@ const endOfLog = `(SELECT MAX(seq) FROM _changes)`
 // install makes the tables and triggers and opens a new range of sequence
 // numbers. It runs at every bootstrap.
 func (l *Log) install(app core.App) error {
-	err := app.RunInTransaction(func(tx core.App) error {
+	err := write(app, func(tx core.App) error {
 		if err := createTables(tx); err != nil {
 			return err
 		}

@@ -154,7 +154,7 @@ func schemaTriggers() map[string]string {
 func (l *Log) bindCollections() {
 	within := func(e *core.CollectionEvent) error {
 		original := e.App
-		err := original.RunInTransaction(func(tx core.App) error {
+		err := write(original, func(tx core.App) error {
 			e.App = tx
 			// PocketBase's first migrations make collections before the bootstrap is done
 			if err := createTables(tx); err != nil {
@@ -184,7 +184,7 @@ func (l *Log) bindCollections() {
 // collections. A collection that lost triggers, because somebody rebuilt its
 // table by hand, may have changed unseen: all of it is logged again.
 func (l *Log) installTriggers(app core.App) error {
-	return app.RunInTransaction(func(tx core.App) error {
+	return write(app, func(tx core.App) error {
 		if _, err := replaceTriggers(tx, schemaCollection, schemaTriggers()); err != nil {
 			return err
 		}
@@ -306,7 +306,7 @@ func replaceTriggers(tx core.App, n int64, wanted map[string]string) (had map[st
 
 // dropTriggers removes all triggers of the log.
 func dropTriggers(app core.App) error {
-	return app.RunInTransaction(func(tx core.App) error {
+	return write(app, func(tx core.App) error {
 		existing, err := findTriggers(tx, "_changes_[0-9]*_*")
 		if err != nil {
 			return err

@@ -180,7 +180,7 @@ func (c *consumer) wants(change Change) bool {
 
 // lease takes or renews the right to work and finds out where to go on.
 func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err error) {
-	err = c.log.app.RunInTransaction(func(tx core.App) error {
+	err = write(c.log.app, func(tx core.App) error {
 		start := int64(0)
 		if !c.FromStart {
 			if start, err = head(ctx, tx.DB()); err != nil {
