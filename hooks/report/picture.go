@@ -56,7 +56,7 @@ func (p Picture) read(ctx context.Context, edge int) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open picture %s: %w", p.Name, err)
 	}
-	defer file.Close() //nolint:errcheck // it is only read
+	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, maxPictureBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read picture %s: %w", p.Name, err)

@@ -301,10 +301,10 @@ func TestPhotosStandUpright(t *testing.T) {
 		for name, order := range map[string]binary.AppendByteOrder{"II*\x00": binary.LittleEndian, "MM\x00*": binary.BigEndian} {
 			exif := order.AppendUint32([]byte("Exif\x00\x00"+name), 8)
 			exif = order.AppendUint16(exif, 1)
-			for _, short := range []uint16{0x0112, 3, 0, 1, uint16(orientation), 0} { //nolint:gosec // below 10
+			for _, short := range []uint16{0x0112, 3, 0, 1, uint16(orientation), 0} {
 				exif = order.AppendUint16(exif, short)
 			}
-			segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xd8, 0xff, 0xe1}, uint16(len(exif)+2)) //nolint:gosec // a few bytes
+			segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xd8, 0xff, 0xe1}, uint16(len(exif)+2))
 			content := slices.Concat(segment, exif, plain[2:])
 			pdf := write(t, report.Report{Photos: []report.Photo{{Picture: picture("x", content)}}})
 			tall := bytes.Contains(pdf, []byte("/Width 200\n/Height 400"))

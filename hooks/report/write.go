@@ -346,7 +346,7 @@ func (p Photo) scaled(ctx context.Context) ([]byte, error) {
 
 // photo draws a photo, or says that there is none, and returns how high it is.
 func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) float64 {
-	below := photoHeight
+	var below float64
 	if content == nil {
 		d.SetDrawColor(205, 205, 205)
 		d.SetLineWidth(0.2)
