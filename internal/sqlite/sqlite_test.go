@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -388,4 +389,45 @@ func TestKeptQueries(t *testing.T) {
 	exec(t, db, "CREATE TABLE t (id INTEGER, name TEXT)")
 	exec(t, db, "INSERT INTO t VALUES (7, 'seven')")
 	expect(0, "7seven ")
+}
+
+// Statements of many rows are large when they are compiled, and seldom come again.
+func TestLongStatementsAreNotKept(t *testing.T) {
+	t.Parallel()
+	db, _, _ := open(t)
+	db.DB().SetMaxOpenConns(1)
+	kept := func() (n int) {
+		t.Helper()
+		conn, err := db.DB().Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.Raw(func(raw any) error { n = sqlite.Kept(raw); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	run := func(padding string) {
+		t.Helper()
+		for range 2 {
+			insert := "INSERT INTO t (id, name) VALUES ({:id}, {:name})" + padding
+			if _, err := db.NewQuery(insert).Bind(dbx.Params{"id": nil, "name": nil}).Execute(); err != nil {
+				t.Fatal(err)
+			}
+			var n int
+			if err := db.NewQuery("SELECT COUNT(*) FROM t WHERE name = {:name}" + padding).Bind(dbx.Params{"name": "x"}).Row(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := kept()
+	run(" -- " + strings.Repeat("long ", 5000))
+	if got := kept(); got != before {
+		t.Errorf("%d long statements are kept", got-before)
+	}
+	run("")
+	if got := kept(); got != before+2 {
+		t.Errorf("%d short statements are kept, want 2", got-before)
+	}
 }

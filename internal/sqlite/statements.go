@@ -16,6 +16,10 @@ const (
 	// queriesKept is how many compiled queries. There are more connections that read.
 	queriesKept = 64
 
+	// longestKept is how long a statement is that is kept, in bytes. One of many rows
+	// takes a hundred kilobytes when it is compiled, and seldom comes again.
+	longestKept = 16 << 10
+
 	// queriesSeen is how many queries a connection remembers to have run once.
 	queriesSeen = 512
 )
@@ -24,7 +28,7 @@ const (
 // few statements over and over, with other values. Compiling one costs as much
 // as running it, the more so if its table has triggers, so they are kept.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if len(args) == 0 || !isWrite(query) {
+	if len(args) == 0 || len(query) > longestKept || !isWrite(query) {
 		return c.driverConn.ExecContext(ctx, query, args)
 	}
 	k, err := c.writes.get(ctx, c.driverConn, query)
@@ -38,7 +42,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 // second time: those of rules and filters often have a random name in them and
 // never do.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if len(args) == 0 || !startsWith(query, "SELECT ") || !c.seen.before(query) {
+	if len(args) == 0 || len(query) > longestKept || !startsWith(query, "SELECT ") || !c.seen.before(query) {
 		return c.driverConn.QueryContext(ctx, query, args)
 	}
 	k, err := c.queries.get(ctx, c.driverConn, query)
