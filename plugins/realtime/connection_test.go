@@ -98,6 +98,13 @@ func TestClientsThatDoNotReadCostBoundedMemory(t *testing.T) {
 	for i := range 2 * length {
 		write("INSERT INTO posts (id, title) VALUES ({:id}, {:title})", 100+i, "new")
 	}
+	// The events come later, and would fit if the client read them meanwhile.
+	pbtest.Eventually(t, patience, func() error {
+		if !plugin.Closing(id) {
+			return fmt.Errorf("a client that does not read is not closed")
+		}
+		return nil
+	})
 	// what the network took in parts is whole, too
 	answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader(begin), conn)), nil)
 	if err != nil {
@@ -191,6 +198,25 @@ func TestConnectionsThatCannotBeTakenOver(t *testing.T) {
 	until("id:" + old.clientID)
 	if data := until("data:"); !strings.Contains(data, "without chunks") {
 		t.Errorf("got %s", data)
+	}
+}
+
+// A handler writes what it likes to the answer, as with PocketBase.
+func TestAHookWritesToTheAnswer(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, register(realtime.Config{}))
+	app.OnRealtimeMessageSend().BindFunc(func(e *core.RealtimeMessageEvent) error {
+		if _, err := e.Response.Write([]byte(": before " + e.Message.Name + "\n\n")); err != nil {
+			return err
+		}
+		return e.Next()
+	})
+	s := connect(t, pbtest.Serve(t, app), "")
+	s.subscribe("", "posts/*")
+	create(t, app, "posts", map[string]any{"title": "hooked"})
+	s.record("create", "hooked")
+	if !strings.Contains(s.bytes(), ": before posts/*\n\n") {
+		t.Errorf("got %q", s.bytes())
 	}
 }
 

@@ -54,6 +54,18 @@ func (p *Plugin) Waiting(id string) (length, bytes int) {
 	return len(c.queue), c.bytes
 }
 
+// Closing tells whether it is decided that a client is closed, or it is gone.
+func (p *Plugin) Closing(id string) bool {
+	found, err := p.app.SubscriptionsBroker().ClientById(id)
+	if err != nil {
+		return true
+	}
+	c := p.hub.own(found)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing != ""
+}
+
 // Fail makes SQL about rules and filters fail for as long as fail does.
 func (p *Plugin) Fail(fail func() error) { p.ablate.fail.Store(&fail) }
 

@@ -64,7 +64,10 @@ func (p *Plugin) stream(e *core.RealtimeConnectRequestEvent, c *client) error {
 	c.mu.Unlock()
 	defer c.timer.Stop()
 
-	taking := hijacker(e.RequestEvent)
+	var taking http.Hijacker
+	if !p.hub.hooked() { // whose handlers may write to the answer
+		taking = hijacker(e.RequestEvent)
+	}
 	if taking != nil {
 		e.Response.Header().Set("Connection", "close") // nothing can follow the stream
 	}

@@ -184,6 +184,10 @@ func (c *client) transmit(e *core.RequestEvent, buffer []byte) error {
 // sendRest writes the rest of what the network took a part of.
 func (c *client) sendRest() error {
 	c.mu.Lock()
+	if c.ended { // who does not read would hold its goroutine
+		c.mu.Unlock()
+		return nil
+	}
 	rest := c.unsent
 	c.unsent = nil
 	c.writing = c.writing || rest != nil
