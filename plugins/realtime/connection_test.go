@@ -145,17 +145,27 @@ func (p *passing) Write(data []byte) (int, error) {
 	return p.ResponseWriter.Write(data)
 }
 
+// onlooking is one that need not see everything.
+type onlooking struct{ passing }
+
+func (*onlooking) OnlyLooks() {}
+
 // Whoever stands between the server and the client keeps seeing what is written.
 func TestConnectionsThatCannotBeTakenOver(t *testing.T) {
 	t.Parallel()
 	app := template.New(t, register(realtime.Config{}))
 	app.OnRealtimeMessageSend().UnbindAll()
 	var between *passing
+	var seen *onlooking
 	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
 		e.Router.BindFunc(func(re *core.RequestEvent) error {
 			if re.Request.URL.Query().Has("wrapped") {
 				between = &passing{ResponseWriter: re.Response}
 				re.Response = between
+			}
+			if re.Request.URL.Query().Has("seen") {
+				seen = &onlooking{passing{ResponseWriter: re.Response}}
+				re.Response = seen
 			}
 			return re.Next()
 		})
@@ -168,6 +178,14 @@ func TestConnectionsThatCannotBeTakenOver(t *testing.T) {
 	wrapped.record("create", "through the middleware")
 	if got, want := between.written.Load(), int64(len(wrapped.bytes())); got != want {
 		t.Errorf("%d bytes passed the middleware, %d came", got, want)
+	}
+
+	watched := connect(t, url, "?seen")
+	watched.subscribe("", "posts/*")
+	create(t, app, "posts", map[string]any{"title": "past the middleware"})
+	watched.record("create", "past the middleware")
+	if got := seen.written.Load(); got == 0 || got >= int64(len(watched.bytes())) {
+		t.Errorf("%d bytes of %d passed a middleware that only looks", got, len(watched.bytes()))
 	}
 
 	// HTTP/1.0 knows no chunks

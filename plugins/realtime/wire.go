@@ -43,6 +43,13 @@ const maxSurplus = 1024
 
 var errSurplus = errors.New("the client sent more than a request")
 
+// onlooker is the writer of a middleware that changes nothing, and need not see all
+// that is written, such as one that notes the status for a log.
+type onlooker interface {
+	Unwrap() http.ResponseWriter
+	OnlyLooks()
+}
+
 // hijacker returns what takes the connection of an answer over, nil if somebody
 // else writes to it, or changes what is written.
 func hijacker(e *core.RequestEvent) http.Hijacker {
@@ -54,12 +61,15 @@ func hijacker(e *core.RequestEvent) http.Hijacker {
 		return nil
 	}
 	w := e.Response
-	for {
-		inner, ok := w.(*router.ResponseWriter)
-		if !ok {
-			break
+	for found := true; found; {
+		switch inner := w.(type) {
+		case *router.ResponseWriter:
+			w = inner.Unwrap()
+		case onlooker:
+			w = inner.Unwrap()
+		default:
+			found = false
 		}
-		w = inner.Unwrap()
 	}
 	if fmt.Sprintf("%T", w) != "*http.response" { // whose type has no name outside
 		return nil

@@ -218,6 +218,10 @@ func (rec *recorder) FlushError() error {
 	return http.NewResponseController(rec.ResponseWriter).Flush()
 }
 
+// OnlyLooks tells who takes a connection over that nothing is lost but the number
+// of bytes that follow.
+func (rec *recorder) OnlyLooks() {}
+
 // Unwrap is for http.ResponseController.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
