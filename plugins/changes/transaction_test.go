@@ -11,7 +11,6 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
-	"github.com/holdall-go/holdall/internal/sqlite"
 	"github.com/holdall-go/holdall/plugins/changes"
 )
 
@@ -61,15 +60,14 @@ func TestOthersCommitMeanwhile(t *testing.T) {
 					commits++
 				}
 			}
-			engine := sqlite.New()
 			app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: func(path string) (*dbx.DB, error) {
-				db, err := engine.Connect(path)
+				db, err := core.DefaultDBConnect(path)
 				if err == nil && filepath.Base(path) == "data.db" {
 					db.QueryLogFunc = meanwhile
 				}
 				return db, err
 			}})
-			log, err := changes.Register(app, changes.Config{Engine: engine})
+			log, err := changes.Register(app, changes.Config{}) // its engine would begin as the writer
 			if err == nil {
 				err = log.Consume(changes.Consumer{Name: "late", OnDemand: true, History: true, Handle: func(context.Context, changes.Change) error { return nil }})
 			}
