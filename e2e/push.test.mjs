@@ -110,9 +110,9 @@ describe('push', () => {
 
 	it('keeps its key, and has a command', async () => {
 		const { publicKey } = await client(server).send('/api/push/vapid-key', {});
-		const keys = await run('push', ['push', 'keys', '--dir', dir]);
+		const keys = await run('push', ['push', 'keys', '--dev=false', '--dir', dir]);
 		assert.equal(keys.stdout.trim(), publicKey, keys.stderr);
-		const status = JSON.parse((await run('push', ['push', 'status', '--json', '--dir', dir])).stdout);
+		const status = JSON.parse((await run('push', ['push', 'status', '--json', '--dev=false', '--dir', dir])).stdout);
 		assert.deepEqual(status.providers, ['apns', 'fcm', 'webpush']);
 	});
 });

@@ -26,6 +26,13 @@ const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=
 // row through a unique index deletes that row without firing its triggers.
 const recursive = "&_pragma=recursive_triggers(ON)"
 
+// immediate makes a transaction the database's writer from its beginning. One that
+// begins by reading can no longer write once another process has committed: SQLite
+// says that the database is locked, however long one is ready to wait. PocketBase
+// has one connection that writes, so within a process nobody waits for longer.
+// Transactions that say that they only read are left alone.
+const immediate = "&_txlock=immediate"
+
 // driverName is what the driver calls itself. Functions and collations that a
 // program registers with the driver are found under this name only.
 const driverName = "sqlite"
@@ -66,7 +73,7 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 		return nil, fmt.Errorf("sqlite: find the driver: %w", err)
 	}
 	defer registered.Close()
-	dsn := path + pragmas
+	dsn := path + pragmas + immediate
 	if !e.PlainTriggers {
 		dsn += recursive
 	}

@@ -84,7 +84,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Helper()
 		call(status, pbtest.Request{Method: "PATCH", Path: path, Token: token, Body: body})
 	}
-	patch(200, api+"everything/records/"+id, "", map[string]any{"number+": 2, "choices-": "a", "targets+": one, "+targets": []string{two}, "text": ""})
+	patch(200, api+"everything/records/"+id, "", map[string]any{"number+": 2, "choices-": "a", "targets+": one, "text": ""})
+	patch(200, api+"everything/records/"+id, "", map[string]any{"+targets": []string{two}})
 	patch(400, api+"everything/records/"+id, "", map[string]any{"choices+": []string{"z"}})
 	patch(404, api+"everything/records/nothing", "", map[string]any{})
 	call(400, pbtest.Request{Method: "DELETE", Path: api + "targets/records/" + one})

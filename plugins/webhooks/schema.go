@@ -89,22 +89,21 @@ var tables = []string{
 	`CREATE INDEX IF NOT EXISTS _webhooksInbox_finished ON _webhooksInbox (finished) WHERE finished > 0`,
 }
 
-// install makes what is missing. It runs at every bootstrap.
+// install makes what is missing. It runs at every bootstrap. It is no transaction:
+// that would begin by reading, and fail if another process wrote meanwhile.
 func install(app core.App) error {
-	return app.RunInTransaction(func(tx core.App) error {
-		for _, statement := range tables {
-			if _, err := tx.DB().NewQuery(statement).Execute(); err != nil {
-				return fmt.Errorf("webhooks: create tables: %w", err)
-			}
+	for _, statement := range tables {
+		if _, err := app.DB().NewQuery(statement).Execute(); err != nil {
+			return fmt.Errorf("webhooks: create tables: %w", err)
 		}
-		return ensureCollection(tx)
-	})
+	}
+	return ensureCollection(app)
 }
 
 // ensureCollection makes the collection of the endpoints, or adds the fields that
 // it lacks. It saves only if there is a difference.
-func ensureCollection(tx core.App) error {
-	c, err := tx.FindCollectionByNameOrId(Collection)
+func ensureCollection(app core.App) error {
+	c, err := app.FindCollectionByNameOrId(Collection)
 	missing := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !missing {
 		return fmt.Errorf("webhooks: find collection %s: %w", Collection, err)
@@ -123,7 +122,7 @@ func ensureCollection(tx core.App) error {
 	if !changed {
 		return nil
 	}
-	if err := tx.Save(c); err != nil {
+	if err := app.Save(c); err != nil {
 		return fmt.Errorf("webhooks: save collection %s: %w", Collection, err)
 	}
 	return nil
