@@ -121,6 +121,7 @@ func TestLinks(t *testing.T) {
 		t.Fatalf("found %d pages, want all of them", len(pages))
 	}
 	link := regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 	for _, page := range pages {
 		page = filepath.Join("..", page)
 		content, err := os.ReadFile(page)
@@ -130,7 +131,7 @@ func TestLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, match := range link.FindAllStringSubmatch(string(content), -1) {
+		for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(string(content), ""), -1) {
 			if strings.Contains(match[1], "://") || strings.HasPrefix(match[1], "mailto:") {
 				continue
 			}
