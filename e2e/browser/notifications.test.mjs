@@ -122,7 +122,7 @@ world.test('notifications are turned off, and end with the sign-out', { as: peop
 
 	await page.reload(); // the choice outlives the page
 	await account(page).click();
-	await item(page, 'Notifications are on').click();
+	await item(page, 'Stop notifying me on this device').click();
 	await page.getByText('No more notifications on this device.').waitFor();
 	assert.equal(await devices(), before);
 

@@ -27,6 +27,7 @@ export function NotifyItem() {
   if (state === "denied") return <p class="menu-label">Notifications are blocked in this browser's settings</p>;
 
   const toggle = async () => {
+    if (busy) return;
     setBusy(true);
     try {
       await (state === "on" ? notifications.turnOff() : notifications.turnOn());
@@ -34,13 +35,14 @@ export function NotifyItem() {
     } catch (error) {
       showToast({ kind: "bad", text: failureOf(error).sentence });
     }
-    setState(await notifications.state());
+    setState(await notifications.state().catch(() => state));
     setBusy(false);
   };
   return (
-    <button type="button" class="menu-item" aria-pressed={state === "on"} disabled={busy} onClick={() => void toggle()}>
+    // not disabled while it is at work: that would take the focus away
+    <button type="button" class="menu-item" aria-disabled={busy} onClick={() => void toggle()}>
       <Icon name="bell" />
-      {state === "on" ? "Notifications are on" : "Notify me on this device"}
+      {state === "on" ? "Stop notifying me on this device" : "Notify me on this device"}
     </button>
   );
 }
