@@ -107,10 +107,6 @@ func kindOf(status int, code string, body errorBody) (provider.Kind, string) {
 		return provider.Refused, "FCM does not understand the message"
 	case thirdPartyAuth:
 		return provider.Retry, "the Firebase project has no working key for APNs or Web Push"
-	case "QUOTA_EXCEEDED":
-		return provider.Retry, "FCM wants fewer messages"
-	case "UNAVAILABLE", "INTERNAL":
-		return provider.Retry, "FCM is out of order"
 	}
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
