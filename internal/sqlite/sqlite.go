@@ -110,8 +110,10 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("sqlite: the driver's connection %T lacks a method", opened)
 	}
-	wrapped := &conn{driverConn: full, tell: c.committed,
-		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory()}
+	wrapped := &conn{
+		driverConn: full, tell: c.committed,
+		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
+	}
 	full.RegisterCommitHook(func() int32 {
 		wrapped.committed = true
 		return 0 // anything else would turn the commit into a rollback

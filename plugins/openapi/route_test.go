@@ -64,7 +64,8 @@ func bindParcels(app core.App) error {
 		openapi.Route(api, openapi.Op{Method: "DELETE", Path: "/parcels/{id}", Access: openapi.SignedIn, Collections: []string{"users"}},
 			func(*core.RequestEvent, *struct {
 				ID string `path:"id"`
-			}) (*openapi.None, error) {
+			},
+			) (*openapi.None, error) {
 				return nil, nil
 			})
 		openapi.Route(api, openapi.Op{Method: "GET", Path: "/depot", Access: openapi.Superusers, Collection: "targets"},

@@ -35,8 +35,13 @@ func TestDevicesAreForThoseWhoRegisteredThem(t *testing.T) {
 	guest, annAPI, bob := client{t, handler, ""}, client{t, handler, annToken}, client{t, handler, bobToken}
 
 	for _, route := range [][2]string{
-		{"GET", "/api/push/devices"}, {"POST", "/api/push/devices"}, {"POST", "/api/push/devices/forget"}, {"DELETE", "/api/push/devices/x"},
-		{"PUT", "/api/push/devices/x/badge"}, {"PUT", "/api/push/devices/x/topics/y"}, {"DELETE", "/api/push/devices/x/topics/y"},
+		{"GET", "/api/push/devices"},
+		{"POST", "/api/push/devices"},
+		{"POST", "/api/push/devices/forget"},
+		{"DELETE", "/api/push/devices/x"},
+		{"PUT", "/api/push/devices/x/badge"},
+		{"PUT", "/api/push/devices/x/topics/y"},
+		{"DELETE", "/api/push/devices/x/topics/y"},
 	} {
 		guest.want(http.StatusUnauthorized, route[0], route[1], nil)
 	}
@@ -62,8 +67,10 @@ func TestDevicesAreForThoseWhoRegisteredThem(t *testing.T) {
 		method, path string
 		body         any
 	}{
-		{"DELETE", "/api/push/devices/%s", nil}, {"PUT", "/api/push/devices/%s/badge", map[string]any{"badge": 1}},
-		{"PUT", "/api/push/devices/%s/topics/spam", nil}, {"DELETE", "/api/push/devices/%s/topics/news", nil},
+		{"DELETE", "/api/push/devices/%s", nil},
+		{"PUT", "/api/push/devices/%s/badge", map[string]any{"badge": 1}},
+		{"PUT", "/api/push/devices/%s/topics/spam", nil},
+		{"DELETE", "/api/push/devices/%s/topics/news", nil},
 	} {
 		got, miss := bob.do(route.method, fmt.Sprintf(route.path, d.ID), route.body), bob.do(route.method, fmt.Sprintf(route.path, "nothing"), route.body)
 		if got.Status != miss.Status || string(got.Body) != string(miss.Body) {

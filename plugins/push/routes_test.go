@@ -131,8 +131,11 @@ func TestReceipts(t *testing.T) {
 		forged = receipt[:len(receipt)-1] + "y"
 	}
 	for _, body := range []map[string]any{
-		{"receipt": receipt, "event": "burnt"}, {"receipt": "AAAAAAAAAAEAAAAAAAAAAAAAAAAAAAAA", "event": "shown"},
-		{"receipt": forged, "event": "shown"}, {"receipt": "", "event": "shown"}, {},
+		{"receipt": receipt, "event": "burnt"},
+		{"receipt": "AAAAAAAAAAEAAAAAAAAAAAAAAAAAAAAA", "event": "shown"},
+		{"receipt": forged, "event": "shown"},
+		{"receipt": "", "event": "shown"},
+		{},
 	} {
 		guest.want(400, "POST", "/api/push/receipts", body)
 	}

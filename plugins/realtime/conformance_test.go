@@ -84,8 +84,10 @@ var scripts = []script{
 		options("posts/*", map[string]string{"filter": "@request.auth.id = ''"}),
 		options("posts/*", map[string]string{"filter": "((broken"}),
 	}, changes: everything, wantCount: 9},
-	{name: "superuser", as: "superuser", topics: []string{"posts/*", options("posts/*", map[string]string{"filter": "hush = ''"}), "people/*",
-		options("posts/*", map[string]string{"expand": "owner"})}, changes: everything, thenAfter: 10, then: people, wantCount: 12},
+	{name: "superuser", as: "superuser", topics: []string{
+		"posts/*", options("posts/*", map[string]string{"filter": "hush = ''"}), "people/*",
+		options("posts/*", map[string]string{"expand": "owner"}),
+	}, changes: everything, thenAfter: 10, then: people, wantCount: 12},
 	{name: "locked", setup: rules("posts", nil), topics: []string{"posts/*", "groups/*"}, changes: everything, wantCount: 1},
 	{
 		name: "own column", setup: rules("posts", types.Pointer("owner = @request.auth.id")), as: ada,
@@ -127,8 +129,10 @@ var scripts = []script{
 			t.Fatal(err)
 		}
 	}, topics: []string{"people/*"}, changes: people, wantCount: 2},
-	{name: "headers and query in the rule", setup: rules("posts", types.Pointer("@request.query.q = title || @request.context = 'realtime' && n < 0")),
-		topics: []string{options("posts/*", map[string]string{"q": "other"}), "posts/*"}, changes: everything, wantCount: 6},
+	{
+		name: "headers and query in the rule", setup: rules("posts", types.Pointer("@request.query.q = title || @request.context = 'realtime' && n < 0")),
+		topics: []string{options("posts/*", map[string]string{"q": "other"}), "posts/*"}, changes: everything, wantCount: 6,
+	},
 	{name: "enrich hook", setup: func(t *testing.T, app core.App) {
 		t.Helper()
 		app.OnRecordEnrich("posts").BindFunc(func(e *core.RecordEnrichEvent) error {

@@ -136,7 +136,7 @@ type Plugin struct {
 
 // ablations switch mechanisms off, for the tests that prove that they are needed.
 type ablations struct {
-	memory, sql, deletes, history, limits, coalescing, signatures, before bool
+	memory, sql, deletes, history, limits, signatures, before bool
 
 	fail atomic.Pointer[func() error] // stands for a database that fails
 }

@@ -46,7 +46,8 @@ var vectors = []vector{
 		map[string]string{
 			"Webhook-Id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "Webhook-Timestamp": "1614265330",
 			"Webhook-Signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-		}, `{"test": 2432232314}`, "Webhook-Signature", "Webhook-Timestamp",
+		},
+		`{"test": 2432232314}`, "Webhook-Signature", "Webhook-Timestamp",
 	},
 	{
 		"Stripe", webhooks.Stripe, "whsec_test_secret", 1614265330, "/",
@@ -333,7 +334,8 @@ func FuzzVerifiers(f *testing.F) {
 	}
 	verifiers := []webhooks.Verifier{
 		webhooks.Standard(webhooks.NewSecret()), webhooks.Stripe("k1"), webhooks.GitHub("k2"), webhooks.Slack("k3"),
-		webhooks.Twilio("https://app.example.com", "k4"), webhooks.HMAC{Secrets: []string{"k5"}, Header: "X", TimestampHeader: "T"},
+		webhooks.Twilio("https://app.example.com", "k4"),
+		webhooks.HMAC{Secrets: []string{"k5"}, Header: "X", TimestampHeader: "T"},
 	}
 	f.Fuzz(func(t *testing.T, signature, timestamp, body, query string) {
 		in := webhooks.Incoming{
