@@ -8,10 +8,18 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
+# SQLite, which is C in Go's clothes, takes two thirds of the tests' time when it
+# is instrumented, for nothing: its memory is outside of Go's heap, where the
+# detector does not look. Its driver is instrumented like everything else.
+flags=(-race)
+for package in modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory; do
+	flags+=("-gcflags=$package=-race=false -d=checkptr=0")
+done
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-go test -race -shuffle=on -timeout=20m "$@" 2>&1 | tee "$log"
+go test "${flags[@]}" -shuffle=on -timeout=20m "$@" 2>&1 | tee "$log"
 ((PIPESTATUS[0] == 0)) && exit 0
 
 if grep -qE 'WARNING: DATA RACE|^panic: |^fatal error: |\[(build|setup) failed\]|^go: ' "$log"; then
@@ -26,5 +34,5 @@ fi
 
 pattern="^($(IFS='|' && echo "${tests[*]}"))\$"
 printf '\nonce more, alone: %s\n' "${tests[*]}"
-go test -race -count=1 -p 1 -parallel 1 -timeout=10m -run "$pattern" "${packages[@]}" || exit 1
+go test "${flags[@]}" -count=1 -p 1 -parallel 1 -timeout=10m -run "$pattern" "${packages[@]}" || exit 1
 printf '\nFLAKY, failed on a busy machine and passed alone: %s\n' "${tests[*]}"
