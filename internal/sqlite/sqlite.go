@@ -19,12 +19,19 @@ import (
 )
 
 // pragmas are PocketBase's own, in its order (busy_timeout has to come first).
-const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)" +
+const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)"
 
 // recursive lets triggers fire triggers: without it a REPLACE that evicts another
 // row through a unique index deletes that row without firing its triggers.
 const recursive = "&_pragma=recursive_triggers(ON)"
+
+// limited is PocketBase's bound on the size of a write-ahead log that is not in use.
+const limited = "&_pragma=journal_size_limit(200000000)"
+
+// copied is instead of it for databases whose write-ahead log is copied, see
+// [Engine.KeepWAL]. The bound would empty the log with the last connection.
+const copied = "&_pragma=wal_autocheckpoint(0)"
 
 // immediate makes a transaction the database's writer from its beginning. One that
 // begins by reading can no longer write once another process has committed: SQLite
@@ -45,6 +52,16 @@ type Engine struct {
 	// with it these fire themselves without end, and each write fails. It is set
 	// before the first connection.
 	PlainTriggers bool
+
+	// KeepWAL leaves the write-ahead logs of the databases to a part of the program
+	// that copies them, and that moves what it has copied to the databases. Their
+	// connections do not: PRAGMA wal_checkpoint, which PocketBase runs every night
+	// and for each backup, does nothing and says so as SQLite says that nothing was
+	// to be done. It would wait for the reader that the copy is made by, for as long
+	// as busy_timeout says, and all writers with it. The log outlives the last
+	// connection, so that copying goes on where it ended. It is set before the first
+	// connection.
+	KeepWAL bool
 
 	mu        sync.RWMutex
 	listeners []func(path string)
@@ -77,8 +94,13 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 	if !e.PlainTriggers {
 		dsn += recursive
 	}
+	if e.KeepWAL {
+		dsn += copied
+	} else {
+		dsn += limited
+	}
 	c := connector{
-		driver: registered.Driver(), dsn: dsn,
+		driver: registered.Driver(), dsn: dsn, keepWAL: e.KeepWAL,
 		committed: func() { e.tell(path) },
 	}
 	return dbx.NewFromDB(sql.OpenDB(c), driverName), nil
@@ -96,6 +118,7 @@ func (e *Engine) tell(path string) {
 type connector struct {
 	driver    driver.Driver
 	dsn       string
+	keepWAL   bool
 	committed func()
 }
 
@@ -110,8 +133,13 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("sqlite: the driver's connection %T lacks a method", opened)
 	}
+	if c.keepWAL {
+		if err := persistWAL(opened); err != nil {
+			return nil, errors.Join(err, opened.Close())
+		}
+	}
 	wrapped := &conn{
-		driverConn: full, tell: c.committed,
+		driverConn: full, tell: c.committed, keepWAL: c.keepWAL,
 		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
 	}
 	full.RegisterCommitHook(func() int32 {
@@ -147,6 +175,7 @@ type conn struct {
 	writes, queries statements
 	seen            memory // queries
 	committed       bool   // by the hook; a connection has one user at a time
+	keepWAL         bool
 	tell            func()
 }
 
