@@ -75,14 +75,55 @@ type Op struct {
 	// Errors are the statuses of refusals. Those that the route brings by itself,
 	// such as 400 for a bad body, need not be named.
 	Errors []int
+	// Answers are further ones, and refusals of another form.
+	Answers []Answer
+	// Problems are the refusals that clients can tell apart by their codes. Their
+	// statuses need not be in Errors.
+	Problems []Problem
 	// Collection says what *core.Record is in the answer.
 	Collection string
 	// Produces are the media types of the answer. Defaults to application/json.
 	Produces []string
 	// MaxBody bounds the body, in bytes. Defaults to 1 MiB.
 	MaxBody int64
+	// AnyContentType takes a body for JSON whatever its Content-Type says, which
+	// by default is answered with 415.
+	AnyContentType bool
+	// Consumes are the media types of a body that is not, or not only, JSON. It is
+	// for routes that are described and not bound here.
+	Consumes []string
+	// Parameters are further ones, which no member of the request stands for.
+	Parameters []Parameter
 	// Deprecated says that there is something better.
 	Deprecated bool
+}
+
+// Answer is an answer besides the success of an [Op].
+type Answer struct {
+	Status int
+	// Description says when.
+	Description string
+	// Type is what is sent as JSON. Defaults to an error for 400 and above, and to
+	// nothing below.
+	Type reflect.Type
+	// Produces is the media type of what is not JSON.
+	Produces string
+	// Headers are what the headers mean, by their names.
+	Headers map[string]string
+}
+
+// Problem is a refusal with a stable code.
+type Problem struct {
+	// Status is that of the answer.
+	Status int
+	// Field is what the error is of, in data of the answer: a field of the request,
+	// or of the record that could not be saved. Without one the code is in
+	// data.code.
+	Field string
+	// Code is what programs look at: "validation_in_invalid".
+	Code string
+	// When says when it comes, for people, in Markdown: "there is no such status".
+	When string
 }
 
 // None is for a request without parameters or body, and for no answer.
@@ -99,9 +140,14 @@ type Entry struct {
 type Rule struct {
 	// ID replaces an earlier rule with the same.
 	ID string
-	// Apply changes the operation as it likes. The path is the one in the
-	// document: "/api/collections/posts/records/{id}".
+	// Apply changes the operation as it likes, but for the maps and pointers within
+	// its parameters and answers, which others may share. The path is the one in
+	// the document: "/api/collections/posts/records/{id}".
 	Apply func(method, path string, op *Operation)
+	// Components adds what Apply refers to. It comes before the operations.
+	Components func(c *Components)
+	// Document changes what all others have made. It comes last.
+	Document func(d *Document)
 }
 
 // Registry has the descriptions of one app.
@@ -188,7 +234,7 @@ func Route[In, Out any](r *Router, op Op, handle func(e *core.RequestEvent, in *
 
 	route := r.group.Route(op.Method, op.Path, func(e *core.RequestEvent) error {
 		in := new(In)
-		if err := request.decode(e, reflect.ValueOf(in).Elem()); err != nil {
+		if err := request.decode(e, reflect.ValueOf(in).Elem(), op.AnyContentType); err != nil {
 			return err
 		}
 		out, err := handle(e, in)
@@ -197,7 +243,7 @@ func Route[In, Out any](r *Router, op Op, handle func(e *core.RequestEvent, in *
 		}
 		return answer(e, op.Status, out)
 	})
-	route.Bind(apis.BodyLimit(maximum))
+	route.Bind(limitBody(maximum))
 	switch op.Access {
 	case SignedIn:
 		route.Bind(apis.RequireAuth(op.Collections...))

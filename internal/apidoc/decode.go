@@ -5,33 +5,39 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/router"
+	"github.com/pocketbase/pocketbase/tools/types"
 )
 
 // Codes of the errors of single fields, besides validation_required and those of
 // the limits.
 const (
-	CodeUnknownField   = "validation_unknown_field"
-	CodeDuplicateField = "validation_duplicate_field"
-	CodeInvalidType    = "validation_invalid_type"
+	CodeUnknownField      = "validation_unknown_field"
+	CodeDuplicateField    = "validation_duplicate_field"
+	CodeInvalidType       = "validation_invalid_type"
+	CodeInvalidCharacters = "validation_invalid_characters"
+)
+
+var (
+	errUnknown    = validation.NewError(CodeUnknownField, "There is no such field.")
+	errDuplicate  = validation.NewError(CodeDuplicateField, "The field is there more than once.")
+	errCharacters = validation.NewError(CodeInvalidCharacters, "Must not contain the null character.")
 )
 
 // maxProblems bounds the field errors of one object, of which a client can send
 // thousands.
 const maxProblems = 20
 
-const messageInvalid = "The request has invalid fields."
+const (
+	messageInvalid      = "The request has invalid fields."
+	messageInvalidQuery = "The query has invalid parameters."
+)
 
 // plan is how a request becomes a struct.
 type plan struct {
@@ -58,6 +64,7 @@ func requestPlan(in reflect.Type) plan {
 			if !scalar(indirect(t)) && (where != "query" || t.Kind() != reflect.Slice || !scalar(t.Elem())) {
 				panic(fmt.Sprintf("apidoc: %s.%s cannot be read from the %s", in, f.name, where))
 			}
+			checkFallback(in, f)
 			p.parameters = append(p.parameters, parameter{field: f, in: where})
 		}
 	}
@@ -71,7 +78,9 @@ func requestPlan(in reflect.Type) plan {
 // checkType panics when the tags somewhere below the type make no sense.
 func checkType(t reflect.Type, seen map[reflect.Type]bool) {
 	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+	case reflect.Array:
+		panic(fmt.Sprintf("apidoc: a list of a fixed length, as %s is, cannot be read", t))
+	case reflect.Pointer, reflect.Slice, reflect.Map:
 		checkType(t.Elem(), seen)
 	case reflect.Struct:
 		if seen[t] || opaque(t) {
@@ -79,8 +88,20 @@ func checkType(t reflect.Type, seen map[reflect.Type]bool) {
 		}
 		seen[t] = true
 		for _, f := range fieldsOf(t, "json") {
+			checkFallback(t, f)
 			checkType(t.FieldByIndex(f.index).Type, seen)
 		}
+	}
+}
+
+// checkFallback panics when the default of a member is none of its values.
+func checkFallback(owner reflect.Type, f field) {
+	if f.fallback == nil {
+		return
+	}
+	t := owner.FieldByIndex(f.index).Type
+	if !scalar(t) || setScalar(reflect.New(t).Elem(), *f.fallback, limits{}) != nil {
+		panic(fmt.Sprintf("apidoc: %s.%s cannot default to %q", owner, f.name, *f.fallback))
 	}
 }
 
@@ -102,9 +123,10 @@ func scalar(t reflect.Type) bool {
 }
 
 // decode fills the struct, or returns an answer that names each wrong field.
-func (p plan) decode(e *core.RequestEvent, in reflect.Value) error {
+func (p plan) decode(e *core.RequestEvent, in reflect.Value, anyType bool) error {
 	problems := validation.Errors{}
 	query := e.Request.URL.Query()
+	message := messageInvalidQuery
 	for _, parameter := range p.parameters {
 		var values []string
 		switch parameter.in {
@@ -115,59 +137,84 @@ func (p plan) decode(e *core.RequestEvent, in reflect.Value) error {
 		case "header":
 			values = e.Request.Header.Values(parameter.name)
 		}
-		if err := parameter.set(in.FieldByIndex(parameter.index), values); err != nil {
-			problems[parameter.name] = err
+		if err := parameter.set(fieldFor(in, parameter.index), values); err != nil {
+			if parameter.in == "path" && codeOf(err) == CodeInvalidType {
+				return apis.NewNotFoundError("", nil) // of a number that is none there is nothing
+			}
+			problems[parameter.name] = parameter.limits.refuse(err)
+			if parameter.in != "query" {
+				message = messageInvalid
+			}
 		}
 	}
 	if p.body != nil {
-		if err := readBody(e, in.FieldByIndex(p.body), problems); err != nil {
+		message = messageInvalid
+		if err := readBody(e, fieldFor(in, p.body), problems, anyType); err != nil {
 			return err
 		}
 	}
-	if len(problems) == 0 {
-		if v, ok := in.Addr().Interface().(validation.Validatable); ok {
-			if err := v.Validate(); err != nil {
-				return apis.NewBadRequestError(messageInvalid, err)
-			}
-		}
-		return nil
+	if len(problems) > 0 {
+		return apis.NewBadRequestError(message, problems)
 	}
-	return apis.NewBadRequestError(messageInvalid, problems)
+	if err := validate(in); err != nil {
+		return apis.NewBadRequestError(message, err)
+	}
+	return nil
 }
 
-// set reads a parameter. One that is there more than once counts as the first,
-// unless it is a list.
-func (p parameter) set(target reflect.Value, values []string) error {
-	if len(values) == 0 || p.in != "path" && len(values) == 1 && values[0] == "" && p.optional {
-		if p.optional || p.in == "path" {
-			return nil
-		}
-		return validation.ErrRequired
+// validate asks a type that has checks of its own.
+func validate(v reflect.Value) error {
+	if own, ok := v.Addr().Interface().(validation.Validatable); ok {
+		return own.Validate()
 	}
-	if target.Kind() == reflect.Slice {
+	return nil
+}
+
+// set reads a parameter. One of the query that is there but empty counts as none,
+// unless it has to be there or is a pointer.
+func (p parameter) set(target reflect.Value, values []string) error {
+	isList, isPointer := target.Kind() == reflect.Slice, target.Kind() == reflect.Pointer
+	switch {
+	case len(values) == 0 && !p.optional && p.in != "path":
+		return validation.ErrRequired
+	case len(values) == 0, len(values) == 1 && values[0] == "" && p.optional && p.in != "path" && !isPointer:
+		return p.setFallback(target)
+	case len(values) > 1 && p.in == "query" && !isList:
+		return errDuplicate
+	}
+	if isList {
 		list := reflect.MakeSlice(target.Type(), len(values), len(values))
 		for i, value := range values {
-			if err := setScalar(list.Index(i), value); err != nil {
+			if err := setScalar(list.Index(i), value, p.limits); err != nil {
 				return err
 			}
 		}
 		target.Set(list)
 		return p.limits.check(target)
 	}
-	if target.Kind() == reflect.Pointer {
+	if isPointer {
 		target.Set(reflect.New(target.Type().Elem()))
 		target = target.Elem()
 	}
-	if err := setScalar(target, values[0]); err != nil {
+	if err := setScalar(target, values[0], p.limits); err != nil {
 		return err
 	}
 	return p.limits.check(target)
 }
 
-func setScalar(target reflect.Value, text string) error {
+// setFallback gives a member that is not there its default.
+func (f field) setFallback(target reflect.Value) error {
+	if f.fallback == nil {
+		return nil
+	}
+	return setScalar(target, *f.fallback, limits{})
+}
+
+func setScalar(target reflect.Value, text string, l limits) error {
 	if target.Kind() == reflect.String {
-		if !utf8.ValidString(text) {
-			return invalidType("text")
+		text = strings.ToValidUTF8(text, "\ufffd") // as encoding/json does
+		if l.trim {
+			text = strings.TrimSpace(text)
 		}
 		target.SetString(text)
 		return nil
@@ -186,42 +233,13 @@ func setScalar(target reflect.Value, text string) error {
 	return nil
 }
 
-// readBody reads the one JSON value that the body is.
-func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Errors) error {
-	if kind, _, err := mime.ParseMediaType(e.Request.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return refuse(http.StatusUnsupportedMediaType, "body_not_json", "The body must be JSON, and Content-Type must say so.")
+// codeOf is the code of a field error, "" of any other.
+func codeOf(err error) string {
+	var of validation.Error
+	if errors.As(err, &of) {
+		return of.Code()
 	}
-	raw, err := io.ReadAll(e.Request.Body)
-	if err != nil {
-		var tooLarge *router.ApiError
-		if errors.As(err, &tooLarge) {
-			return tooLarge
-		}
-		return refuse(http.StatusBadRequest, "body_invalid", "The body could not be read.")
-	}
-	if !utf8.Valid(raw) || !json.Valid(raw) {
-		return refuse(http.StatusBadRequest, "body_invalid", "The body must be JSON in UTF-8.")
-	}
-	err = decodeValue(bytes.TrimSpace(raw), target, limits{})
-	if err == nil {
-		return nil
-	}
-	var fields validation.Errors
-	if !errors.As(err, &fields) {
-		return refuse(http.StatusBadRequest, "body_invalid", "The body "+lowerFirst(err.Error()))
-	}
-	for name, problem := range fields {
-		problems[name] = problem
-	}
-	return nil
-}
-
-func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
-
-func refuse(status int, code, message string) error {
-	answer := router.NewApiError(status, message, nil)
-	answer.Data = map[string]any{"code": code}
-	return answer
+	return ""
 }
 
 // decodeValue reads a JSON value. What is wrong with members of objects and items
@@ -234,6 +252,9 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 		}
 		target.Set(reflect.New(t.Elem()))
 		return decodeValue(raw, target.Elem(), l)
+	}
+	if t == dateTimeType {
+		return decodeDateTime(raw, target)
 	}
 	if opaque(t) || t.Kind() == reflect.Interface || t == rawType {
 		if err := json.Unmarshal(raw, target.Addr().Interface()); err != nil {
@@ -257,43 +278,73 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 	if err := json.Unmarshal(raw, target.Addr().Interface()); err != nil {
 		return invalidType(kindName(t))
 	}
+	if t.Kind() == reflect.String {
+		if strings.ContainsRune(target.String(), 0) {
+			return errCharacters
+		}
+		if l.trim {
+			target.SetString(strings.TrimSpace(target.String()))
+		}
+	}
 	return l.check(target)
 }
 
+// decodeDateTime takes moments in the form in which PocketBase sends them. Its own
+// decoder takes everything else for none.
+func decodeDateTime(raw json.RawMessage, target reflect.Value) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil || !dateTimeForm.MatchString(text) {
+		return invalidType(kindName(dateTimeType))
+	}
+	moment, err := types.ParseDateTime(text)
+	if err != nil || moment.String() != text {
+		return invalidType(kindName(dateTimeType))
+	}
+	target.Set(reflect.ValueOf(moment))
+	return nil
+}
+
 func decodeObject(raw json.RawMessage, target reflect.Value) error {
-	members, problems, err := split(raw)
+	all, err := split(raw)
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{}
-	for _, f := range fieldsOf(target.Type(), "json") {
-		known[f.name] = true
-		value, ok := members[f.name]
-		if !ok {
-			if !f.optional {
-				problems[f.name] = validation.ErrRequired
-			}
-			continue
-		}
-		if problems[f.name] != nil {
-			continue
-		}
-		if err := decodeValue(value, fieldFor(target, f.index), f.limits); err != nil {
-			problems[f.name] = err
-		}
+	problems, seen, known := validation.Errors{}, map[string]bool{}, map[string]field{}
+	fields := fieldsOf(target.Type(), "json")
+	for _, f := range fields {
+		known[f.name] = f
 	}
-	for name := range members {
-		if !known[name] && len(problems) < maxProblems {
-			problems[name] = validation.NewError(CodeUnknownField, "There is no such field.")
+	for _, m := range all {
+		f, ok := known[m.name]
+		switch {
+		case !ok && isOpen(target.Type()):
+		case len(problems) >= maxProblems: // a client can send thousands
+		case !ok:
+			problems[m.name] = errUnknown
+		case seen[m.name]:
+			problems[m.name] = errDuplicate
+		default:
+			if err := decodeValue(m.value, fieldFor(target, f.index), f.limits); err != nil {
+				problems[m.name] = err
+			}
+		}
+		seen[m.name] = true
+	}
+	for _, f := range fields {
+		switch {
+		case seen[f.name]:
+		case f.fallback != nil:
+			if err := f.setFallback(fieldFor(target, f.index)); err != nil {
+				return err
+			}
+		case !f.optional && len(problems) < maxProblems:
+			problems[f.name] = f.limits.refuse(validation.ErrRequired)
 		}
 	}
 	if len(problems) > 0 {
 		return problems
 	}
-	if v, ok := target.Addr().Interface().(validation.Validatable); ok {
-		return v.Validate()
-	}
-	return nil
+	return validate(target)
 }
 
 // fieldFor is the member, with the embedded pointers on the way to it made.
@@ -310,29 +361,33 @@ func fieldFor(target reflect.Value, index []int) reflect.Value {
 	return target
 }
 
-// split reads the members of an object, and finds those that are there twice.
-func split(raw json.RawMessage) (map[string]json.RawMessage, validation.Errors, error) {
+// member is one of an object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// split reads the members of an object, those that are there twice as often.
+func split(raw json.RawMessage) ([]member, error) {
+	notAnObject := invalidType("an object")
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return nil, nil, invalidType("an object")
+		return nil, notAnObject
 	}
-	members, problems := map[string]json.RawMessage{}, validation.Errors{}
+	var all []member
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
-			return nil, nil, invalidType("an object")
+			return nil, notAnObject
 		}
-		name, _ := key.(string) // a decoder takes nothing else for a key
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, nil, invalidType("an object")
+		m := member{}
+		m.name, _ = key.(string) // a decoder takes nothing else for a key
+		if err := decoder.Decode(&m.value); err != nil {
+			return nil, notAnObject
 		}
-		if _, twice := members[name]; twice && len(problems) < maxProblems {
-			problems[name] = validation.NewError(CodeDuplicateField, "The field is there more than once.")
-		}
-		members[name] = value
+		all = append(all, m)
 	}
-	return members, problems, nil
+	return all, nil
 }
 
 func decodeList(raw json.RawMessage, target reflect.Value, l limits) error {
@@ -341,11 +396,15 @@ func decodeList(raw json.RawMessage, target reflect.Value, l limits) error {
 		return invalidType("a list")
 	}
 	if err := l.checkCount(len(items)); err != nil {
-		return err
+		return l.refuse(err)
 	}
 	list, problems := reflect.MakeSlice(target.Type(), len(items), len(items)), validation.Errors{}
 	for i, item := range items {
-		if err := decodeValue(item, list.Index(i), l.ofItems()); err != nil && len(problems) < maxProblems {
+		err := decodeValue(item, list.Index(i), l.ofItems())
+		if err != nil && l.code != "" && codeOf(err) != "" && codeOf(err) != CodeInvalidType {
+			return l.refuse(err)
+		}
+		if err != nil && len(problems) < maxProblems {
 			problems[strconv.Itoa(i)] = err
 		}
 	}
@@ -357,17 +416,23 @@ func decodeList(raw json.RawMessage, target reflect.Value, l limits) error {
 }
 
 func decodeMap(raw json.RawMessage, target reflect.Value) error {
-	members, problems, err := split(raw)
+	members, err := split(raw)
 	if err != nil {
 		return err
 	}
-	all := reflect.MakeMapWithSize(target.Type(), len(members))
-	for name, member := range members {
-		value := reflect.New(target.Type().Elem()).Elem()
-		if err := decodeValue(member, value, limits{}); err != nil && len(problems) < maxProblems {
-			problems[name] = err
+	all, problems := reflect.MakeMapWithSize(target.Type(), len(members)), validation.Errors{}
+	for _, m := range members {
+		if len(problems) >= maxProblems {
+			break
 		}
-		all.SetMapIndex(reflect.ValueOf(name).Convert(target.Type().Key()), value)
+		key := reflect.ValueOf(m.name).Convert(target.Type().Key())
+		value := reflect.New(target.Type().Elem()).Elem()
+		if all.MapIndex(key).IsValid() {
+			problems[m.name] = errDuplicate
+		} else if err := decodeValue(m.value, value, limits{}); err != nil {
+			problems[m.name] = err
+		}
+		all.SetMapIndex(key, value)
 	}
 	if len(problems) > 0 {
 		return problems
@@ -396,8 +461,11 @@ func kindName(t reflect.Type) string {
 	case reflect.Map:
 		return "an object"
 	case reflect.Struct:
-		if t == timeType || t == dateTimeType {
+		switch t {
+		case timeType:
 			return "a moment such as 2026-01-31T08:30:00Z"
+		case dateTimeType:
+			return "a moment such as 2026-01-31 08:30:00.000Z"
 		}
 		return "an object"
 	default:

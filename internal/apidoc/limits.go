@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -34,11 +35,23 @@ var formats = map[string]func(string) error{
 // ofItems are the limits of the items of a list.
 func (l limits) ofItems() limits {
 	l.minItems, l.maxItems = nil, nil
+	l.code, l.message = "", ""
 	return l
 }
 
+// refuse says what is wrong in the words of the member, if it has some.
+func (l limits) refuse(err error) error {
+	if err == nil || l.code == "" {
+		return err
+	}
+	return validation.NewError(l.code, cmp.Or(l.message, err.Error()))
+}
+
 // check returns what is wrong with a value that has the right type.
-func (l limits) check(v reflect.Value) error {
+func (l limits) check(v reflect.Value) error { return l.refuse(l.broken(v)) }
+
+// broken returns the first limit that a value does not keep to.
+func (l limits) broken(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
 		return l.checkText(v.String())
@@ -62,15 +75,8 @@ func (l limits) check(v reflect.Value) error {
 }
 
 func (l limits) checkText(s string) error {
-	n := utf8.RuneCountInString(s)
-	if l.minLength != nil && n < *l.minLength {
-		if n == 0 {
-			return validation.ErrRequired
-		}
-		return validation.ErrLengthTooShort.SetParams(map[string]any{"min": *l.minLength})
-	}
-	if l.maxLength != nil && n > *l.maxLength {
-		return validation.ErrLengthTooLong.SetParams(map[string]any{"max": *l.maxLength})
+	if err := l.checkLength(utf8.RuneCountInString(s)); err != nil {
+		return err
 	}
 	if err := l.checkEnum(s); err != nil {
 		return err
@@ -78,10 +84,33 @@ func (l limits) checkText(s string) error {
 	if l.pattern != nil && !l.pattern.MatchString(s) {
 		return validation.ErrMatchInvalid
 	}
-	if l.format != "" {
+	switch {
+	case l.format == "":
+		return nil
+	case s == "" && l.format != "password":
+		return validation.ErrRequired
+	default:
 		return formats[l.format](s)
 	}
-	return nil
+}
+
+// checkLength has the codes that ozzo-validation has for a length.
+func (l limits) checkLength(n int) error {
+	low, high := l.minLength, l.maxLength
+	switch {
+	case (low == nil || n >= *low) && (high == nil || n <= *high):
+		return nil
+	case n == 0:
+		return validation.ErrRequired
+	case low == nil || *low == 0:
+		return validation.ErrLengthTooLong.SetParams(map[string]any{"max": *high})
+	case high == nil:
+		return validation.ErrLengthTooShort.SetParams(map[string]any{"min": *low})
+	case *low == *high:
+		return validation.ErrLengthInvalid.SetParams(map[string]any{"min": *low, "max": *high})
+	default:
+		return validation.ErrLengthOutOfRange.SetParams(map[string]any{"min": *low, "max": *high})
+	}
 }
 
 func (l limits) checkNumber(n float64, text string) error {
@@ -98,7 +127,12 @@ func (l limits) checkEnum(text string) error {
 	if l.enum == nil || slices.Contains(l.enum, text) {
 		return nil
 	}
-	return validation.NewError("validation_in_invalid", "Must be one of "+strings.Join(l.enum, ", ")+".")
+	last := len(l.enum) - 1
+	list := l.enum[last]
+	if last > 0 {
+		list = strings.Join(l.enum[:last], ", ") + " or " + list
+	}
+	return validation.NewError("validation_in_invalid", "Must be "+list+".")
 }
 
 func (l limits) checkCount(n int) error {

@@ -98,8 +98,9 @@ type RequestBody struct {
 	Content     map[string]MediaType
 }
 
-// Header is a header of an answer.
+// Header is a header of an answer. Either Ref or the rest is set.
 type Header struct {
+	Ref         string
 	Description string
 	Schema      *Schema
 }
@@ -170,6 +171,7 @@ type Path struct {
 type Components struct {
 	Schemas         map[string]*Schema
 	Parameters      map[string]Parameter
+	Headers         map[string]Header
 	Responses       map[string]Response
 	SecuritySchemes map[string]SecurityScheme
 }

@@ -24,6 +24,26 @@ type Names interface {
 	Record(collection string) *Schema
 }
 
+// Choice is a text type with only some values. Its members need no tag enum.
+type Choice interface{ Enum() []string }
+
+// Union is an answer that has one of several forms, which are what it lists: a
+// value of each type.
+type Union interface{ OneOf() []any }
+
+// Open is embedded in the structs of a body that may have other members, which are
+// ignored.
+type Open struct{}
+
+// Moment is a moment in an answer, as PocketBase has it in the database and in
+// JSON: in UTC and in milliseconds, "" for none. It saves the way there and back
+// through [types.DateTime].
+type Moment string
+
+const dateTimePattern = `^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}Z)?$`
+
+var dateTimeForm = regexp.MustCompile(dateTimePattern)
+
 var (
 	recordType   = reflect.TypeFor[core.Record]()
 	rawType      = reflect.TypeFor[json.RawMessage]()
@@ -32,7 +52,30 @@ var (
 	dateTimeType = reflect.TypeFor[types.DateTime]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
 	jsonType     = reflect.TypeFor[json.Unmarshaler]()
+	momentType   = reflect.TypeFor[Moment]()
+	openType     = reflect.TypeFor[Open]()
 )
+
+// choices are the values of a Choice, nil for other types.
+func choices(t reflect.Type) []string {
+	if t.Kind() != reflect.String {
+		return nil
+	}
+	if c, ok := reflect.Zero(t).Interface().(Choice); ok {
+		return c.Enum()
+	}
+	return nil
+}
+
+// isOpen reports whether a struct embeds Open.
+func isOpen(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous && f.Type == openType {
+			return true
+		}
+	}
+	return false
+}
 
 // field is a member of a struct, with what its tags ask of it.
 type field struct {
@@ -43,6 +86,7 @@ type field struct {
 	description       string
 	example           string
 	collection        string
+	fallback          *string // the tag default
 	limits            limits
 }
 
@@ -54,6 +98,9 @@ type limits struct {
 	enum                 []string
 	pattern              *regexp.Regexp
 	format               string
+	// code and message are what is answered instead of those of a limit
+	code, message string
+	trim          bool // white space around a text is removed before the limits are looked at
 }
 
 // fieldsOf lists the members of a struct that are named by the tag; those of
@@ -63,9 +110,10 @@ func fieldsOf(t reflect.Type, tag string) []field {
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		name, options, _ := strings.Cut(sf.Tag.Get(tag), ",")
-		if sf.Anonymous && name == "" && indirect(sf.Type).Kind() == reflect.Struct && tag == "json" {
+		if sf.Anonymous && name == "" && indirect(sf.Type).Kind() == reflect.Struct {
 			for _, inner := range fieldsOf(indirect(sf.Type), tag) {
 				inner.index = append([]int{i}, inner.index...)
+				inner.omitted = inner.omitted || sf.Type.Kind() == reflect.Pointer
 				all = append(all, inner)
 			}
 			continue
@@ -85,7 +133,10 @@ func fieldsOf(t reflect.Type, tag string) []field {
 			limits: limitsOf(t, sf),
 		}
 		f.omitted = strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
-		f.optional = f.omitted || sf.Type.Kind() == reflect.Pointer || tag != "json" && sf.Tag.Get("required") != "true"
+		if text, ok := sf.Tag.Lookup("default"); ok {
+			f.fallback = &text
+		}
+		f.optional = f.omitted || f.fallback != nil || sf.Type.Kind() == reflect.Pointer || tag != "json" && sf.Tag.Get("required") != "true"
 		all = append(all, f)
 	}
 	return all
@@ -122,7 +173,8 @@ func limitsOf(owner reflect.Type, sf reflect.StructField) limits {
 		minLength: whole("minLength"), maxLength: whole("maxLength"),
 		minItems: whole("minItems"), maxItems: whole("maxItems"),
 		minimum: number("minimum"), maximum: number("maximum"),
-		format: sf.Tag.Get("format"),
+		format: sf.Tag.Get("format"), code: sf.Tag.Get("code"), message: sf.Tag.Get("message"),
+		trim: sf.Tag.Get("trim") == "true",
 	}
 	if values, ok := sf.Tag.Lookup("enum"); ok {
 		l.enum = strings.Split(values, ",")
@@ -140,6 +192,24 @@ func limitsOf(owner reflect.Type, sf reflect.StructField) limits {
 	return l
 }
 
+var pluginPackage = regexp.MustCompile(`/plugins/([a-z]+)$`)
+
+// TypeName is the name for the schema of a Go type. Types of plugins have the name
+// of their plugin before their own, as there is more than one Delivery.
+func TypeName(t reflect.Type) string {
+	name := strings.NewReplacer("[", "_", "]", "", ".", "_", "/", "_", "*", "", ",", "_").Replace(t.Name())
+	if plugin := pluginPackage.FindStringSubmatch(t.PkgPath()); plugin != nil {
+		name = plugin[1] + "_" + name
+	}
+	var out strings.Builder
+	for part := range strings.SplitSeq(name, "_") {
+		if part != "" {
+			out.WriteString(strings.ToUpper(part[:1]) + part[1:])
+		}
+	}
+	return out.String()
+}
+
 // SchemaOf is the schema of a Go type as a request has it, or an answer. The
 // collection is that of a *core.Record.
 func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schema {
@@ -148,9 +218,6 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 			return names.Record(collection)
 		}
 		s := SchemaOf(names, t.Elem(), input, collection)
-		if input {
-			return s // left out rather than null, though null is taken too
-		}
 		if name, ok := s.Type.(string); ok && s.Ref == "" {
 			s.Type = []string{name, "null"}
 			if s.Enum != nil {
@@ -167,8 +234,8 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 		return &Schema{}
 	case t == timeType:
 		return &Schema{Type: "string", Format: "date-time"}
-	case t == dateTimeType:
-		return &Schema{Type: "string", Pattern: `^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}Z)?$`}
+	case t == dateTimeType || t == momentType:
+		return &Schema{Type: "string", Pattern: dateTimePattern}
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -180,7 +247,9 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 	case reflect.Float32, reflect.Float64:
 		return &Schema{Type: "number"}
 	case reflect.String:
-		return &Schema{Type: "string"}
+		s := &Schema{Type: "string"}
+		limits{enum: choices(t)}.describe(s, t)
+		return s
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &Schema{Type: "string", Format: "byte"}
@@ -197,6 +266,9 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 			return &Schema{}
 		}
 		build := func() *Schema { return structSchema(names, t, input, collection) }
+		if union, ok := reflect.Zero(t).Interface().(Union); ok {
+			build = func() *Schema { return unionSchema(names, union, input, collection) }
+		}
 		if t.Name() == "" {
 			return build()
 		}
@@ -206,9 +278,17 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 	}
 }
 
+func unionSchema(names Names, union Union, input bool, collection string) *Schema {
+	s := &Schema{}
+	for _, form := range union.OneOf() {
+		s.OneOf = append(s.OneOf, SchemaOf(names, reflect.TypeOf(form), input, collection))
+	}
+	return s
+}
+
 func structSchema(names Names, t reflect.Type, input bool, collection string) *Schema {
 	s := &Schema{Type: "object"}
-	if input {
+	if input && !isOpen(t) {
 		s.AdditionalProperties = false
 	}
 	for _, f := range fieldsOf(t, "json") {
@@ -235,6 +315,12 @@ func memberSchema(names Names, t reflect.Type, f field, input bool, collection s
 	}
 	f.limits.describe(s, indirect(t))
 	s.Description = f.description
+	if f.limits.trim {
+		s.Description = strings.TrimSpace(s.Description + " White space around it is removed.")
+	}
+	if input && f.fallback != nil {
+		s.Default = exampleOf(indirect(t), *f.fallback)
+	}
 	if f.example != "" {
 		s.Examples = []any{exampleOf(indirect(t), f.example)}
 	}
@@ -262,6 +348,10 @@ func (l limits) describe(s *Schema, t reflect.Type) {
 	if l.pattern != nil {
 		s.Pattern = l.pattern.String()
 	}
+	if l.enum == nil {
+		return
+	}
+	s.Enum = nil
 	for _, value := range l.enum {
 		s.Enum = append(s.Enum, exampleOf(t, value))
 	}
@@ -289,11 +379,18 @@ func indirect(t reflect.Type) reflect.Type {
 	return t
 }
 
+// BodyOptional reports whether a request may leave out its body, as one of which
+// Body is a pointer may.
+func BodyOptional(in reflect.Type) bool {
+	plan := requestPlan(in)
+	return plan.body != nil && plan.bodyType.Kind() == reflect.Pointer
+}
+
 // Parameters tells of the parameters of In, and of its body, nil if it has none.
 func Parameters(names Names, in reflect.Type) (parameters []Parameter, body *Schema) {
 	plan := requestPlan(in)
 	for _, p := range plan.parameters {
-		t := in.FieldByIndex(p.index).Type
+		t := indirect(in.FieldByIndex(p.index).Type)
 		s := memberSchema(names, t, p.field, true, "")
 		parameter := Parameter{Name: p.name, In: p.in, Required: p.in == "path" || !p.optional, Description: s.Description, Schema: s}
 		s.Description = ""

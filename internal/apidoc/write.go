@@ -50,6 +50,9 @@ func (d *Document) AppendJSON(b []byte) []byte {
 		w.parameter(&parameter)
 	}
 	w.close('}')
+	if len(d.Components.Headers) > 0 {
+		w.headers(d.Components.Headers)
+	}
 	w.name("responses")
 	w.responses(d.Components.Responses)
 	w.value("securitySchemes", d.Components.SecuritySchemes)
@@ -328,22 +331,27 @@ func (w *writer) responses(responses map[string]Response) {
 			w.out = appendString(w.out, r.Description)
 		}
 		if len(r.Headers) > 0 {
-			w.name("headers")
-			w.open('{')
-			for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
-				w.name(name)
-				w.open('{')
-				w.text("description", r.Headers[name].Description)
-				if r.Headers[name].Schema != nil {
-					w.value("schema", r.Headers[name].Schema)
-				}
-				w.close('}')
-			}
-			w.close('}')
+			w.headers(r.Headers)
 		}
 		if len(r.Content) > 0 {
 			w.name("content")
 			w.content(r.Content)
+		}
+		w.close('}')
+	}
+	w.close('}')
+}
+
+func (w *writer) headers(headers map[string]Header) {
+	w.name("headers")
+	w.open('{')
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		w.name(name)
+		w.open('{')
+		w.text("$ref", headers[name].Ref)
+		w.text("description", headers[name].Description)
+		if headers[name].Schema != nil {
+			w.value("schema", headers[name].Schema)
 		}
 		w.close('}')
 	}
