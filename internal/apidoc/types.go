@@ -178,6 +178,8 @@ func limitsOf(owner reflect.Type, sf reflect.StructField) limits {
 	}
 	if values, ok := sf.Tag.Lookup("enum"); ok {
 		l.enum = strings.Split(values, ",")
+	} else {
+		l.enum = choices(indirect(sf.Type))
 	}
 	if pattern, ok := sf.Tag.Lookup("pattern"); ok {
 		compiled, err := regexp.Compile(pattern)

@@ -20,7 +20,7 @@ type surroundings struct {
 	registered  []route // what the router has
 
 	title, description, version, url string
-	rateLimited                      bool
+	limits                           core.RateLimitsConfig
 	batch                            core.BatchConfig
 }
 
@@ -36,6 +36,8 @@ type builder struct {
 	tags    map[string]bool
 	targets map[string][]backRelation // by the id of the collection that they lead to
 	types   map[string]reflect.Type   // Go types by the names of their schemas
+
+	unlimited map[string]bool // operations without rate limits, by method and path
 
 	// the same again costs nothing
 	inputs map[core.Field]*apidoc.Schema
@@ -58,8 +60,10 @@ func build(s surroundings, who reader) *apidoc.Document {
 		tags:    map[string]bool{},
 		targets: map[string][]backRelation{},
 		types:   map[string]reflect.Type{},
-		inputs:  map[core.Field]*apidoc.Schema{},
-		texts:   map[textLimits]string{},
+
+		unlimited: s.unlimitedRoutes(),
+		inputs:    map[core.Field]*apidoc.Schema{},
+		texts:     map[textLimits]string{},
 		doc: &apidoc.Document{
 			OpenAPI: "3.1.0",
 			Info:    apidoc.Info{Title: s.title, Description: s.description, Version: s.version},
@@ -84,6 +88,11 @@ func build(s surroundings, who reader) *apidoc.Document {
 		}
 	}
 	b.addCommon()
+	for _, rule := range b.rules {
+		if rule.Components != nil {
+			rule.Components(&b.doc.Components)
+		}
+	}
 	for _, c := range b.ordered() {
 		b.addRecords(c)
 		if c.IsAuth() {
@@ -96,6 +105,11 @@ func build(s surroundings, who reader) *apidoc.Document {
 		b.addOperator()
 	}
 	b.addRoutes()
+	for _, rule := range b.rules {
+		if rule.Document != nil {
+			rule.Document(b.doc)
+		}
+	}
 	return b.doc
 }
 
@@ -172,11 +186,13 @@ func (b *builder) add(method, path string, op *apidoc.Operation) {
 	if op.Security == nil {
 		op.Security = []map[string][]string{}
 	}
-	if b.rateLimited {
+	if b.limited(method, path) {
 		op.Responses["429"] = apidoc.Response{Ref: "#/components/responses/TooManyRequests"}
 	}
 	for _, rule := range b.rules {
-		rule.Apply(method, path, op)
+		if rule.Apply != nil {
+			rule.Apply(method, path, op)
+		}
 	}
 	for _, tag := range op.Tags {
 		if !b.tags[tag] {

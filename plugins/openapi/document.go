@@ -40,13 +40,13 @@ type state struct {
 	collections []*core.Collection // never changed in place, but replaced
 	routes      int                // version of the registry
 	appName     string
-	rateLimited bool
+	limits      core.RateLimitsConfig
 	batch       core.BatchConfig
 }
 
 func (s state) equal(other state) bool {
 	return slices.Equal(s.collections, other.collections) && s.routes == other.routes && s.appName == other.appName &&
-		s.rateLimited == other.rateLimited && s.batch == other.batch
+		s.limits.Enabled == other.limits.Enabled && slices.Equal(s.limits.Rules, other.limits.Rules) && s.batch == other.batch
 }
 
 func (c *cache) setRoutes(routes []route) {
@@ -111,13 +111,13 @@ func (p *Plugin) look(app core.App) (state, surroundings, error) {
 		collections: collections,
 		routes:      version,
 		appName:     settings.Meta.AppName,
-		rateLimited: settings.RateLimits.Enabled,
+		limits:      settings.RateLimits,
 		batch:       settings.Batch,
 	}
 	s := surroundings{
 		collections: collections, routes: entries, rules: rules,
 		title: now.appName, description: p.config.Description, version: p.config.Version, url: p.config.ServerURL,
-		rateLimited: now.rateLimited, batch: now.batch,
+		limits: now.limits, batch: now.batch,
 	}
 	if p.config.Title != "" {
 		s.title = p.config.Title

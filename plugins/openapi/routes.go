@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -18,31 +19,34 @@ import (
 type route struct {
 	method, path string
 	middlewares  map[string]bool // their ids
+	exempt       map[string]bool // the ids of those of the groups around it that pass it by
 }
 
 // registeredRoutes lists the routes below /api. PocketBase's router has no
 // function for that, so it is read by reflection; a test says when that breaks.
 func registeredRoutes(r *router.Router[*core.RequestEvent]) []route {
 	var all []route
-	var walk func(group reflect.Value, prefix string, ids map[string]bool)
-	walk = func(group reflect.Value, prefix string, ids map[string]bool) {
+	var walk func(group reflect.Value, prefix string, ids, exempt map[string]bool)
+	walk = func(group reflect.Value, prefix string, ids, exempt map[string]bool) {
 		prefix += group.FieldByName("Prefix").String()
-		ids = withIDs(ids, group)
+		ids, exempt = withIDs(ids, group), withExempt(exempt, group)
 		children := group.FieldByName("children")
 		for i := range children.Len() {
 			child := children.Index(i).Elem().Elem()
 			if child.FieldByName("children").IsValid() {
-				walk(child, prefix, ids)
+				walk(child, prefix, ids, exempt)
 				continue
 			}
 			path := prefix + child.FieldByName("Path").String()
 			if strings.HasPrefix(path, "/api/") && !strings.Contains(path, "...") {
-				all = append(all, route{method: child.FieldByName("Method").String(), path: path, middlewares: withIDs(ids, child)})
+				all = append(all, route{
+					method: child.FieldByName("Method").String(), path: path, middlewares: withIDs(ids, child), exempt: withExempt(exempt, child),
+				})
 			}
 		}
 	}
 	defer func() { _ = recover() }() // a router of another shape: nothing is known then
-	walk(reflect.ValueOf(r.RouterGroup).Elem(), "", nil)
+	walk(reflect.ValueOf(r.RouterGroup).Elem(), "", nil, nil)
 	return all
 }
 
@@ -57,6 +61,18 @@ func withIDs(ids map[string]bool, of reflect.Value) map[string]bool {
 		if id := middlewares.Index(i).Elem().FieldByName("Id").String(); id != "" {
 			all[id] = true
 		}
+	}
+	return all
+}
+
+// withExempt adds the ids of the middlewares that a group or a route has unbound.
+func withExempt(ids map[string]bool, of reflect.Value) map[string]bool {
+	all := maps.Clone(ids)
+	if all == nil {
+		all = map[string]bool{}
+	}
+	for _, id := range of.FieldByName("excludedMiddlewares").MapKeys() {
+		all[id.String()] = true
 	}
 	return all
 }
@@ -113,7 +129,7 @@ type definer struct{ *builder }
 var noneType = reflect.TypeFor[apidoc.None]()
 
 func (d definer) Define(t reflect.Type, input bool, build func() *apidoc.Schema) *apidoc.Schema {
-	name := pascal(strings.NewReplacer("[", "_", "]", "", ".", "_", "/", "_", "*", "", ",", "_").Replace(t.Name()))
+	name := apidoc.TypeName(t)
 	if input {
 		name += "Input"
 	}

@@ -87,6 +87,11 @@ func TestDocumentsFollowWhatTheyDescribe(t *testing.T) {
 	if err := app.Save(settings); err != nil {
 		t.Fatal(err)
 	}
+	expect(304, "rate limits of what is not in it")
+	settings.RateLimits.Rules = []core.RateLimitRule{{Label: "/api/", MaxRequests: 1000, Duration: 1}}
+	if err := app.Save(settings); err != nil {
+		t.Fatal(err)
+	}
 	expect(200, "rate limits")
 	apidoc.Of(app).AddRule(apidoc.Rule{ID: "test", Apply: func(method, _ string, op *apidoc.Operation) {
 		if method == "POST" {

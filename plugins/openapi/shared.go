@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/tools/types"
@@ -150,96 +149,4 @@ func (b *builder) exampleTopic() string {
 		}
 	}
 	return "posts/*"
-}
-
-// addRoutes adds the routes that describe themselves, and for superusers those
-// that nothing is known of.
-func (b *builder) addRoutes() {
-	described := map[string]bool{}
-	for _, entry := range b.routes {
-		described[entry.Method+" "+entry.Path] = true
-		if !b.reader.superuser && !b.reader.routes[entry.Method+" "+entry.Path] {
-			continue
-		}
-		b.add(entry.Method, openPath(entry.Path), b.routeOperation(entry))
-	}
-	for _, r := range b.registered {
-		if described[r.method+" "+r.path] || r.method == "" || r.known() || !b.reader.superuser && !r.open(b.reader) {
-			continue
-		}
-		b.add(r.method, openPath(r.path), bare(r))
-	}
-}
-
-func (b *builder) routeOperation(entry apidoc.Entry) *apidoc.Operation {
-	op := &apidoc.Operation{
-		OperationID: entry.ID, Summary: entry.Summary, Description: entry.Description, Tags: entry.Tags, Deprecated: entry.Deprecated,
-		Security: mayToken(),
-	}
-	if op.OperationID == "" {
-		op.OperationID = operationID(entry.Method, entry.Path)
-	}
-	if len(op.Tags) == 0 {
-		op.Tags = []string{tagOf(entry.Path)}
-	}
-	var refusals []int
-	if entry.Access != apidoc.Everybody {
-		op.Security = withToken()
-		refusals = append(refusals, 401)
-		if entry.Access == apidoc.Superusers || len(entry.Collections) > 0 {
-			refusals = append(refusals, 403)
-		}
-	}
-	names := definer{b}
-	parameters, body := apidoc.Parameters(names, entry.In)
-	op.Parameters = withPathVariables(parameters, entry.Path)
-	if len(parameters) > 0 || body != nil {
-		refusals = append(refusals, 400)
-	}
-	if body != nil {
-		op.RequestBody = &apidoc.RequestBody{Required: true, Content: apidoc.JSON(body)}
-		refusals = append(refusals, 413)
-	}
-	status, success := b.routeAnswer(names, entry)
-	op.Responses = answers(status, success, refusals...)
-	if body != nil {
-		op.Responses["415"] = okJSON("The body is not JSON.", apidoc.Ref("Error"))
-	}
-	for _, refusal := range entry.Errors {
-		key := fmt.Sprint(refusal)
-		if name, ok := refusalNames[refusal]; ok {
-			op.Responses[key] = apidoc.Response{Ref: "#/components/responses/" + name}
-		} else {
-			op.Responses[key] = okJSON(statusText(refusal), apidoc.Ref("Error"))
-		}
-	}
-	return op
-}
-
-func (b *builder) routeAnswer(names apidoc.Names, entry apidoc.Entry) (status string, success apidoc.Response) {
-	isNone := entry.Out == noneType
-	code := entry.Status
-	switch {
-	case code == 0 && isNone && len(entry.Produces) == 0:
-		code = 204
-	case code == 0:
-		code = 200
-	}
-	success = apidoc.Response{Description: statusText(code)}
-	if len(entry.Produces) > 0 {
-		success.Content = map[string]apidoc.MediaType{}
-		for _, kind := range entry.Produces {
-			schema := &apidoc.Schema{Type: "string"}
-			if kind == "application/json" {
-				schema = &apidoc.Schema{}
-				if !isNone {
-					schema = apidoc.SchemaOf(names, entry.Out, false, entry.Collection)
-				}
-			}
-			success.Content[kind] = apidoc.MediaType{Schema: schema}
-		}
-	} else if !isNone {
-		success.Content = apidoc.JSON(apidoc.SchemaOf(names, entry.Out, false, entry.Collection))
-	}
-	return fmt.Sprint(code), success
 }
