@@ -24,30 +24,35 @@ var (
 	ErrKeyTaken = errors.New("another job has the unique key")
 )
 
-// Info is what there is to know about a job.
-type Info struct {
+// Summary is what lists tell of a job.
+type Summary struct {
 	ID          string `json:"id"`
-	Kind        string `json:"kind"`
+	Kind        string `json:"kind" doc:"What there is to do."`
 	Queue       string `json:"queue"`
-	Priority    int    `json:"priority"`
+	Priority    int    `json:"priority" doc:"Of the jobs of a queue, those with higher numbers run first."`
 	State       State  `json:"state"`
-	Attempts    int    `json:"attempts"`
-	MaxAttempts int    `json:"maxAttempts"`
+	Attempts    int    `json:"attempts" doc:"How many there were."`
+	MaxAttempts int    `json:"maxAttempts" doc:"After how many it is dead."`
 	// Progress is in 0..1, and Message what the handler said with it.
-	Progress float64 `json:"progress"`
-	Message  string  `json:"message"`
+	Progress float64 `json:"progress" minimum:"0" maximum:"1" doc:"How much of it is done, as far as it says."`
+	Message  string  `json:"message" doc:"What it said with its progress."`
 	// Error is the latest, of whichever attempt.
-	Error string `json:"error"`
+	Error string `json:"error" doc:"The latest, of whichever attempt."`
 	// Schedule is the name of the schedule that the job is of.
-	Schedule   string         `json:"schedule"`
+	Schedule   string         `json:"schedule" doc:"The name of the schedule that it is of, empty if of none."`
 	EnqueuedAt types.DateTime `json:"enqueuedAt"`
 	// DueAt is when it was to run first, RunAt when it is or was to run last.
-	DueAt      types.DateTime `json:"dueAt"`
-	RunAt      types.DateTime `json:"runAt"`
-	StartedAt  types.DateTime `json:"startedAt"`
-	FinishedAt types.DateTime `json:"finishedAt"`
+	DueAt      types.DateTime `json:"dueAt" doc:"When it was to run first."`
+	RunAt      types.DateTime `json:"runAt" doc:"When it is to run, or was to run last."`
+	StartedAt  types.DateTime `json:"startedAt" doc:"When the last attempt began, empty before the first."`
+	FinishedAt types.DateTime `json:"finishedAt" doc:"Empty until it is done, dead or cancelled."`
 	// CancelRequested tells that a running job was told to end.
-	CancelRequested bool `json:"cancelRequested"`
+	CancelRequested bool `json:"cancelRequested" doc:"Whether it runs and was told to end."`
+}
+
+// Info is what there is to know about a job.
+type Info struct {
+	Summary
 
 	// Details is left out of lists.
 	*Details
@@ -55,29 +60,29 @@ type Info struct {
 
 // Details are what can be large or confidential.
 type Details struct {
-	UniqueKey string          `json:"uniqueKey"`
-	Args      json.RawMessage `json:"args"`
+	UniqueKey string          `json:"uniqueKey" doc:"No other job with this key waits or runs. Empty for none."`
+	Args      json.RawMessage `json:"args" doc:"What it is given, any JSON."`
 	// Result is null until the job is done, and if it left none.
-	Result json.RawMessage `json:"result"`
+	Result json.RawMessage `json:"result" doc:"What it left, any JSON. It is null until the job is done, and if it left nothing."`
 	// Errors are the latest ten, oldest first.
-	Errors []Failure `json:"errors"`
+	Errors []Failure `json:"errors" maxItems:"10" doc:"The latest, oldest first."`
 }
 
 // Failure is an attempt that failed.
 type Failure struct {
 	At      types.DateTime `json:"at"`
-	Attempt int            `json:"attempt"`
+	Attempt int            `json:"attempt" doc:"Which it was, from 1."`
 	Error   string         `json:"error"`
 }
 
 // info turns a row into what is shown.
 func (r row) info(details bool) Info {
-	i := Info{
+	i := Info{Summary: Summary{
 		ID: r.ID, Kind: r.Kind, Queue: r.Queue, Priority: r.Priority, State: State(r.State),
 		Attempts: r.Attempts, MaxAttempts: r.MaxAttempts, Progress: r.Progress, Message: r.Message, Schedule: r.Schedule,
 		EnqueuedAt: dateTime(r.EnqueuedAt), DueAt: dateTime(r.DueAt), RunAt: dateTime(r.RunAt),
 		StartedAt: dateTime(r.StartedAt), FinishedAt: dateTime(r.FinishedAt), CancelRequested: r.CancelRequested,
-	}
+	}}
 	var failures []failure
 	_ = json.Unmarshal([]byte(r.Errors), &failures) // SQLite wrote it
 	if n := len(failures); n > 0 {
@@ -255,7 +260,7 @@ func (p *Plugin) setPaused(ctx context.Context, queue string, paused bool) error
 // Stats is how all is going.
 type Stats struct {
 	// States are the numbers of jobs by state.
-	States map[State]int64 `json:"states"`
+	States map[State]int64 `json:"states" doc:"The numbers of jobs by state, of every state."`
 	Queues []QueueStats    `json:"queues"`
 }
 
@@ -263,14 +268,14 @@ type Stats struct {
 type QueueStats struct {
 	Name string `json:"name"`
 	// Concurrency is how many jobs this process runs at a time, 0 if none.
-	Concurrency int   `json:"concurrency"`
-	Paused      bool  `json:"paused"`
+	Concurrency int   `json:"concurrency" doc:"How many jobs the server runs at a time, 0 if it leaves the queue to others."`
+	Paused      bool  `json:"paused" doc:"Whether no jobs of it begin."`
 	Pending     int64 `json:"pending"`
 	Scheduled   int64 `json:"scheduled"`
 	Running     int64 `json:"running"`
 	Dead        int64 `json:"dead"`
 	// WaitSeconds is how long the oldest pending job has waited.
-	WaitSeconds float64 `json:"waitSeconds"`
+	WaitSeconds float64 `json:"waitSeconds" minimum:"0" doc:"For how many seconds the oldest pending job has waited."`
 }
 
 // Stats counts jobs.

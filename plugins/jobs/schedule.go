@@ -254,27 +254,27 @@ const (
 type Tick struct {
 	Schedule string `db:"schedule" json:"schedule"`
 	// Due is the time on the schedule, At when it was seen to.
-	Due time.Time `db:"-" json:"due"`
-	At  time.Time `db:"-" json:"at"`
+	Due time.Time `db:"-" json:"due" doc:"The time on the schedule."`
+	At  time.Time `db:"-" json:"at" doc:"When it was seen to."`
 	// Outcome is one of the constants.
-	Outcome string `db:"outcome" json:"outcome"`
+	Outcome string `db:"outcome" json:"outcome" enum:"enqueued,duplicate,skipped,failed" doc:"It is a duplicate while the job of an earlier time waits or runs, and skipped if it was missed."`
 	// Job is the id of the job, of the other one for a duplicate.
-	Job   string `db:"job" json:"job"`
-	Error string `db:"error" json:"error"`
+	Job   string `db:"job" json:"job" doc:"The id of the job, of the other one for a duplicate."`
+	Error string `db:"error" json:"error" doc:"Why it failed."`
 }
 
 // ScheduleState says how a schedule is doing.
 type ScheduleState struct {
 	Name string    `json:"name"`
-	Cron string    `json:"cron"`
-	Zone string    `json:"zone"`
-	Kind string    `json:"kind"`
+	Cron string    `json:"cron" doc:"When, as a cron expression of five fields or a macro." example:"0 6 * * 1-5"`
+	Zone string    `json:"zone" doc:"The time zone of the expression." example:"Europe/Vienna"`
+	Kind string    `json:"kind" doc:"The kind of its jobs."`
 	Next time.Time `json:"next"`
 	// Known tells whether this program has the schedule. Others are of other
 	// versions, and nothing happens at their time.
-	Known bool `json:"known"`
+	Known bool `json:"known" doc:"Whether this server has the schedule. Of others nothing happens at their time."`
 	// Last are the latest entries of the history, newest first.
-	Last []Tick `json:"last"`
+	Last []Tick `json:"last" doc:"The latest entries of its history, newest first."`
 }
 
 // Schedules returns all schedules with the latest entries of their history.

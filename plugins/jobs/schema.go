@@ -70,6 +70,15 @@ const (
 // States are all of them.
 var States = []State{StatePending, StateScheduled, StateRunning, StateDone, StateDead, StateCancelled}
 
+// Enum are the states as texts.
+func (State) Enum() []string {
+	texts := make([]string, len(States))
+	for i, s := range States {
+		texts[i] = string(s)
+	}
+	return texts
+}
+
 // createTables makes what is missing. It is no transaction: that would begin by
 // reading, and fail when another process makes them at the same time. A crash in
 // between is made good by the next start.
