@@ -9,6 +9,8 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // Path is where the sign-ins are served under [Register].
@@ -29,7 +31,10 @@ func Register(app core.App, config Config) {
 			if err != nil {
 				return err
 			}
-			e.Router.GET(Path, people)
+			apidoc.Route(apidoc.On(e), apidoc.Op{
+				Method: http.MethodGet, Path: Path, ID: "demo.accounts",
+				Summary: "List the accounts of the demo", Description: "Their passwords are no secret. The route is there while the demo is served.",
+			}, people)
 			if err := e.Next(); err != nil {
 				return err
 			}
@@ -90,9 +95,14 @@ func listenAddress(e *core.ServeEvent) string {
 	}
 }
 
+// demoAccounts is the answer of the route.
+type demoAccounts struct {
+	Accounts []Account `json:"accounts"`
+}
+
 // people answers with the accounts that the app's users sign in with.
-func people(e *core.RequestEvent) error {
-	return e.JSON(http.StatusOK, map[string]any{"accounts": accounts(false)})
+func people(*core.RequestEvent, *apidoc.None) (*demoAccounts, error) {
+	return &demoAccounts{accounts(false)}, nil
 }
 
 // CheckAddress returns an error unless only this machine can reach a server on

@@ -17,87 +17,95 @@ import (
 
 const messageNotAccepted = "The invitation was not accepted."
 
-// acceptance is the body of a request that accepts an invitation. All but the
-// token is for people who have no account yet.
-type acceptance struct {
-	token           string
-	name            string
-	password        string
-	passwordConfirm string
+// previewRequest asks what an invitation is about.
+type previewRequest struct {
+	Body invitationToken
 }
 
-func readAcceptance(e *core.RequestEvent) (acceptance, error) {
-	var in acceptance
-	err := readBody(e, map[string]*string{
-		"token":           &in.token,
-		"name":            &in.name,
-		"password":        &in.password,
-		"passwordConfirm": &in.passwordConfirm,
-	})
-	if err != nil {
-		return in, err
-	}
-	in.name = strings.TrimSpace(in.name)
-	return in, requireToken(in.token)
+type invitationToken struct {
+	Token string `json:"token" minLength:"1" doc:"What stands after /invitation/ in the link of the mail."`
 }
 
-func requireToken(token string) error {
-	if err := validation.Validate(token, validation.Required); err != nil {
-		return apis.NewBadRequestError(messageInvalidBody, validation.Errors{"token": err})
-	}
-	return nil
+type invitationPreview struct {
+	AccountExists bool                `json:"accountExists" doc:"Whether the address has an account, with which to sign in first."`
+	Email         string              `json:"email"`
+	Organization  invitedOrganization `json:"organization"`
+	Role          membershipRole      `json:"role"`
+}
+
+type invitedOrganization struct {
+	Name string `json:"name"`
+}
+
+// acceptanceRequest accepts an invitation. All but the token is for people who have
+// no account yet.
+type acceptanceRequest struct {
+	Body invitationAcceptance
+}
+
+type invitationAcceptance struct {
+	invitationToken
+	Name            string `json:"name,omitempty" trim:"true" doc:"Of somebody who has no account yet." example:"Nora"`
+	Password        string `json:"password,omitempty" format:"password" doc:"Likewise, of at least 8 characters."`
+	PasswordConfirm string `json:"passwordConfirm,omitempty" format:"password" doc:"The password again."`
+}
+
+// acceptedInvitation is the answer: that of who was signed in, or that of a
+// newcomer, whom it signs in as well.
+type acceptedInvitation struct{ joinedOrganization }
+
+// OneOf lists both for whoever describes the routes.
+func (acceptedInvitation) OneOf() []any { return []any{joinedOrganization{}, joinedNewcomer{}} }
+
+type joinedOrganization struct {
+	Membership *core.Record `json:"membership" collection:"memberships"`
+}
+
+// joinedNewcomer is PocketBase's answer to a sign-in.
+type joinedNewcomer struct {
+	Token  string             `json:"token" doc:"Signs the new account in."`
+	Record *core.Record       `json:"record" collection:"users"`
+	Meta   joinedOrganization `json:"meta"`
 }
 
 // previewInvitation tells whoever holds a token what it is about.
-func (h *hooks) previewInvitation(e *core.RequestEvent) error {
-	var token string
-	if err := readBody(e, map[string]*string{"token": &token}); err != nil {
-		return answerOf(err, messageInvalidBody)
-	}
-	if err := requireToken(token); err != nil {
-		return answerOf(err, messageInvalidBody)
-	}
-	in, organization, err := openInvitation(e.App, token)
+func previewInvitation(e *core.RequestEvent, request *previewRequest) (*invitationPreview, error) {
+	in, organization, err := openInvitation(e.App, request.Body.Token)
 	if err != nil {
-		return answerOf(err, messageInvalidBody)
+		return nil, answerOf(err, messageInvalidBody)
 	}
 	user, err := userByEmail(e.App, in.email)
 	if err != nil {
-		return answerOf(err, "")
+		return nil, answerOf(err, "")
 	}
-	return e.JSON(http.StatusOK, map[string]any{
-		"organization":  map[string]any{"name": organization.Name()},
-		"email":         in.email,
-		"role":          in.role,
-		"accountExists": user != nil,
-	})
+	return &invitationPreview{
+		AccountExists: user != nil, Email: in.email, Role: membershipRole(in.role),
+		Organization: invitedOrganization{Name: organization.Name()},
+	}, nil
 }
 
 // acceptInvitation makes the invited person a member, and gives them an account
 // if they have none.
-func (h *hooks) acceptInvitation(e *core.RequestEvent) error {
-	in, err := readAcceptance(e)
+func acceptInvitation(e *core.RequestEvent, request *acceptanceRequest) (*acceptedInvitation, error) {
+	in := request.Body
+	invited, _, err := openInvitation(e.App, in.Token)
 	if err != nil {
-		return answerOf(err, messageInvalidBody)
-	}
-	invited, _, err := openInvitation(e.App, in.token)
-	if err != nil {
-		return answerOf(err, messageNotAccepted)
+		return nil, answerOf(err, messageNotAccepted)
 	}
 	if e.Auth != nil {
 		return acceptSignedIn(e, in, invited)
 	}
-	return acceptAsNewcomer(e, in, invited)
+	return nil, acceptAsNewcomer(e, in, invited)
 }
 
 // acceptSignedIn makes the caller a member. Doing so again changes nothing.
-func acceptSignedIn(e *core.RequestEvent, in acceptance, invited invitation) error {
+func acceptSignedIn(e *core.RequestEvent, in invitationAcceptance, invited invitation) (*acceptedInvitation, error) {
 	if e.Auth.Collection().Name != collections.Users || !sameAddress(e.Auth.Email(), invited.email) {
-		return refusal(http.StatusForbidden, codeOtherAddress, "The invitation is for another address. Sign out and open it again.")
+		return nil, refusal(http.StatusForbidden, codeOtherAddress, "The invitation is for another address. Sign out and open it again.")
 	}
 	var membership *collections.Membership
 	err := e.App.RunInTransaction(func(tx core.App) error {
-		valid, _, err := openInvitation(tx, in.token) // it may have been revoked since
+		valid, _, err := openInvitation(tx, in.Token) // it may have been revoked since
 		if err != nil {
 			return err
 		}
@@ -105,18 +113,18 @@ func acceptSignedIn(e *core.RequestEvent, in acceptance, invited invitation) err
 		return err
 	})
 	if err != nil {
-		return answerOf(err, messageNotAccepted)
+		return nil, answerOf(err, messageNotAccepted)
 	}
 	if err := apis.EnrichRecord(e, membership.ProxyRecord()); err != nil {
-		return answerOf(fmt.Errorf("enrich membership %s: %w", membership.Id, err), "")
+		return nil, answerOf(fmt.Errorf("enrich membership %s: %w", membership.Id, err), "")
 	}
-	return e.JSON(http.StatusOK, map[string]any{"membership": membership.ProxyRecord()})
+	return &acceptedInvitation{joinedOrganization{Membership: membership.ProxyRecord()}}, nil
 }
 
 // acceptAsNewcomer makes an account for the invited address and the membership
 // in one transaction. The account is verified: the token came by mail to the
 // address. It signs the newcomer in.
-func acceptAsNewcomer(e *core.RequestEvent, in acceptance, invited invitation) error {
+func acceptAsNewcomer(e *core.RequestEvent, in invitationAcceptance, invited invitation) error {
 	if err := refuseAccount(e.App, invited.email); err != nil {
 		return answerOf(err, messageNotAccepted)
 	}
@@ -126,7 +134,7 @@ func acceptAsNewcomer(e *core.RequestEvent, in acceptance, invited invitation) e
 	}
 	var membership *collections.Membership
 	err = e.App.RunInTransaction(func(tx core.App) error {
-		valid, _, err := openInvitation(tx, in.token)
+		valid, _, err := openInvitation(tx, in.Token)
 		if err != nil {
 			return err
 		}
@@ -142,15 +150,15 @@ func acceptAsNewcomer(e *core.RequestEvent, in acceptance, invited invitation) e
 	if err != nil {
 		return answerOf(err, messageNotAccepted)
 	}
-	return apis.RecordAuthResponse(e, user.ProxyRecord(), "", map[string]any{"membership": membership.ProxyRecord()})
+	return apis.RecordAuthResponse(e, user.ProxyRecord(), "", joinedOrganization{Membership: membership.ProxyRecord()})
 }
 
 // newAccount returns the unsaved account. Hashing the password takes a tenth of
 // a second, so it is done before the transaction.
-func newAccount(app core.App, in acceptance, email string) (*collections.User, error) {
+func newAccount(app core.App, in invitationAcceptance, email string) (*collections.User, error) {
 	err := validation.Errors{
-		"password":        validation.Validate(in.password, validation.Required),
-		"passwordConfirm": validation.Validate(in.passwordConfirm, validation.Required, validation.In(in.password).Error("Values don't match.")),
+		"password":        validation.Validate(in.Password, validation.Required),
+		"passwordConfirm": validation.Validate(in.PasswordConfirm, validation.Required, validation.In(in.Password).Error("Values don't match.")),
 	}.Filter()
 	if err != nil {
 		return nil, err
@@ -159,10 +167,10 @@ func newAccount(app core.App, in acceptance, email string) (*collections.User, e
 	if err != nil {
 		return nil, err
 	}
-	user.SetName(in.name)
+	user.SetName(in.Name)
 	user.SetEmail(email)
 	user.SetVerified(true)
-	user.SetPassword(in.password)
+	user.SetPassword(in.Password)
 	return user, nil
 }
 

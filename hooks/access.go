@@ -15,6 +15,23 @@ import (
 // roleSuperuser stands for superusers, who need no membership.
 const roleSuperuser = "superuser"
 
+// membershipRole is a member's in a request or an answer.
+type membershipRole string
+
+// Enum lists them for whoever describes the routes.
+func (membershipRole) Enum() []string {
+	return []string{
+		collections.MembershipRoleOwner, collections.MembershipRoleDispatcher,
+		collections.MembershipRoleTechnician, collections.MembershipRoleViewer,
+	}
+}
+
+// callerRole is what the caller of a route is in an organization.
+type callerRole string
+
+// Enum lists them for whoever describes the routes.
+func (callerRole) Enum() []string { return append(membershipRole("").Enum(), roleSuperuser) }
+
 // accessInfo is the request as access rules see it, without its body: who may
 // use a record must not depend on what they ask for. The body stays unread.
 func accessInfo(e *core.RequestEvent) (*core.RequestInfo, error) {
@@ -88,19 +105,56 @@ func isOwner(role string) bool {
 	return role == collections.MembershipRoleOwner || role == roleSuperuser
 }
 
-// organizationFor returns the organization that the path names, and the
-// caller's role in it, when allowed admits the role.
-func organizationFor(e *core.RequestEvent, allowed func(role string) bool, otherwise string) (*collections.Organization, string, error) {
-	record, err := visible(e.App, e, collections.Organizations)
-	if err != nil {
-		return nil, "", err
+// organizationPath is the part of a request that names the organization.
+type organizationPath struct {
+	ID string `path:"id" doc:"The organization's id."`
+}
+
+// admission is what the caller was let in to, and as what.
+type admission struct {
+	organization *collections.Organization
+	role         string
+}
+
+const admissionKey = "holdallAdmission"
+
+// admit lets in whose role in the organization of the path is allowed. It is a
+// middleware, so that others are not told what is wrong with their request.
+func admit(allowed func(role string) bool, otherwise string) func(*core.RequestEvent) error {
+	return func(e *core.RequestEvent) error {
+		record, err := visible(e.App, e, collections.Organizations)
+		if err != nil {
+			return answerOf(err, "")
+		}
+		role, err := roleOf(e.App, e.Auth, record.Id)
+		if err != nil {
+			return answerOf(err, "")
+		}
+		if !allowed(role) {
+			return forbidden(otherwise)
+		}
+		e.Set(admissionKey, admission{collections.OrganizationOf(record), role})
+		return e.Next()
 	}
-	role, err := roleOf(e.App, e.Auth, record.Id)
-	if err != nil {
-		return nil, "", err
+}
+
+// admitted returns what admit has let the caller in to.
+func admitted(e *core.RequestEvent) admission {
+	to, _ := e.Get(admissionKey).(admission)
+	return to
+}
+
+// membersWith tells whose document lists a route: those who have one of the roles
+// somewhere, and superusers, for whom it is not asked.
+func membersWith(roles ...any) func(app core.App, caller *core.Record) bool {
+	return func(app core.App, caller *core.Record) bool {
+		if caller == nil || caller.Collection().Name != collections.Users {
+			return false
+		}
+		n, err := app.CountRecords(collections.Memberships, dbx.HashExp{
+			collections.MembershipFieldUser: caller.Id,
+			collections.MembershipFieldRole: roles,
+		})
+		return err != nil || n > 0 // what is not known is listed
 	}
-	if !allowed(role) {
-		return nil, "", forbidden(otherwise)
-	}
-	return collections.OrganizationOf(record), role, nil
 }

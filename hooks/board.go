@@ -3,69 +3,82 @@ package hooks
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/pocketbase/dbx"
 	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 const (
 	// boardColumnLimit is how many orders a column shows. Its total counts all.
 	boardColumnLimit = 200
 
-	maxBoardQuery = 100 // characters
-
 	// boardUnassigned stands for nobody as the assignee to filter by. No record
 	// has it as its id, which has 15 characters.
 	boardUnassigned = "none"
 )
 
-const messageInvalidQuery = "The query has invalid parameters."
+// boardRequest asks for a board, which its parameters narrow.
+type boardRequest struct {
+	organizationPath
+	From     string            `query:"from" format:"date" doc:"Only orders that start on this day or later, and those without a start. Days are those of the organization's time zone." example:"2026-01-01"`
+	To       string            `query:"to" format:"date" doc:"Only orders that start on this day or earlier, and those without a start." example:"2026-01-31"`
+	Assignee string            `query:"assignee" doc:"Only orders of the user with this id, or with \"none\" those of nobody."`
+	Priority workOrderPriority `query:"priority" doc:"Only orders of this priority."`
+	Text     string            `query:"q" trim:"true" maxLength:"100" doc:"Only orders with this text in their title or the name of their site, or with this number." example:"lift"`
+}
 
-// boardView is the answer of the board route.
-type boardView struct {
+// Validate compares the days, of which each is one by itself.
+func (r boardRequest) Validate() error {
+	if r.From != "" && r.To != "" && r.To < r.From {
+		return validation.Errors{"to": validation.NewError(codeEndBeforeStart, "Must not be before from.")}
+	}
+	return nil
+}
+
+// board is the answer of the board route.
+type board struct {
 	Organization boardOrganization `json:"organization"`
-	Columns      []boardColumn     `json:"columns"`
-	People       []boardPerson     `json:"people"`
+	Columns      []boardColumn     `json:"columns" doc:"One for each status, in the order in which an order goes through them."`
+	People       []boardPerson     `json:"people" doc:"The members."`
 	GeneratedAt  types.DateTime    `json:"generatedAt"`
 }
 
 type boardOrganization struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Slug     string `json:"slug"`
-	Timezone string `json:"timezone"`
-	Role     string `json:"role"`
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Slug     string     `json:"slug"`
+	Timezone string     `json:"timezone" doc:"A name of the IANA database."`
+	Role     callerRole `json:"role" doc:"The caller's."`
 }
 
 type boardColumn struct {
-	Status string      `json:"status"`
-	Total  int         `json:"total"`
-	Items  []boardCard `json:"items"`
+	Status workOrderStatus `json:"status"`
+	Total  int             `json:"total" doc:"How many orders there are, of which items has at most 200."`
+	Items  []boardCard     `json:"items" doc:"The earliest first; of what is completed or cancelled the latest."`
 }
 
 type boardCard struct {
-	ID             string    `json:"id"`
-	Number         int       `json:"number"`
-	Title          string    `json:"title"`
-	Status         string    `json:"status"`
-	Priority       string    `json:"priority"`
-	Assignee       string    `json:"assignee"`
-	Site           boardSite `json:"site"`
-	ScheduledStart string    `json:"scheduledStart"`
-	ScheduledEnd   string    `json:"scheduledEnd"`
-	SLADueAt       string    `json:"slaDueAt"`
-	SLABreachedAt  string    `json:"slaBreachedAt"`
-	ChecklistDone  int       `json:"checklistDone"`
-	ChecklistTotal int       `json:"checklistTotal"`
-	Updated        string    `json:"updated"`
+	ID             string            `json:"id"`
+	Number         int               `json:"number"`
+	Title          string            `json:"title"`
+	Status         workOrderStatus   `json:"status"`
+	Priority       workOrderPriority `json:"priority"`
+	Assignee       string            `json:"assignee" doc:"The id of a user, empty for nobody."`
+	Site           boardSite         `json:"site"`
+	ScheduledStart apidoc.Moment     `json:"scheduledStart"`
+	ScheduledEnd   apidoc.Moment     `json:"scheduledEnd"`
+	SLADueAt       apidoc.Moment     `json:"slaDueAt"`
+	SLABreachedAt  apidoc.Moment     `json:"slaBreachedAt"`
+	ChecklistDone  int               `json:"checklistDone"`
+	ChecklistTotal int               `json:"checklistTotal"`
+	Updated        apidoc.Moment     `json:"updated"`
 }
 
 type boardSite struct {
@@ -75,12 +88,12 @@ type boardSite struct {
 }
 
 type boardPerson struct {
-	ID     string `db:"id" json:"id"`
-	Name   string `db:"name" json:"name"`
-	Avatar string `db:"avatar" json:"avatar"`
-	Role   string `db:"role" json:"role"`
+	ID     string         `db:"id" json:"id"`
+	Name   string         `db:"name" json:"name"`
+	Avatar string         `db:"avatar" json:"avatar" doc:"The name of a file of the user, empty for none."`
+	Role   membershipRole `db:"role" json:"role"`
 	// Open is how many orders they have to do, whatever the board is narrowed to.
-	Open int `db:"-" json:"open"`
+	Open int `db:"-" json:"open" doc:"How many orders they have to do, whatever the board is narrowed to."`
 }
 
 // boardFilter narrows the board. Its times are instants, the zero time is no bound.
@@ -90,75 +103,56 @@ type boardFilter struct {
 	text               string
 }
 
-// board shows the orders of an organization by status.
-func (h *hooks) board(e *core.RequestEvent) error {
+func (h *hooks) bindBoard(api *apidoc.Router) {
 	mayRead := func(role string) bool { return isOffice(role) || role == collections.MembershipRoleViewer }
-	organization, role, err := organizationFor(e, mayRead, "Technicians have the list of their own orders.")
-	if err != nil {
-		return answerOf(err, "")
-	}
-	filter, err := readBoardFilter(e.Request.URL.Query(), organization.Timezone())
-	if err != nil {
-		return answerOf(err, messageInvalidQuery)
-	}
-	view := boardView{
+	apidoc.Route(api, apidoc.Op{
+		Method: http.MethodGet, Path: "/organizations/{id}/board", ID: "organizations.board",
+		Summary:     "View the orders of an organization by status",
+		Description: "For the office and for viewers. Technicians have the list of work orders, which shows them their own.",
+		Access:      apidoc.SignedIn, Collections: people, MaxBody: maxBodyBytes,
+		Visible: membersWith(collections.MembershipRoleOwner, collections.MembershipRoleDispatcher, collections.MembershipRoleViewer),
+		Errors:  []int{http.StatusNotFound},
+		Problems: []apidoc.Problem{
+			{Status: http.StatusBadRequest, Field: "to", Code: codeEndBeforeStart, When: "it is before `from`"},
+			{Status: http.StatusForbidden, Code: codeRoleNotAllowed, When: "the caller is a technician"},
+		},
+	}, h.board).BindFunc(admit(mayRead, "Technicians have the list of their own orders."))
+}
+
+// board shows the orders of an organization by status.
+func (h *hooks) board(e *core.RequestEvent, in *boardRequest) (*board, error) {
+	organization, role := admitted(e).organization, admitted(e).role
+	view := &board{
 		Organization: boardOrganization{
 			ID: organization.Id, Name: organization.Name(), Slug: organization.Slug(),
-			Timezone: organization.Timezone(), Role: role,
+			Timezone: organization.Timezone(), Role: callerRole(role),
 		},
 		GeneratedAt: dateTime(h.clock.Now()),
 	}
-	err = readTransaction(e.Request.Context(), e.App, func(db dbx.Builder) error {
-		return view.load(db, filter)
+	err := readTransaction(e.Request.Context(), e.App, func(db dbx.Builder) error {
+		return view.load(db, in.filter(organization.Timezone()))
 	})
 	if err != nil {
-		return answerOf(err, "")
+		return nil, answerOf(err, "")
 	}
-	return e.JSON(http.StatusOK, view)
+	return view, nil
 }
 
-// readBoardFilter reads the parameters of the query that the board knows.
-func readBoardFilter(query url.Values, timezone string) (boardFilter, error) {
+// filter is what the request narrows the board to.
+func (r boardRequest) filter(timezone string) boardFilter {
 	zone, err := time.LoadLocation(timezone)
 	if err != nil {
 		zone = time.UTC // an organization that was stored before zones were checked
 	}
-	problems := validation.Errors{}
-	value := func(name string) string {
-		if len(query[name]) > 1 {
-			problems[name] = errDuplicateField
-		}
-		return query.Get(name)
-	}
-	day := func(name string) time.Time {
-		text := value(name)
-		if text == "" {
-			return time.Time{}
-		}
-		result, err := time.ParseInLocation(time.DateOnly, text, zone)
-		if err != nil {
-			problems[name] = validation.NewError("validation_invalid_date", "Must be a date such as 2026-01-31.")
-		}
+	day := func(text string) time.Time {
+		result, _ := time.ParseInLocation(time.DateOnly, text, zone) // none, or one that was checked
 		return result
 	}
-
-	filter := boardFilter{from: day("from"), assignee: value("assignee"), priority: value("priority"), text: strings.TrimSpace(value("q"))}
-	if last := day("to"); !last.IsZero() {
+	filter := boardFilter{from: day(r.From), assignee: r.Assignee, priority: string(r.Priority), text: r.Text}
+	if last := day(r.To); !last.IsZero() {
 		filter.until = last.AddDate(0, 0, 1)
-		if !filter.from.IsZero() && last.Before(filter.from) {
-			problems["to"] = validation.NewError(codeEndBeforeStart, "Must not be before from.")
-		}
 	}
-	if filter.priority != "" && defaultSLAHours[filter.priority] == 0 {
-		problems["priority"] = validation.NewError("validation_in_invalid", "Must be low, normal, high or urgent.")
-	}
-	if err := validation.Validate(filter.text, validation.RuneLength(0, maxBoardQuery)); err != nil {
-		problems["q"] = err
-	}
-	if len(problems) > 0 {
-		return filter, apis.NewBadRequestError(messageInvalidQuery, problems)
-	}
-	return filter, nil
+	return filter
 }
 
 // likePattern makes text a LIKE pattern that stands for itself. It is here as
@@ -195,29 +189,29 @@ func (f boardFilter) conditions(organization string) dbx.Expression {
 }
 
 // load fills the columns and the people with a fixed number of queries.
-func (v *boardView) load(db dbx.Builder, filter boardFilter) error {
-	where := filter.conditions(v.Organization.ID)
-	if err := v.loadTotals(db, where, filter.text != ""); err != nil {
+func (b *board) load(db dbx.Builder, filter boardFilter) error {
+	where := filter.conditions(b.Organization.ID)
+	if err := b.loadTotals(db, where, filter.text != ""); err != nil {
 		return fmt.Errorf("count the orders of the board: %w", err)
 	}
-	if err := v.loadCards(db, where); err != nil {
+	if err := b.loadCards(db, where); err != nil {
 		return fmt.Errorf("load the cards of the board: %w", err)
 	}
-	if err := v.loadPeople(db); err != nil {
+	if err := b.loadPeople(db); err != nil {
 		return fmt.Errorf("load the people of the board: %w", err)
 	}
 	return nil
 }
 
 // loadPeople reads the members and how many open orders each has.
-func (v *boardView) loadPeople(db dbx.Builder) error {
-	v.People = []boardPerson{}
+func (b *board) loadPeople(db dbx.Builder) error {
+	b.People = []boardPerson{}
 	err := db.Select("users.id", "users.name", "users.avatar", "memberships.role").
 		From(collections.Memberships).
 		InnerJoin(collections.Users, dbx.NewExp("[[users.id]] = [[memberships.user]]")).
-		Where(dbx.HashExp{"memberships.organization": v.Organization.ID}).
+		Where(dbx.HashExp{"memberships.organization": b.Organization.ID}).
 		OrderBy("users.name", "users.id").
-		All(&v.People)
+		All(&b.People)
 	if err != nil {
 		return err
 	}
@@ -227,7 +221,7 @@ func (v *boardView) loadPeople(db dbx.Builder) error {
 	}
 	err = db.Select("assignee", "COUNT(*) AS open").
 		From(collections.WorkOrders).
-		Where(dbx.HashExp{"organization": v.Organization.ID, "status": openStatuses()}).
+		Where(dbx.HashExp{"organization": b.Organization.ID, "status": openStatuses()}).
 		GroupBy("assignee").
 		All(&counts)
 	if err != nil {
@@ -237,15 +231,15 @@ func (v *boardView) loadPeople(db dbx.Builder) error {
 	for _, c := range counts {
 		open[c.Assignee] = c.Open
 	}
-	for i := range v.People {
-		v.People[i].Open = open[v.People[i].ID]
+	for i := range b.People {
+		b.People[i].Open = open[b.People[i].ID]
 	}
 	return nil
 }
 
 // loadTotals counts what each column would show. It joins the sites only for
 // conditions on them: without the join, counting is a matter of an index alone.
-func (v *boardView) loadTotals(db dbx.Builder, where dbx.Expression, ofSites bool) error {
+func (b *board) loadTotals(db dbx.Builder, where dbx.Expression, ofSites bool) error {
 	var totals []struct {
 		Status string `db:"status"`
 		Total  int    `db:"total"`
@@ -258,46 +252,46 @@ func (v *boardView) loadTotals(db dbx.Builder, where dbx.Expression, ofSites boo
 		return err
 	}
 	for _, status := range statuses {
-		column := boardColumn{Status: status, Items: []boardCard{}}
+		column := boardColumn{Status: workOrderStatus(status), Items: []boardCard{}}
 		for _, t := range totals {
 			if t.Status == status {
 				column.Total = t.Total
 			}
 		}
-		v.Columns = append(v.Columns, column)
+		b.Columns = append(b.Columns, column)
 	}
 	return nil
 }
 
 // cardRow is a card as the database gives it.
 type cardRow struct {
-	ID             string        `db:"id"`
-	Number         int           `db:"number"`
-	Title          string        `db:"title"`
-	Status         string        `db:"status"`
-	Priority       string        `db:"priority"`
-	Assignee       string        `db:"assignee"`
-	Site           string        `db:"site"`
-	SiteName       string        `db:"siteName"`
-	SiteAddress    string        `db:"siteAddress"`
-	ScheduledStart string        `db:"scheduledStart"`
-	ScheduledEnd   string        `db:"scheduledEnd"`
-	SLADueAt       string        `db:"slaDueAt"`
-	SLABreachedAt  string        `db:"slaBreachedAt"`
-	Checklist      types.JSONRaw `db:"checklist"`
-	Updated        string        `db:"updated"`
+	ID             string            `db:"id"`
+	Number         int               `db:"number"`
+	Title          string            `db:"title"`
+	Status         workOrderStatus   `db:"status"`
+	Priority       workOrderPriority `db:"priority"`
+	Assignee       string            `db:"assignee"`
+	Site           string            `db:"site"`
+	SiteName       string            `db:"siteName"`
+	SiteAddress    string            `db:"siteAddress"`
+	ScheduledStart apidoc.Moment     `db:"scheduledStart"`
+	ScheduledEnd   apidoc.Moment     `db:"scheduledEnd"`
+	SLADueAt       apidoc.Moment     `db:"slaDueAt"`
+	SLABreachedAt  apidoc.Moment     `db:"slaBreachedAt"`
+	Checklist      types.JSONRaw     `db:"checklist"`
+	Updated        apidoc.Moment     `db:"updated"`
 }
 
 // loadCards reads what each column shows: first what is to be done first, and
 // of what is over the latest.
-func (v *boardView) loadCards(db dbx.Builder, where dbx.Expression) error {
-	for i := range v.Columns {
-		column := &v.Columns[i]
+func (b *board) loadCards(db dbx.Builder, where dbx.Expression) error {
+	for i := range b.Columns {
+		column := &b.Columns[i]
 		if column.Total == 0 {
 			continue
 		}
 		order := "ASC"
-		if isFinal(column.Status) {
+		if isFinal(string(column.Status)) {
 			order = "DESC"
 		}
 		var rows []cardRow
@@ -308,7 +302,7 @@ func (v *boardView) loadCards(db dbx.Builder, where dbx.Expression) error {
 			From(collections.WorkOrders).
 			LeftJoin(collections.Sites, dbx.NewExp("[[sites.id]] = [[work_orders.site]]")).
 			Where(where).
-			AndWhere(dbx.HashExp{"work_orders.status": column.Status}).
+			AndWhere(dbx.HashExp{"work_orders.status": string(column.Status)}).
 			OrderBy("work_orders.scheduledStart "+order, "work_orders.number "+order).
 			Limit(boardColumnLimit).
 			All(&rows)

@@ -21,6 +21,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // ERPPath is where the ERP system of an organization sends its messages. Whoever
@@ -77,15 +78,46 @@ func ERPSecrets(app core.App, organization string, now time.Time) ([]string, err
 	return []string{keys.Secret}, nil
 }
 
+// erpSecret is what an owner gives to the ERP.
+type erpSecret struct {
+	Path          string     `json:"path" doc:"Where the ERP sends its messages."`
+	PreviousUntil *time.Time `json:"previousUntil,omitempty" doc:"How long the secret before is still good, if there was one."`
+	Secret        string     `json:"secret" doc:"Signs the messages, by Standard Webhooks. It is not shown again." example:"whsec_bm90IGEgc2VjcmV0"`
+}
+
+func (h *hooks) bindERP(api *apidoc.Router) {
+	op := apidoc.Op{
+		Method: http.MethodPost, Path: "/organizations/{id}/erp-secret", ID: "organizations.rotateERPSecret",
+		Summary:     "Connect the ERP of an organization",
+		Description: "Makes a secret for it. One that there was before is still good for a day.",
+		Access:      apidoc.SignedIn, Collections: people, MaxBody: maxBodyBytes,
+		Visible:  membersWith(collections.MembershipRoleOwner),
+		Errors:   []int{http.StatusNotFound},
+		Problems: []apidoc.Problem{{Status: http.StatusForbidden, Code: codeRoleNotAllowed, When: "the caller is no owner"}},
+	}
+	apidoc.Route(api, op, h.rotateERPSecret).BindFunc(admit(isOwner, "Only owners connect an ERP."))
+	op.Method, op.ID, op.Summary = http.MethodDelete, "organizations.revokeERPSecret", "Disconnect the ERP of an organization"
+	op.Description = "No message of it is accepted any more."
+	apidoc.Route(api, op, revokeERPSecret).BindFunc(admit(isOwner, "Only owners disconnect an ERP."))
+
+	// which whoever receives the messages binds
+	apidoc.Describe[erpRequest, apidoc.None](api, apidoc.Op{
+		Method: http.MethodPost, Path: strings.TrimPrefix(ERPPath, "/api/v1"), ID: "organizations.erpMessage",
+		Tags:    []string{"organizations"},
+		Summary: "Tell of an order, as an ERP",
+		Description: "Creates a draft of the order, once for each `webhook-id`. The answer says that the message is stored; " +
+			"what is wrong with its body is for the inbox of the operator.",
+		AnyContentType: true,
+		Errors:         []int{http.StatusUnauthorized},
+	})
+}
+
 // rotateERPSecret gives the organization a new secret for its ERP and shows it,
 // this once. The one before is good for another day.
-func (h *hooks) rotateERPSecret(e *core.RequestEvent) error {
-	organization, _, err := organizationFor(e, isOwner, "Only owners connect an ERP.")
-	if err != nil {
-		return answerOf(err, "")
-	}
+func (h *hooks) rotateERPSecret(e *core.RequestEvent, _ *organizationPath) (*erpSecret, error) {
+	organization := admitted(e).organization
 	var keys erpKeys
-	err = e.App.RunInTransaction(func(tx core.App) error {
+	err := e.App.RunInTransaction(func(tx core.App) error {
 		fresh, err := collections.FindOrganizationById(tx, organization.Id)
 		if err != nil {
 			return err
@@ -101,29 +133,22 @@ func (h *hooks) rotateERPSecret(e *core.RequestEvent) error {
 		return saveERPKeys(tx, fresh.Id, keys)
 	})
 	if err != nil {
-		return answerOf(err, "")
+		return nil, answerOf(err, "")
 	}
 	e.Response.Header().Set("Cache-Control", "no-store")
-	answer := map[string]any{
-		"path":   strings.ReplaceAll(ERPPath, "{"+ERPOrganization+"}", organization.Id),
-		"secret": keys.Secret,
-	}
+	answer := &erpSecret{Path: strings.ReplaceAll(ERPPath, "{"+ERPOrganization+"}", organization.Id), Secret: keys.Secret}
 	if keys.Previous != "" {
-		answer["previousUntil"] = keys.PreviousUntil
+		answer.PreviousUntil = &keys.PreviousUntil
 	}
-	return e.JSON(http.StatusOK, answer)
+	return answer, nil
 }
 
 // revokeERPSecret ends what the ERP of the organization may send, at once.
-func (h *hooks) revokeERPSecret(e *core.RequestEvent) error {
-	organization, _, err := organizationFor(e, isOwner, "Only owners disconnect an ERP.")
-	if err != nil {
-		return answerOf(err, "")
+func revokeERPSecret(e *core.RequestEvent, _ *organizationPath) (*apidoc.None, error) {
+	if err := saveERPKeys(e.App, admitted(e).organization.Id, erpKeys{}); err != nil {
+		return nil, answerOf(err, "")
 	}
-	if err := saveERPKeys(e.App, organization.Id, erpKeys{}); err != nil {
-		return answerOf(err, "")
-	}
-	return e.NoContent(http.StatusNoContent)
+	return nil, nil
 }
 
 // newERPSecret returns a secret as Standard Webhooks has them.
@@ -154,24 +179,36 @@ func saveERPKeys(app core.App, organization string, keys erpKeys) error {
 	return nil
 }
 
+// erpRequest is how an ERP sends a message.
+type erpRequest struct {
+	Organization string `path:"organization" doc:"The organization's id."`
+	ID           string `header:"webhook-id" required:"true" doc:"Names the message, and is the same whenever it is sent." example:"msg_1"`
+	Timestamp    string `header:"webhook-timestamp" required:"true" doc:"When it is sent, in seconds since 1970." example:"1793534400"`
+	Signature    string `header:"webhook-signature" required:"true" doc:"By Standard Webhooks, with the organization's secret." example:"v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="`
+	Body         erpMessage
+}
+
 // erpMessage is what an ERP sends. What else is in it is not looked at.
 type erpMessage struct {
-	Type string   `json:"type"`
+	apidoc.Open
+	Type string   `json:"type" enum:"order.created"`
 	Data erpOrder `json:"data"`
 }
 
 type erpOrder struct {
-	ID          string  `json:"id"`
-	Title       string  `json:"title"`
-	Description string  `json:"description"`
-	Priority    string  `json:"priority"`
-	Site        erpSite `json:"site"`
+	apidoc.Open
+	ID          string            `json:"id,omitempty" maxLength:"100" doc:"What the ERP calls the order, which no other order of the organization has." example:"PO-4711"`
+	Title       string            `json:"title" minLength:"1" maxLength:"200" example:"Oil the doors"`
+	Description string            `json:"description,omitempty" maxLength:"5000"`
+	Priority    workOrderPriority `json:"priority,omitempty" doc:"Defaults to normal."`
+	Site        erpSite           `json:"site"`
 }
 
 // erpSite names a site by the ERP's id for it, or by its name.
 type erpSite struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	apidoc.Open
+	ID   string `json:"id,omitempty" doc:"What the ERP calls the site." example:"S-1"`
+	Name string `json:"name,omitempty" doc:"The site's name, where there is no id."`
 }
 
 // TakeERPMessage makes a draft of the order that a verified message of an
@@ -181,7 +218,7 @@ type erpSite struct {
 func TakeERPMessage(ctx context.Context, tx core.App, organization, message string, body []byte) error {
 	var in erpMessage
 	if err := json.Unmarshal(body, &in); err != nil || !utf8.Valid(body) {
-		return validation.Errors{"message": validation.NewError(codeBodyInvalid, "Must be JSON as described, in UTF-8.")}
+		return validation.Errors{"message": validation.NewError(apidoc.CodeBodyInvalid, "Must be JSON as described, in UTF-8.")}
 	}
 	if in.Type != erpOrderCreated {
 		return validation.Errors{"type": validation.NewError(codeERPType, "Must be "+erpOrderCreated+".")}
@@ -197,7 +234,7 @@ func TakeERPMessage(ctx context.Context, tx core.App, organization, message stri
 	problems := validation.Errors{}
 	for name, text := range map[string]string{"id": in.Data.ID, "title": in.Data.Title, "description": in.Data.Description} {
 		if strings.ContainsRune(text, 0) {
-			problems[name] = errCharacters
+			problems[name] = validation.NewError(apidoc.CodeInvalidCharacters, "Must not contain the null character.")
 		}
 	}
 	site, err := erpSiteOf(tx, organization, in.Data.Site, problems)
@@ -212,7 +249,7 @@ func TakeERPMessage(ctx context.Context, tx core.App, organization, message stri
 	order.SetSite(site)
 	order.SetTitle(strings.TrimSpace(in.Data.Title))
 	order.SetDescription(in.Data.Description)
-	order.SetPriority(in.Data.Priority)
+	order.SetPriority(string(in.Data.Priority))
 	order.SetExternalID(in.Data.ID)
 	return erpProblems(problems, tx.Save(order))
 }

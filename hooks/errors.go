@@ -9,11 +9,11 @@ import (
 	"github.com/pocketbase/pocketbase/tools/router"
 )
 
+const messageInvalidBody = "The request has invalid fields."
+
 // Codes of the refusals that no single field is at fault for. Clients find them
-// in data.code.
+// in data.code. Those of package apidoc come besides.
 const (
-	codeBodyInvalid      = "body_invalid"
-	codeBodyNotJSON      = "body_not_json"
 	codeRoleNotAllowed   = "role_not_allowed"
 	codeLastOwner        = "last_owner"
 	codeSignInFirst      = "invitation_sign_in_first"
@@ -23,12 +23,9 @@ const (
 	codeExportRunning    = "export_running"
 )
 
-// Codes of field errors that neither PocketBase nor ozzo-validation has.
+// Codes of field errors that neither PocketBase nor ozzo-validation nor
+// package apidoc has.
 const (
-	codeUnknownField      = "validation_unknown_field"
-	codeDuplicateField    = "validation_duplicate_field"
-	codeInvalidType       = "validation_invalid_type"
-	codeInvalidCharacters = "validation_invalid_characters"
 	codeIllegalTransition = "validation_illegal_transition"
 	codeNotAllowedToSet   = "validation_not_changeable"
 	codeNotMember         = "validation_not_a_member"

@@ -13,11 +13,10 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
-	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 const (
@@ -34,26 +33,57 @@ const (
 	exportRetry    = 10 * time.Second // what a client is told while another export runs
 )
 
+// exportRequest asks for an export. Both of two formats are refused like one that
+// there is not.
+type exportRequest struct {
+	organizationPath
+	Format *string `query:"format" enum:"json,csv" code:"validation_in_invalid" message:"Must be json or csv." doc:"What to send. Defaults to json."`
+}
+
+// organizationExport is an export as JSON, which is written row by row.
+type organizationExport struct {
+	Organizations []*core.Record `json:"organizations" collection:"organizations"`
+	Memberships   []*core.Record `json:"memberships" collection:"memberships"`
+	Users         []*core.Record `json:"users" collection:"users" doc:"The members."`
+	Sites         []*core.Record `json:"sites" collection:"sites"`
+	WorkOrders    []*core.Record `json:"work_orders" collection:"work_orders"`
+	Notes         []*core.Record `json:"notes" collection:"notes"`
+	Photos        []*core.Record `json:"photos" collection:"photos"`
+}
+
+func (h *hooks) bindExport(api *apidoc.Router) {
+	columns := make([]string, len(csvColumns))
+	for i, c := range csvColumns {
+		columns[i] = "`" + c.header + "`"
+	}
+	apidoc.Route(api, apidoc.Op{
+		Method: http.MethodGet, Path: "/organizations/{id}/export", ID: "organizations.export",
+		Summary: "Export an organization",
+		Description: "As JSON the rows of each collection, without files. As CSV the work orders, one a row, with the columns " + strings.Join(columns, ", ") +
+			"; cells that a spreadsheet would take for a formula begin with an apostrophe.\n\n" +
+			"It is one state of the database, as a file to save. It is complete if it ends properly: the connection is cut when the export fails on the way.",
+		Access: apidoc.SignedIn, Collections: people, MaxBody: maxBodyBytes,
+		Visible:  membersWith(collections.MembershipRoleOwner),
+		Produces: []string{"application/json", "text/csv"},
+		Errors:   []int{http.StatusNotFound},
+		Problems: []apidoc.Problem{
+			{Status: http.StatusForbidden, Code: codeRoleNotAllowed, When: "the caller is no owner"},
+			{Status: http.StatusTooManyRequests, Code: codeExportRunning, When: "another export of the organization is running, or too many of others are"},
+		},
+	}, h.export).BindFunc(admit(isOwner, "Only owners export the organization."))
+}
+
 // export sends all that the organization has, row by row from one state of the
 // database, so that its memory does not grow with the organization.
-func (h *hooks) export(e *core.RequestEvent) error {
-	organization, _, err := organizationFor(e, isOwner, "Only owners export the organization.")
-	if err != nil {
-		return answerOf(err, "")
-	}
-	format := exportJSON
-	if given := e.Request.URL.Query()["format"]; len(given) > 0 {
-		format = given[0]
-		if len(given) > 1 || (format != exportJSON && format != exportCSV) {
-			return apis.NewBadRequestError(messageInvalidQuery, validation.Errors{
-				"format": validation.NewError("validation_in_invalid", "Must be json or csv."),
-			})
-		}
+func (h *hooks) export(e *core.RequestEvent, in *exportRequest) (*organizationExport, error) {
+	organization, format := admitted(e).organization, exportJSON
+	if in.Format != nil {
+		format = *in.Format
 	}
 
 	release, ok := h.exports.take(organization.Id)
 	if !ok {
-		return tooMany(e, codeExportRunning, "Another export is running. Try again when it is done.", exportRetry)
+		return nil, tooMany(e, codeExportRunning, "Another export is running. Try again when it is done.", exportRetry)
 	}
 	defer release()
 
@@ -63,7 +93,7 @@ func (h *hooks) export(e *core.RequestEvent) error {
 	if format == exportCSV {
 		write, contentType = stream.writeCSV, "text/csv; charset=utf-8"
 	}
-	err = readTransaction(e.Request.Context(), e.App, func(db dbx.Builder) error {
+	err := readTransaction(e.Request.Context(), e.App, func(db dbx.Builder) error {
 		header := e.Response.Header()
 		header.Set("Content-Type", contentType)
 		header.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.%s"`,
@@ -74,7 +104,7 @@ func (h *hooks) export(e *core.RequestEvent) error {
 		}
 		return stream.out.Flush()
 	})
-	return finishExport(e, err)
+	return nil, finishExport(e, err)
 }
 
 // finishExport ends a failed export so that nobody takes a part for the whole:

@@ -16,11 +16,11 @@ package hooks
 import (
 	"time"
 
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 
 	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/internal/apidoc"
 	"github.com/holdall-go/holdall/internal/clock"
 )
 
@@ -116,22 +116,19 @@ func (h *hooks) bindMemberships(app core.App) {
 	bind(app.OnRecordDelete(name), "holdallMembershipDelete", endMembership)
 }
 
+// people are the collections of those who sign in.
+var people = []string{collections.Users, core.CollectionNameSuperusers}
+
 // routes adds the custom routes. Rate limits are PocketBase's own.
 func (h *hooks) routes(e *core.ServeEvent) error {
-	people := apis.RequireAuth(collections.Users, core.CollectionNameSuperusers)
-
-	api := e.Router.Group("/api/v1")
-	api.Bind(limitBody())
-	api.POST("/work-orders/{id}/transition", h.transition).Bind(people)
-	api.GET("/organizations/{id}/board", h.board).Bind(people)
-	api.GET("/organizations/{id}/export", h.export).Bind(people)
-	api.POST("/organizations/{id}/invitations", h.invite).Bind(people)
+	api := apidoc.On(e).Group("/api/v1")
+	h.bindTransition(api)
+	h.bindBoard(api)
+	h.bindExport(api)
+	h.bindInvitations(api)
 	if h.erp {
-		api.POST("/organizations/{id}/erp-secret", h.rotateERPSecret).Bind(people)
-		api.DELETE("/organizations/{id}/erp-secret", h.revokeERPSecret).Bind(people)
+		h.bindERP(api)
 	}
-	api.POST("/invitations/preview", h.previewInvitation)
-	api.POST("/invitations/accept", h.acceptInvitation)
 	return e.Next()
 }
 

@@ -13,20 +13,16 @@ import (
 	"unicode"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/ozzo-validation/v4/is"
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/mailer"
 	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // invitationLifetime is how long an invitation can be accepted.
 const invitationLifetime = 7 * 24 * time.Hour
-
-// maxEmailLength is that of RFC 5321.
-const maxEmailLength = 254
 
 const messageNoInvitation = "The invitation was not sent."
 
@@ -57,44 +53,92 @@ func (i invitation) sign(key string) (string, error) {
 	}, key, invitationLifetime)
 }
 
+// invitationRequest asks for somebody to be invited.
+type invitationRequest struct {
+	organizationPath
+	Body newInvitation
+}
+
+type newInvitation struct {
+	Email string         `json:"email" trim:"true" minLength:"1" maxLength:"254" format:"email" doc:"The address to invite." example:"nora@example.com"`
+	Role  membershipRole `json:"role" minLength:"1" doc:"What the invited person becomes." example:"technician"`
+}
+
+func (h *hooks) bindInvitations(api *apidoc.Router) {
+	apidoc.Route(api, apidoc.Op{
+		Method: http.MethodPost, Path: "/organizations/{id}/invitations", ID: "organizations.invite",
+		Summary:     "Invite somebody to an organization",
+		Description: "Mails a link with a token, which holds for 7 days and for the address. Nobody else gets to see the token, and nothing of it is stored.",
+		Access:      apidoc.SignedIn, Collections: people, MaxBody: maxBodyBytes,
+		Visible: membersWith(collections.MembershipRoleOwner),
+		Errors:  []int{http.StatusNotFound},
+		Problems: []apidoc.Problem{
+			{Status: http.StatusBadRequest, Field: "email", Code: codeAlreadyMember, When: "the address is a member's"},
+			{Status: http.StatusForbidden, Code: codeRoleNotAllowed, When: "the caller is no owner"},
+			{Status: http.StatusTooManyRequests, Code: codeInvitationsMany, When: fmt.Sprintf("the caller has sent %d invitations within the hour", invitationsPerHour)},
+			{Status: http.StatusInternalServerError, Code: codeInvitationUnsent, When: "the mail could not be sent"},
+		},
+	}, h.invite).BindFunc(admit(isOwner, "Only owners invite people."))
+
+	invalid := apidoc.Problem{
+		Status: http.StatusBadRequest, Field: "token", Code: codeInvalidInvitation,
+		When: "the invitation is not valid, or not any more",
+	}
+	apidoc.Route(api, apidoc.Op{
+		Method: http.MethodPost, Path: "/invitations/preview", ID: "invitations.preview",
+		Summary: "See what an invitation is about", MaxBody: maxBodyBytes,
+		Problems: []apidoc.Problem{invalid},
+	}, previewInvitation)
+	apidoc.Route(api, apidoc.Op{
+		Method: http.MethodPost, Path: "/invitations/accept", ID: "invitations.accept",
+		Summary: "Accept an invitation",
+		Description: "Makes the caller a member, who is signed in with the invited address. Without a token, it makes an account for the address as well and signs in to it; " +
+			"`password` and `passwordConfirm` are needed then. Accepting again changes nothing.",
+		MaxBody: maxBodyBytes,
+		Problems: []apidoc.Problem{
+			invalid,
+			{Status: http.StatusBadRequest, Field: "password", Code: "validation_required", When: "an account is to be made, and there is none"},
+			{Status: http.StatusBadRequest, Field: "password", Code: "validation_min_text_constraint", When: "it is shorter than 8 characters"},
+			{Status: http.StatusBadRequest, Field: "passwordConfirm", Code: "validation_in_invalid", When: "it is not the password"},
+			{Status: http.StatusBadRequest, Field: "name", Code: "validation_max_text_constraint", When: "it is too long"},
+			{Status: http.StatusForbidden, Code: codeSignInFirst, When: "nobody is signed in, and the address has an account"},
+			{Status: http.StatusForbidden, Code: codeOtherAddress, When: "the caller has another address"},
+		},
+	}, acceptInvitation)
+}
+
 // invite mails an invitation to an address. Nothing of it is stored.
-func (h *hooks) invite(e *core.RequestEvent) error {
-	organization, _, err := organizationFor(e, isOwner, "Only owners invite people.")
-	if err != nil {
-		return answerOf(err, "")
-	}
-	in, err := readInvitation(e)
-	if err != nil {
-		return answerOf(err, messageInvalidBody)
-	}
-	in.organization = organization.Id
+func (h *hooks) invite(e *core.RequestEvent, request *invitationRequest) (*apidoc.None, error) {
+	organization := admitted(e).organization
+	in := invitation{organization: organization.Id, email: request.Body.Email, role: string(request.Body.Role)}
 	if err := refuseMember(e.App, in); err != nil {
-		return answerOf(err, messageNoInvitation)
+		return nil, answerOf(err, messageNoInvitation)
 	}
 	if wait, ok := h.invitations.take(e.Auth.Id, h.clock.Now()); !ok && !e.HasSuperuserAuth() {
-		return tooMany(e, codeInvitationsMany, fmt.Sprintf("You can send %d invitations an hour. Try again later.", invitationsPerHour), wait)
+		return nil, tooMany(e, codeInvitationsMany, fmt.Sprintf("You can send %d invitations an hour. Try again later.", invitationsPerHour), wait)
 	}
 	key := organization.InvitationKey()
 	if len(key) < minInvitationKeyLength {
+		var err error
 		if key, err = rotateInvitationKey(e.App, organization.Id); err != nil {
-			return answerOf(err, messageNoInvitation)
+			return nil, answerOf(err, messageNoInvitation)
 		}
 	}
 	token, err := in.sign(key)
 	if err != nil {
-		return answerOf(fmt.Errorf("sign an invitation: %w", err), messageNoInvitation)
+		return nil, answerOf(fmt.Errorf("sign an invitation: %w", err), messageNoInvitation)
 	}
 	message, err := invitationMail(e.App.Settings().Meta, organization.Name(), in, token)
 	if err != nil {
-		return answerOf(err, messageNoInvitation)
+		return nil, answerOf(err, messageNoInvitation)
 	}
 	if err := sendWithin(h.mailTimeout, e.App.NewMailClient(), message); err != nil {
 		e.App.Logger().Error("Sending an invitation failed.",
 			slog.Any("error", err), slog.String("organization", organization.Id))
-		return refusal(http.StatusInternalServerError, codeInvitationUnsent,
+		return nil, refusal(http.StatusInternalServerError, codeInvitationUnsent,
 			"The invitation could not be sent. Try again, or have the mail settings checked.")
 	}
-	return e.NoContent(http.StatusNoContent)
+	return nil, nil
 }
 
 // sendWithin sends the mail, and stops waiting for it after the time: a mail
@@ -111,24 +155,6 @@ func sendWithin(timeout time.Duration, client mailer.Mailer, message *mailer.Mes
 	case <-timer.C:
 		return fmt.Errorf("the mail server did not take the mail within %s", timeout)
 	}
-}
-
-func readInvitation(e *core.RequestEvent) (invitation, error) {
-	var in invitation
-	if err := readBody(e, map[string]*string{"email": &in.email, "role": &in.role}); err != nil {
-		return in, err
-	}
-	in.email = strings.TrimSpace(in.email)
-	err := validation.Errors{
-		"email": validation.Validate(in.email, validation.Required, validation.Length(1, maxEmailLength), is.EmailFormat),
-		"role": validation.Validate(in.role, validation.Required, validation.In(
-			collections.MembershipRoleOwner, collections.MembershipRoleDispatcher,
-			collections.MembershipRoleTechnician, collections.MembershipRoleViewer)),
-	}.Filter()
-	if err != nil {
-		return in, apis.NewBadRequestError(messageInvalidBody, err)
-	}
-	return in, nil
 }
 
 // refuseMember returns a field error when the invited address is a member's.

@@ -23,6 +23,17 @@ var defaultSLAHours = map[string]float64{
 	collections.WorkOrderPriorityUrgent: 2,
 }
 
+// workOrderPriority is that of an order in a request or an answer.
+type workOrderPriority string
+
+// Enum lists them for whoever describes the routes.
+func (workOrderPriority) Enum() []string {
+	return []string{
+		collections.WorkOrderPriorityLow, collections.WorkOrderPriorityNormal,
+		collections.WorkOrderPriorityHigh, collections.WorkOrderPriorityUrgent,
+	}
+}
+
 // settings are what an organization decides for itself.
 type settings struct {
 	SLAHours map[string]float64 `json:"slaHours,omitempty"`

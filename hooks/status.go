@@ -49,6 +49,12 @@ var statuses = []string{
 	collections.WorkOrderStatusCancelled,
 }
 
+// workOrderStatus is one of them in a request or an answer.
+type workOrderStatus string
+
+// Enum lists them for whoever describes the routes.
+func (workOrderStatus) Enum() []string { return statuses }
+
 // isFinal reports whether no move leads out of the status.
 func isFinal(status string) bool {
 	return len(moves[status]) == 0

@@ -180,7 +180,7 @@ func (p parameter) set(target reflect.Value, values []string) error {
 	case len(values) == 0, len(values) == 1 && values[0] == "" && p.optional && p.in != "path" && !isPointer:
 		return p.setFallback(target)
 	case len(values) > 1 && p.in == "query" && !isList:
-		return errDuplicate
+		return p.limits.refuse(errDuplicate)
 	}
 	if isList {
 		list := reflect.MakeSlice(target.Type(), len(values), len(values))
