@@ -175,6 +175,13 @@ func (r *Registry) Add(entry Entry) {
 	r.entries = append(slices.DeleteFunc(r.entries, same), entry)
 }
 
+// Has reports whether the route is described.
+func (r *Registry) Has(method, path string) bool {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	return slices.ContainsFunc(r.entries, func(e Entry) bool { return e.Method == method && e.Path == path })
+}
+
 // AddRule adds a rule.
 func (r *Registry) AddRule(rule Rule) {
 	r.mutex.Lock()

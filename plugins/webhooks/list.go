@@ -17,14 +17,14 @@ type EndpointState struct {
 	URL     string `json:"url"`
 	Enabled bool   `json:"enabled"`
 	// Pending deliveries wait or are tried, Failed ones were given up.
-	Pending int64 `json:"pending"`
-	Failed  int64 `json:"failed"`
+	Pending int64 `json:"pending" doc:"How many deliveries wait or are tried."`
+	Failed  int64 `json:"failed" doc:"How many deliveries were given up."`
 	// FailingSince is null unless all attempts since then have failed.
-	FailingSince   *time.Time `json:"failingSince"`
+	FailingSince   *time.Time `json:"failingSince" doc:"Null unless all attempts since then have failed."`
 	LastSuccess    *time.Time `json:"lastSuccess"`
 	LastFailure    *time.Time `json:"lastFailure"`
 	LastError      string     `json:"lastError"`
-	DisabledAt     *time.Time `json:"disabledAt"`
+	DisabledAt     *time.Time `json:"disabledAt" doc:"When it was disabled last, by itself or by somebody."`
 	DisabledReason string     `json:"disabledReason"`
 }
 
@@ -79,21 +79,20 @@ func timeOf(millis int64) *time.Time {
 // Delivery is an event on its way to an endpoint, or there.
 type Delivery struct {
 	ID       int64  `json:"id"`
-	Endpoint string `json:"endpoint"`
-	Event    string `json:"event"` // the webhook-id
-	Type     string `json:"type"`
+	Endpoint string `json:"endpoint" doc:"The id of the endpoint."`
+	Event    string `json:"event" doc:"The id of the event, which is the webhook-id of the message."`
+	Type     string `json:"type" example:"orders.update"`
 	// Run is empty for the first delivery of the event.
-	Run string `json:"run"`
-	// State is pending, delivered or failed.
-	State string `json:"state"`
+	Run   string `json:"run" doc:"Empty for the first delivery of the event."`
+	State string `json:"state" enum:"pending,delivered,failed"`
 	// Waiting tells that it waits behind another of the same record.
-	Waiting  bool       `json:"waiting"`
-	Attempts int        `json:"attempts"`
-	Status   int        `json:"status"` // of the last answer, 0 if there was none
-	Error    string     `json:"error"`
+	Waiting  bool       `json:"waiting" doc:"Whether it waits behind another of the same record."`
+	Attempts int        `json:"attempts" doc:"How many there were."`
+	Status   int        `json:"status" doc:"Of the last answer, 0 if there was none."`
+	Error    string     `json:"error" doc:"Of the last attempt, empty if it succeeded."`
 	Created  *time.Time `json:"created"`
-	NextAt   *time.Time `json:"nextAt"` // null unless it is tried again
-	Finished *time.Time `json:"finished"`
+	NextAt   *time.Time `json:"nextAt" doc:"When it is tried again, null if it is not."`
+	Finished *time.Time `json:"finished" doc:"Null while it is pending."`
 }
 
 func (d delivery) public() Delivery {
@@ -151,14 +150,14 @@ func limited(limit int) int64 {
 // Attempt is one try to deliver.
 type Attempt struct {
 	At         *time.Time `json:"at"`
-	DurationMS int64      `json:"durationMs"`
+	DurationMS int64      `json:"durationMs" doc:"How long it took, in milliseconds."`
 	URL        string     `json:"url"`
 	// RequestHeaders and ResponseHeaders are without what is secret.
-	RequestHeaders  json.RawMessage `json:"requestHeaders"`
-	Status          int             `json:"status"`
-	ResponseHeaders json.RawMessage `json:"responseHeaders"`
+	RequestHeaders  map[string]string `json:"requestHeaders" doc:"By their names, without what is secret."`
+	Status          int               `json:"status" doc:"Of the answer, 0 if there was none."`
+	ResponseHeaders map[string]string `json:"responseHeaders" doc:"By their names, without what is secret."`
 	// ResponseBody is the beginning of the answer.
-	ResponseBody string `json:"responseBody"`
+	ResponseBody string `json:"responseBody" doc:"The first 4 KiB of the answer."`
 	Error        string `json:"error"`
 }
 
@@ -175,25 +174,30 @@ func attemptsOf(ctx context.Context, app core.App, delivery int64) ([]Attempt, e
 	list := make([]Attempt, len(rows))
 	for i, a := range rows {
 		list[i] = Attempt{
-			At: timeOf(a.At), DurationMS: a.Duration, URL: a.URL, RequestHeaders: json.RawMessage(a.RequestHeaders),
-			Status: a.Status, ResponseHeaders: json.RawMessage(a.ResponseHeaders), ResponseBody: a.ResponseBody, Error: a.Error,
+			At: timeOf(a.At), DurationMS: a.Duration, URL: a.URL, RequestHeaders: headersOf(a.RequestHeaders),
+			Status: a.Status, ResponseHeaders: headersOf(a.ResponseHeaders), ResponseBody: a.ResponseBody, Error: a.Error,
 		}
 	}
 	return list, nil
 }
 
+func headersOf(stored string) map[string]string {
+	headers := map[string]string{}
+	_ = json.Unmarshal([]byte(stored), &headers) // the plugin wrote it
+	return headers
+}
+
 // Received is a message that was received.
 type Received struct {
-	ID      int64  `json:"id"`
-	Path    string `json:"path"`
-	Message string `json:"message"`
-	// State is pending, done or failed.
-	State    string     `json:"state"`
-	Attempts int        `json:"attempts"`
-	Error    string     `json:"error"`
-	Received *time.Time `json:"received"`
-	NextAt   *time.Time `json:"nextAt"`
-	Finished *time.Time `json:"finished"`
+	ID       int64      `json:"id"`
+	Path     string     `json:"path" doc:"Where it was received."`
+	Message  string     `json:"message" doc:"The id that its sender gave it, or a digest."`
+	State    string     `json:"state" enum:"pending,done,failed"`
+	Attempts int        `json:"attempts" doc:"How often it was handled."`
+	Error    string     `json:"error" doc:"Of the last attempt."`
+	Received *time.Time `json:"received" doc:"When it came first."`
+	NextAt   *time.Time `json:"nextAt" doc:"When it is handled again, null if it is not."`
+	Finished *time.Time `json:"finished" doc:"Null while it is pending."`
 }
 
 func (row inbound) public() Received {

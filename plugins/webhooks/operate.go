@@ -108,12 +108,12 @@ func findDelivery(ctx context.Context, app core.App, id int64) (delivery, error)
 // Replay is how far a replay has come.
 type Replay struct {
 	// Queued is the number of events that are sent again.
-	Queued int64 `json:"queued"`
+	Queued int64 `json:"queued" doc:"How many events are sent again, of those that this call looked at."`
 	// Next is the position to go on from, and Done tells that there is nothing after it.
-	Next int64 `json:"next"`
-	Done bool  `json:"done"`
+	Next int64 `json:"next" doc:"The position to go on from."`
+	Done bool  `json:"done" doc:"Whether there is nothing after it."`
 	// Run names the replay. Going on under the same name sends nothing twice.
-	Run string `json:"run"`
+	Run string `json:"run" doc:"Names the replay. Going on under the same name sends nothing twice."`
 }
 
 // maxReplayed is how many changes one call looks at.

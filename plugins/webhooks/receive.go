@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // Message is a verified message.
@@ -65,6 +67,9 @@ type receiver struct {
 // be wildcards, such as {tenant}. It panics if the
 // verifier cannot work, like one without a secret, which everybody could satisfy.
 // Call it before the app serves.
+//
+// The document of the API has it as taking anything; describe the route yourself to
+// say more.
 func (p *Plugin) Receive(path string, verifier Verifier, handle Handler) {
 	if err := p.addReceiver(path, verifier, handle); err != nil {
 		panic(fmt.Errorf("webhooks: receive at %s: %w", path, err))
@@ -146,11 +151,35 @@ func (p *Plugin) receiverOf(path string) (*receiver, map[string]string) {
 	return nil, nil
 }
 
-func (p *Plugin) bindReceivers(r *router.Router[*core.RequestEvent]) {
+func (p *Plugin) bindReceivers(e *core.ServeEvent) {
 	for _, receiver := range p.receives {
-		r.POST(receiver.path, func(e *core.RequestEvent) error { return p.accept(e, receiver) }).
+		e.Router.POST(receiver.path, func(e *core.RequestEvent) error { return p.accept(e, receiver) }).
 			Bind(apis.BodyLimit(p.config.MaxInbound))
+		if registry := apidoc.Of(e.App); !registry.Has(http.MethodPost, receiver.path) {
+			registry.Add(receiver.described())
+		}
 	}
+}
+
+// described is what the document tells of the route.
+func (r *receiver) described() apidoc.Entry {
+	entry := apidoc.Entry{In: reflect.TypeFor[apidoc.None](), Out: reflect.TypeFor[apidoc.None](), Op: apidoc.Op{
+		Method: http.MethodPost, Path: r.path,
+		Summary: "Receive a webhook", Description: "The answer says that the message is stored. It is handled after that.",
+		Tags: []string{"hooks"}, Errors: []int{http.StatusBadRequest}, Consumes: []string{"*/*"},
+		Answers: []apidoc.Answer{{Status: http.StatusUnauthorized, Description: "The message is not verified: its signature is not right, or not of now."}},
+	}}
+	if s, ok := r.verifier.(signed); ok {
+		for _, name := range s.headers() {
+			entry.Parameters = append(entry.Parameters, apidoc.Parameter{
+				Name: name, In: "header", Required: true, Schema: &apidoc.Schema{Type: "string"}, Description: "As the sender signs.",
+			})
+		}
+	}
+	if a, ok := r.verifier.(answering); ok {
+		entry.Answers = append(entry.Answers, a.answers())
+	}
+	return entry
 }
 
 // accept verifies a message, stores it and says thanks.

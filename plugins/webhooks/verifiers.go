@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"hash"
 	"mime"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // anyMAC tells whether one of the signatures is that of the parts under one of
@@ -67,6 +70,8 @@ func (v standard) keys() ([][]byte, error) {
 	return keys, nil
 }
 
+func (standard) headers() []string { return []string{headerID, headerTimestamp, headerSignature} }
+
 func (v standard) check() error {
 	_, err := v.keys()
 	return err
@@ -116,6 +121,8 @@ type standardOf struct {
 // what went wrong.
 func StandardOf(secrets func(in Incoming) ([]string, error)) Verifier { return standardOf{secrets} }
 
+func (standardOf) headers() []string { return standard{}.headers() }
+
 func (v standardOf) check() error {
 	if v.secrets == nil {
 		return errors.New("it has no secrets")
@@ -141,6 +148,8 @@ type stripe struct{ secrets []string }
 
 // Stripe verifies messages of Stripe, with the signing secrets of the endpoint.
 func Stripe(secrets ...string) Verifier { return stripe{secrets} }
+
+func (stripe) headers() []string { return []string{"Stripe-Signature"} }
 
 func (v stripe) check() error { return checkSecrets(v.secrets) }
 
@@ -188,6 +197,8 @@ type gitHub struct{ secrets []string }
 // in their header is not signed, so a message is known by its body.
 func GitHub(secrets ...string) Verifier { return gitHub{secrets} }
 
+func (gitHub) headers() []string { return []string{"X-Hub-Signature-256"} }
+
 func (v gitHub) check() error { return checkSecrets(v.secrets) }
 
 // Verify implements [Verifier].
@@ -212,6 +223,12 @@ type slack struct{ secrets []string }
 // Slack verifies requests of Slack, with the signing secret of the app, and
 // answers the question whether the URL is the app's.
 func Slack(secrets ...string) Verifier { return slack{secrets} }
+
+func (slack) headers() []string { return []string{"X-Slack-Request-Timestamp", "X-Slack-Signature"} }
+
+func (slack) answers() apidoc.Answer {
+	return apidoc.Answer{Status: http.StatusOK, Description: "The challenge of the question whether the URL is the app's.", Produces: "text/plain"}
+}
 
 func (v slack) check() error { return checkSecrets(v.secrets) }
 
@@ -265,6 +282,8 @@ type twilio struct {
 func Twilio(base string, tokens ...string) Verifier {
 	return twilio{strings.TrimRight(base, "/"), tokens}
 }
+
+func (twilio) headers() []string { return []string{"X-Twilio-Signature"} }
 
 func (v twilio) check() error {
 	if u, err := url.Parse(v.base); err != nil || u.Scheme == "" || u.Host == "" {
@@ -352,6 +371,13 @@ type HMAC struct {
 
 var hashes = map[string]func() hash.Hash{
 	"": sha256.New, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New, "sha1": sha1.New,
+}
+
+func (v HMAC) headers() []string {
+	if v.TimestampHeader == "" {
+		return []string{v.Header}
+	}
+	return []string{v.TimestampHeader, v.Header}
 }
 
 func (v HMAC) check() error {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // Tolerance is how far the timestamp of a message may be from the time it is
@@ -56,6 +58,12 @@ type Verifier interface {
 
 // configured is implemented by verifiers that can tell that they cannot work.
 type configured interface{ check() error }
+
+// signed is implemented by verifiers that can tell which headers they need.
+type signed interface{ headers() []string }
+
+// answering is implemented by verifiers that answer some messages themselves.
+type answering interface{ answers() apidoc.Answer }
 
 func notVerified(why string) error { return verifyError(why) }
 

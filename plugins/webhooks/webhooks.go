@@ -219,7 +219,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallWebhooksServe",
 		Func: func(e *core.ServeEvent) error {
-			p.bindRoutes(e.Router)
+			p.bindRoutes(e)
 			if err := p.prepare(e.App); err != nil {
 				return err
 			}
