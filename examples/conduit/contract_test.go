@@ -130,7 +130,7 @@ func TestEveryAnswerOfTheContract(t *testing.T) {
 // answers are the operations of the document with each of their statuses.
 func answers() []string {
 	var listed []string
-	doc, _ := contract()
+	doc, _ := document()
 	for _, path := range doc.Paths.Map() {
 		for _, operation := range path.Operations() {
 			for status := range operation.Responses.Map() {

@@ -29,8 +29,8 @@ var template = pbtest.NewTemplate(
 	pbtest.FastPasswords,
 )
 
-// contract is the design document, read once, and what finds its operations.
-var contract = sync.OnceValues(func() (*openapi3.T, routers.Router) {
+// document is the design document, read once, and what finds its operations.
+var document = sync.OnceValues(func() (*openapi3.T, routers.Router) {
 	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yml")
 	if err != nil {
 		panic(err)
@@ -165,7 +165,7 @@ func find(request string) (*routers.Route, map[string]string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_, router := contract()
+	_, router := document()
 	route, parameters, err := router.FindRoute(r)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the operation: %w", err)

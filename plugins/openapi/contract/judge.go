@@ -133,7 +133,7 @@ func (r *runner) make(ctx context.Context, c call, nth int) error {
 	r.progress("%s", c.op)
 	header := r.headerOf(&c)
 	got, err := r.send(ctx, c.op.method, c.target, header, c.body, c.hasBody)
-	if err == nil && got.status == http.StatusUnauthorized && c.aim <= given && r.options.Setup != nil && r.renewals < maxRenewals {
+	if err == nil && got.status == http.StatusUnauthorized && c.op.secured && c.aim <= given && r.options.Setup != nil && r.renewals < maxRenewals {
 		r.renewals++
 		if err := r.prepare(ctx); err != nil {
 			return err

@@ -106,7 +106,11 @@ func (r *runner) prepare(ctx context.Context) error {
 	}
 	r.variables["random"] = r.requests.word(10)
 	for name, value := range r.options.Setup.Variables {
-		r.variables[name] = value
+		filled, err := fillText(value, r.variables)
+		if err != nil {
+			return fmt.Errorf("the variable %s of the setup: %w", name, err)
+		}
+		r.variables[name] = filled
 	}
 	for i, step := range r.options.Setup.Requests {
 		if err := r.step(ctx, step); err != nil {
