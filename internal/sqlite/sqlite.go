@@ -65,6 +65,7 @@ type Engine struct {
 
 	mu        sync.RWMutex
 	listeners []func(path string)
+	watchers  []func(Statement)
 }
 
 // New returns an engine.
@@ -102,6 +103,7 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 	c := connector{
 		driver: registered.Driver(), dsn: dsn, keepWAL: e.KeepWAL,
 		committed: func() { e.tell(path) },
+		watch:     func() func(Statement) { return e.watch(path) },
 	}
 	return dbx.NewFromDB(sql.OpenDB(c), driverName), nil
 }
@@ -120,6 +122,7 @@ type connector struct {
 	dsn       string
 	keepWAL   bool
 	committed func()
+	watch     func() func(Statement)
 }
 
 func (c connector) Driver() driver.Driver { return c.driver }
@@ -139,7 +142,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 		}
 	}
 	wrapped := &conn{
-		driverConn: full, tell: c.committed, keepWAL: c.keepWAL,
+		driverConn: full, tell: c.committed, watch: c.watch(), keepWAL: c.keepWAL,
 		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
 	}
 	full.RegisterCommitHook(func() int32 {
@@ -177,6 +180,7 @@ type conn struct {
 	committed       bool   // by the hook; a connection has one user at a time
 	keepWAL         bool
 	tell            func()
+	watch           func(Statement) // nil if nobody listens
 }
 
 // Close implements [driver.Conn]. The driver keeps the hook of a closed

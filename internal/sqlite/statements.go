@@ -24,10 +24,10 @@ const (
 	queriesSeen = 512
 )
 
-// ExecContext implements [driver.ExecerContext]. PocketBase writes by the same
-// few statements over and over, with other values. Compiling one costs as much
-// as running it, the more so if its table has triggers, so they are kept.
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+// exec runs a statement. PocketBase writes by the same few over and over, with
+// other values. Compiling one costs as much as running it, the more so if its
+// table has triggers, so they are kept.
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if result, ok := c.skipped(query); ok {
 		return result, nil
 	}
@@ -41,10 +41,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return k.statement.ExecContext(ctx, args)
 }
 
-// QueryContext implements [driver.QueryerContext]. It keeps queries that come a
-// second time: those of rules and filters often have a random name in them and
-// never do.
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+// query runs a query. It keeps those that come a second time: those of rules and
+// filters often have a random name in them and never do.
+func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if c.keepWAL && isCheckpoint(query) {
 		query = checkpointRows
 	}
