@@ -59,6 +59,7 @@ var testOnly = []string{
 	"net/http/httptest",
 	"github.com/pocketbase/pocketbase/tests",
 	module + "/internal/pbtest",
+	module + "/internal/apispec",
 	module + "/internal/archtest",
 	module + "/internal/clock/clocktest",
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/apispec"
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/openapi"
 )
@@ -22,13 +23,13 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	root := pbtest.Superuser(t, app)
 	person, token := pbtest.User(t, app, "users", nil)
 	worker, workerToken := pbtest.User(t, app, "staff", map[string]any{"username": "wanda"})
-	everything := read(t, fetch(t, do, root))
+	everything := apispec.Read(t, fetch(t, do, root))
 
 	// call sends a request, compares the answer with the document, and returns it.
 	call := func(status int, r pbtest.Request) pbtest.Response {
 		t.Helper()
 		answer := do(r)
-		if err := everything.check(r, answer); err != nil {
+		if err := everything.Check(r, answer); err != nil {
 			t.Error(err)
 		}
 		if answer.Status != status {
@@ -71,7 +72,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	} {
 		for _, as := range []string{"", token, root} {
 			r := pbtest.Request{Path: api + "everything/records" + query, Token: as}
-			if err := everything.check(r, do(r)); err != nil {
+			if err := everything.Check(r, do(r)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -223,7 +224,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
 	app := torture.New(t, withBatch, register(openapi.Config{}))
 	do := serve(t, app)
-	document := read(t, fetch(t, do, pbtest.Superuser(t, app)))
+	document := apispec.Read(t, fetch(t, do, pbtest.Superuser(t, app)))
 	routes := openapi.Registered(t.Context(), app)
 	if len(routes) < 50 {
 		t.Fatalf("the router has only %d routes: its shape has changed", len(routes))
@@ -238,11 +239,11 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		if hidden[r.Method+" "+r.Path] {
 			continue
 		}
-		if _, ok := document.operation(r.Method, r.Sample("users")); !ok {
+		if _, ok := document.Operation(r.Method, r.Sample("users")); !ok {
 			t.Errorf("%s %s is not described", r.Method, r.Path)
 		}
 	}
-	document.operations(func(method, path string, _ map[string]any) {
+	document.Operations(func(method, path string, _ map[string]any) {
 		if !slices.ContainsFunc(routes, func(r openapi.RegisteredRoute) bool {
 			return r.Method == method && r.Matches(openapi.Sample(path, "users"))
 		}) {

@@ -154,6 +154,7 @@ func (b *builder) addAuthFlow(c *core.Collection, method, action, summary string
 	}
 	if body != nil {
 		op.RequestBody = &apidoc.RequestBody{Required: len(body.Required) > 0, Content: apidoc.JSON(body)}
+		responses["413"] = apidoc.Response{Ref: "#/components/responses/TooLarge"}
 	}
 	path := "/api/collections/" + c.Name + "/" + action
 	if action == "impersonate" {

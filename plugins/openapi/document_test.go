@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/holdall-go/holdall/internal/apispec"
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/openapi"
 )
@@ -19,7 +20,7 @@ func TestDocumentsAreValid(t *testing.T) {
 		if !json.Valid(body) {
 			t.Fatalf("%s: the document is no JSON", name)
 		}
-		parse(t, body)
+		apispec.Validate(t, body)
 		if again := fetch(t, do, token); !bytes.Equal(again, body) {
 			t.Errorf("%s: the document is another the second time", name)
 		}

@@ -104,8 +104,9 @@ func (b *builder) form(c *core.Collection, name string, body func(*core.Collecti
 		Schema:   b.schema(name+"Form", func() *apidoc.Schema { return body(c, true) }),
 		Encoding: map[string]apidoc.Encoding{},
 	}
+	members := b.doc.Components.Schemas[name+"Form"].Properties
 	for _, f := range fileFields(c) {
-		if len(f.MimeTypes) > 0 && b.writable(c, f) {
+		if len(f.MimeTypes) > 0 && members.Get(f.Name) != nil {
 			media.Encoding[f.Name] = apidoc.Encoding{ContentType: strings.Join(f.MimeTypes, ", ")}
 		}
 	}
@@ -227,8 +228,9 @@ func (b *builder) writable(c *core.Collection, field core.Field) bool {
 // createBody is what a new record is made from, as JSON or with files as a form.
 func (b *builder) createBody(c *core.Collection, form bool) *apidoc.Schema {
 	s := &apidoc.Schema{Type: "object"}
+	barred := barred(c, actionCreate)
 	for _, field := range c.Fields {
-		if !b.writable(c, field) {
+		if !b.writable(c, field) || barred[field.GetName()] && !b.reader.superuser {
 			continue
 		}
 		f, isFile := field.(*core.FileField)
@@ -244,7 +246,8 @@ func (b *builder) createBody(c *core.Collection, form bool) *apidoc.Schema {
 			schema = upload(f)
 		}
 		s.Properties = append(s.Properties, apidoc.Property{Name: name, Schema: schema})
-		if required(field) {
+		// what callers may not send is filled in for them
+		if required(field) && !barred[name] {
 			s.Required = append(s.Required, name)
 		}
 		if text, ok := field.(*core.TextField); ok && text.AutogeneratePattern != "" && !text.PrimaryKey {
@@ -268,9 +271,10 @@ func confirmation() *apidoc.Schema {
 // updateBody is what a record is changed with.
 func (b *builder) updateBody(c *core.Collection, form bool) *apidoc.Schema {
 	s := &apidoc.Schema{Type: "object"}
+	barred := barred(c, actionUpdate)
 	for _, field := range c.Fields {
 		name := field.GetName()
-		if !b.writable(c, field) || name == core.FieldNameId {
+		if !b.writable(c, field) || name == core.FieldNameId || barred[name] && !b.reader.superuser {
 			continue
 		}
 		if c.IsAuth() && (name == core.FieldNameVerified || name == core.FieldNameEmail) && !b.manages(c) {
@@ -320,8 +324,9 @@ func (b *builder) manages(c *core.Collection) bool {
 // fields tell; nil if there is none without knowing more.
 func (b *builder) exampleBody(c *core.Collection) any {
 	body := map[string]any{}
+	barred := barred(c, actionCreate)
 	for _, field := range c.Fields {
-		if !b.writable(c, field) || field.GetName() == core.FieldNameId || !required(field) && !readable(field) {
+		if !b.writable(c, field) || barred[field.GetName()] || field.GetName() == core.FieldNameId || !required(field) && !readable(field) {
 			continue
 		}
 		if c.IsAuth() && field.GetName() == core.FieldNamePassword {

@@ -10,6 +10,7 @@ import (
 	"github.com/pocketbase/pocketbase/tests"
 	"github.com/pocketbase/pocketbase/tools/types"
 
+	"github.com/holdall-go/holdall/internal/apispec"
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/openapi"
 )
@@ -163,7 +164,7 @@ func TestDocumentsListWhatTheRulesAllow(t *testing.T) {
 		"superuser":    {"users": "lvcud", "teams": "lvcud", "papers": "lvcud", "remarks": "lvcud", "journal": "lvcud", "members": "lvcud"},
 	}
 	for who, want := range cases {
-		document := read(t, fetch(t, do, tokens[who]))
+		document := apispec.Read(t, fetch(t, do, tokens[who]))
 		for collection, letters := range want {
 			if got := listedActions(document, collection); got != letters {
 				t.Errorf("%s, %s: the document lists %q, want %q", who, collection, got, letters)
@@ -173,17 +174,50 @@ func TestDocumentsListWhatTheRulesAllow(t *testing.T) {
 }
 
 // listedActions are those of a collection that the document has, as letters.
-func listedActions(document *spec, collection string) string {
+func listedActions(document *apispec.Document, collection string) string {
 	path := "/api/collections/" + collection + "/records"
 	var letters strings.Builder
 	for _, action := range []struct{ letter, method, path string }{
 		{"l", "GET", path}, {"v", "GET", path + "/{id}"}, {"c", "POST", path}, {"u", "PATCH", path + "/{id}"}, {"d", "DELETE", path + "/{id}"},
 	} {
-		if document.at("paths", action.path, strings.ToLower(action.method)) != nil {
+		if document.At("paths", action.path, strings.ToLower(action.method)) != nil {
 			letters.WriteString(action.letter)
 		}
 	}
 	return letters.String()
+}
+
+// A field that the rule of an action keeps out of requests is no part of the body.
+func TestBodiesLeaveOutWhatTheRulesRefuse(t *testing.T) {
+	t.Parallel()
+	app := offices.New(t, func(app core.App) error {
+		if err := setRules(app, "teams", []string{"", "", "", `(@request.body.name:changed = false && id != "")`, "-"}); err != nil {
+			return err
+		}
+		return setRules(app, "remarks", []string{"", "", `@request.body.paper:isset = false || id != ""`, `@request.body.paper:isset = true`, "-"})
+	}, register(openapi.Config{}))
+	do := serve(t, app)
+	tokens := world(t, app)
+	boss, superuser := apispec.Read(t, fetch(t, do, tokens["boss"])), apispec.Read(t, fetch(t, do, pbtest.Superuser(t, app)))
+	for _, c := range []struct {
+		schema, field string
+		has           bool
+	}{
+		{"PapersCreate", "state", false},
+		{"PapersUpdate", "state", true},
+		{"TeamsCreate", "name", true},
+		{"TeamsUpdate", "name", false},
+		{"RemarksCreate", "paper", true},
+		{"RemarksUpdate", "paper", true},
+	} {
+		keys := []string{"components", "schemas", c.schema, "properties", c.field}
+		if got := boss.At(keys...) != nil; got != c.has {
+			t.Errorf("%s has %s: got %t, want %t", c.schema, c.field, got, c.has)
+		}
+		if superuser.At(keys...) == nil {
+			t.Errorf("%s has no %s for superusers, who pass rules by", c.schema, c.field)
+		}
+	}
 }
 
 // What a document does not list is refused, and what it lists is allowed with a
@@ -219,7 +253,7 @@ func TestRulesAgreeWithDocuments(t *testing.T) {
 		return strings.Compare(map[bool]string{true: "z"}[a == "boss"]+a, map[bool]string{true: "z"}[b == "boss"]+b)
 	})
 	for _, who := range people {
-		document := read(t, fetch(t, do, tokens[who]))
+		document := apispec.Read(t, fetch(t, do, tokens[who]))
 		for _, a := range attempts {
 			answer := do(pbtest.Request{Method: a.method, Path: "/api/collections/" + a.collection + "/records" + a.path, Token: tokens[who], Body: a.body})
 			allowed := answer.Status < 300

@@ -9,6 +9,7 @@ import (
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/apispec"
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/openapi"
 )
@@ -94,7 +95,9 @@ func TestRoutes(t *testing.T) {
 	app := torture.New(t, bindParcels, register(openapi.Config{}))
 	handler := pbtest.Handler(t, app)
 	root := pbtest.Superuser(t, app)
-	document := parse(t, fetch(t, func(r pbtest.Request) pbtest.Response { return pbtest.Do(t, handler, r) }, root))
+	body := fetch(t, func(r pbtest.Request) pbtest.Response { return pbtest.Do(t, handler, r) }, root)
+	apispec.Validate(t, body)
+	document := apispec.Read(t, body)
 	const good = `{"to":"Ada","kind":"box","mail":null,"sizes":[{"width":1}]}`
 
 	cases := []struct {
@@ -108,7 +111,7 @@ func TestRoutes(t *testing.T) {
 		{name: "no such parcel", query: "missing", body: good, status: 404},
 		{name: "nothing", body: `{}`, status: 400, want: "kind=validation_required mail=- sizes=validation_required to=validation_required"},
 		{name: "empty", body: `{"to":"","kind":"box","sizes":[]}`, status: 400, want: "sizes=validation_required to=validation_required"},
-		{name: "too long", body: strings.Replace(good, "Ada", "Ada Ada Ada", 1), status: 400, want: "to=validation_length_too_long"},
+		{name: "too long", body: strings.Replace(good, "Ada", "Ada Ada Ada", 1), status: 400, want: "to=validation_length_out_of_range"},
 		{name: "characters, not bytes", body: strings.Replace(good, "Ada", "äääääääääа", 1), status: 200},
 		{name: "not of the kinds", body: strings.Replace(good, "box", "crate", 1), status: 400, want: "kind=validation_in_invalid"},
 		{name: "pattern", body: strings.Replace(good, `"mail"`, `"code":"A","mail"`, 1), status: 400, want: "code=validation_match_invalid"},
@@ -144,7 +147,7 @@ func TestRoutes(t *testing.T) {
 			if answer.Status != c.status {
 				t.Fatalf("got %d %s, want %d", answer.Status, answer.Body, c.status)
 			}
-			if err := document.check(request, answer); err != nil {
+			if err := document.Check(request, answer); err != nil {
 				t.Error(err)
 			}
 			if c.want != "" {
@@ -160,7 +163,7 @@ func TestRoutes(t *testing.T) {
 // codes lists the errors of fields, by their paths.
 func codes(prefix string, data map[string]any) []string {
 	var all []string
-	for name, value := range sorted(data) {
+	for name, value := range apispec.Sorted(data) {
 		switch v := value.(type) {
 		case string:
 			all = append(all, prefix+name+"="+v)
@@ -186,11 +189,11 @@ func TestRoutesAreListedForWhomTheyAre(t *testing.T) {
 	for _, c := range []struct{ name, token, want string }{
 		{"guest", "", "10001"}, {"Ada", ada, "11011"}, {"Bo", bo, "11001"}, {"worker", worker, "10001"}, {"superuser", pbtest.Superuser(t, app), "11111"},
 	} {
-		document := read(t, fetch(t, do, c.token))
+		document := apispec.Read(t, fetch(t, do, c.token))
 		var got strings.Builder
 		for _, route := range routes {
 			method, path, _ := strings.Cut(route, " ")
-			if document.at("paths", path, strings.ToLower(method)) != nil {
+			if document.At("paths", path, strings.ToLower(method)) != nil {
 				got.WriteByte('1')
 			} else {
 				got.WriteByte('0')
@@ -200,8 +203,8 @@ func TestRoutesAreListedForWhomTheyAre(t *testing.T) {
 			t.Errorf("%s sees %s of %v, want %s", c.name, got.String(), routes, c.want)
 		}
 	}
-	document := read(t, fetch(t, do, ""))
-	if got := document.at("paths", "/api/v1/parcels/{id}", "post", "requestBody", "content", "application/json", "schema", "properties", "to", "maxLength"); got == nil {
+	document := apispec.Read(t, fetch(t, do, ""))
+	if got := document.At("paths", "/api/v1/parcels/{id}", "post", "requestBody", "content", "application/json", "schema", "properties", "to", "maxLength"); got == nil {
 		t.Error("the limits of the body are not in the document")
 	}
 	if answer := do(pbtest.Request{Path: "/api/v1/depot", Token: ada}); answer.Status != 403 {

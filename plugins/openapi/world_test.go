@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -187,4 +188,14 @@ func fetch(tb testing.TB, do func(pbtest.Request) pbtest.Response, token string)
 func serve(tb testing.TB, app *tests.TestApp) func(pbtest.Request) pbtest.Response {
 	handler := pbtest.Handler(tb, app)
 	return func(r pbtest.Request) pbtest.Response { return pbtest.Do(tb, handler, r) }
+}
+
+// decode reads JSON as the tests compare it.
+func decode(tb testing.TB, body []byte) map[string]any {
+	tb.Helper()
+	var value map[string]any
+	if err := json.Unmarshal(body, &value); err != nil {
+		tb.Fatalf("decode %s: %v", body, err)
+	}
+	return value
 }
