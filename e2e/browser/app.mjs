@@ -12,6 +12,7 @@ import { EventSource } from 'eventsource';
 import { chromium } from 'playwright-core';
 import PocketBase from 'pocketbase';
 
+import { alias, observe } from '../support/described.mjs';
 import { mailbox } from '../support/mail.mjs';
 import { serve } from '../support/server.mjs';
 import { wire } from './wire.mjs';
@@ -92,6 +93,9 @@ class World {
 	test(name, options, body) {
 		test(name, async () => {
 			const link = options.wired ? await wire(this.server.port) : undefined;
+			if (link) {
+				alias(link.url, this.url);
+			}
 			const { page, problems } = await this.page({ ...options, base: link?.url });
 			try {
 				await body(page, link);
@@ -139,6 +143,7 @@ class World {
 			}
 		});
 		page.on('pageerror', (error) => report(`uncaught: ${error.stack}`));
+		page.on('response', (response) => observe(exchange(response)));
 		page.on('request', (request) => {
 			const url = new URL(request.url());
 			if (url.origin !== base && url.protocol !== 'blob:' && url.protocol !== 'data:') {
@@ -152,6 +157,18 @@ class World {
 		});
 		return problems;
 	}
+}
+
+/** What passed between the page and a server, to compare with its document. */
+function exchange(response) {
+	const request = response.request();
+	const headers = response.headers();
+	const body = request.postData();
+	return {
+		method: request.method(), url: response.url(), status: response.status(), headers,
+		body: () => (headers['content-type']?.startsWith('text/event-stream') ? undefined : response.text()),
+		sent: body === null ? undefined : { type: request.headers()['content-type'] ?? '', body },
+	};
 }
 
 async function keepPicture(page, name, error) {

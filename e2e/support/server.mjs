@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { describedAt, forget } from './described.mjs';
+
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 
 /** What can be started. `make build` and `make build-stock` make the files. */
@@ -79,6 +81,9 @@ export async function serve(program, options = {}) {
 		await server.stop('SIGKILL');
 		throw error;
 	}
+	if (program === 'holdall') {
+		describedAt(server.url, superuser);
+	}
 	return server;
 }
 
@@ -136,6 +141,7 @@ class Server {
 
 	/** Ends the process, by force after 20 s, and resolves with its {code, signal}. */
 	async stop(signal = 'SIGTERM') {
+		await forget(this.url);
 		this.#child.kill(signal);
 		const force = setTimeout(() => this.#child.kill('SIGKILL'), 20_000);
 		const result = await this.#closed;

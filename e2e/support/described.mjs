@@ -1,0 +1,383 @@
+// Compares every answer of the programs under test with what their own document
+// says of it: the status, the content type and each value of a JSON body. A
+// request that succeeded is compared as well. Whatever differs fails the test
+// during which it came.
+//
+// global fetch, with which the official SDK talks, is listened to; a browser's
+// traffic is handed to `observe`.
+import { after, afterEach } from 'node:test';
+
+import addFormats from 'ajv-formats';
+import Ajv2020 from 'ajv/dist/2020.js';
+
+const plainFetch = globalThis.fetch;
+const servers = new Map(); // by origin
+const pending = new Set();
+let problems = [];
+let compared = 0;
+
+/**
+ * Compares what comes from this address from now on. A server that has no
+ * document is left alone.
+ *
+ * @param {string} url
+ * @param {{email: string, password: string}} superuser
+ */
+export function describedAt(url, superuser) {
+	servers.set(url, new DescribedServer(url, superuser));
+}
+
+/** Treats an address as another way to reach a server. */
+export function alias(url, target) {
+	const server = servers.get(target);
+	if (server) {
+		servers.set(url, server);
+	}
+}
+
+/** Ends the comparison of an address, at which nobody will answer any more. */
+export async function forget(url) {
+	await servers.get(url)?.asked();
+	servers.delete(url);
+}
+
+/**
+ * Compares an answer that somebody else has fetched.
+ *
+ * @param {{method: string, url: string, status: number, headers: object, body: () => Promise<string>,
+ *   sent?: {type: string, body: string}}} exchange body: undefined if it cannot be had
+ */
+export function observe(exchange) {
+	const url = new URL(exchange.url);
+	const server = servers.get(url.origin);
+	if (!server || !url.pathname.startsWith('/api/')) {
+		return;
+	}
+	const description = server.description();
+	track(compare(description, { ...exchange, url }));
+}
+
+/** Resolves when everything that came has been compared, with what differs. */
+export async function differences() {
+	while (pending.size > 0) {
+		await Promise.all(pending);
+	}
+	const found = problems;
+	problems = [];
+	return found;
+}
+
+function track(promise) {
+	const done = promise
+		.catch((error) => problems.push(`an answer could not be compared: ${error.stack}`))
+		.finally(() => pending.delete(done));
+	pending.add(done);
+}
+
+const failIfDifferent = async () => {
+	const found = await differences();
+	if (found.length > 0) {
+		throw new Error(`answers that are not as the document says:\n\n${found.join('\n\n')}`);
+	}
+};
+afterEach(failIfDifferent);
+after(async () => {
+	await failIfDifferent();
+	if (compared > 0) {
+		console.log(`answers compared with the document: ${compared}`);
+	}
+});
+
+globalThis.fetch = async function fetch(input, init = {}) {
+	const request = input instanceof Request ? input : undefined;
+	const url = new URL(request?.url ?? input);
+	const server = servers.get(url.origin);
+	if (!server || !url.pathname.startsWith('/api/')) {
+		return plainFetch(input, init);
+	}
+	const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
+	const headers = new Headers(init.headers ?? request?.headers);
+	server.overhear(headers.get('Authorization'));
+	const response = await plainFetch(input, init);
+	if (response.redirected) {
+		return response;
+	}
+	const description = server.description();
+	// read at once, so that the test's own reading finds no half of it gone
+	const copy = hasJSON(response.headers.get('content-type')) ? response.clone().text() : undefined;
+	copy?.catch(() => {}); // the test may break the connection off
+	track(compare(description, {
+		method, url, status: response.status, headers: Object.fromEntries(response.headers),
+		body: () => copy,
+		sent: typeof init.body === 'string' ? { type: headers.get('content-type') ?? '', body: init.body } : undefined,
+	}));
+	if (response.ok && changesDocument(method, url.pathname)) {
+		server.forgetDescription();
+		await server.description(); // as it is before anything else changes
+	}
+	return response;
+};
+
+/** Whether a request that succeeds makes another document of it. */
+const changesDocument = (method, path) =>
+	method !== 'GET' && /^\/api\/(settings|collections(\/[^/]+(\/truncate)?)?)$/.test(path);
+
+const hasJSON = (type) => /^application\/(problem\+)?json\b/.test(type ?? '');
+
+/** A program with a document. */
+class DescribedServer {
+	#token = '';
+	#refused = false; // with the superuser's password
+	#description;
+
+	constructor(url, superuser) {
+		this.url = url;
+		this.superuser = superuser;
+	}
+
+	/** Takes a superuser's token from a request, which saves a sign-in. */
+	overhear(authorization) {
+		const token = (authorization ?? '').replace(/^Bearer /i, '');
+		try {
+			const { collectionId, type } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+			if (collectionId === 'pbc_3142635823' && type === 'auth') { // _superusers everywhere
+				if (token !== this.#token && this.#refused) {
+					this.#description = undefined;
+				}
+				this.#token = token;
+			}
+		} catch {
+			// no token
+		}
+	}
+
+	/** The document as it is now; null if there is none. */
+	description() {
+		this.#description ??= this.#read();
+		return this.#description;
+	}
+
+	forgetDescription() {
+		this.#description = undefined;
+	}
+
+	/** Resolves when nothing more is asked of the server. */
+	async asked() {
+		await this.#description;
+	}
+
+	async #read() {
+		const everything = await this.#ask();
+		if (everything || this.#refused) {
+			return everything;
+		}
+		const signedIn = await plainFetch(`${this.url}/api/collections/_superusers/auth-with-password`, {
+			method: 'POST',
+			headers: { 'Content-Type': 'application/json' },
+			body: JSON.stringify({ identity: this.superuser.email, password: this.superuser.password }),
+		}).catch(() => undefined);
+		if (!signedIn?.ok) {
+			this.#refused = true;
+			return null;
+		}
+		this.#token = (await signedIn.json()).token;
+		return this.#ask();
+	}
+
+	async #ask() {
+		if (!this.#token) {
+			return null;
+		}
+		const answer = await plainFetch(`${this.url}/api/openapi.json`, { headers: { Authorization: this.#token } }).catch(() => undefined);
+		if (!answer?.ok) {
+			return null;
+		}
+		const text = await answer.text();
+		const description = known.get(text) ?? new Description(JSON.parse(text));
+		known.set(text, description);
+		// another's view would not have this
+		return description.document.paths['/api/settings'] ? description : null;
+	}
+}
+
+const known = new Map(); // by the text of the document, which servers share
+
+/** A document that answers and requests can be compared with. */
+export class Description {
+	#paths;
+	#names = new Map(); // of collections, by their ids
+	#schemas;
+
+	constructor(document) {
+		this.document = document;
+		this.#paths = Object.keys(document.paths).map((path) => ({
+			path,
+			pattern: new RegExp(`^${path.replace(/[.*+?^$|()[\]\\]/g, '\\$&').replace(/\{[^}]*\}/g, '[^/]+')}$`),
+			fixed: path.replace(/\{[^}]*\}/g, '').length,
+		})).sort((a, b) => b.fixed - a.fixed);
+		for (const { properties } of Object.values(document.components.schemas)) {
+			if (properties?.collectionId?.const) {
+				this.#names.set(properties.collectionId.const, properties.collectionName.const);
+			}
+		}
+		this.#schemas = {
+			answer: () => validator(withoutOthers(document)),
+			// PocketBase takes "3" for 3
+			request: () => validator(document, { coerceTypes: true }),
+			// ?fields= leaves out what is required
+			part: () => validator(withoutOthers(document)).removeKeyword('required').addKeyword('required'),
+		};
+	}
+
+	/** The path and the operation of a request, undefined if there is none. */
+	find(method, pathname) {
+		const parts = decodeURI(pathname).split('/');
+		if (parts[2] === 'collections' && this.#names.has(parts[3])) {
+			parts[3] = this.#names.get(parts[3]);
+		}
+		const plain = parts.join('/');
+		for (const { path, pattern } of this.#paths) {
+			const operation = this.document.paths[path][method.toLowerCase()];
+			if (operation && pattern.test(plain)) {
+				return { path, operation, pointer: `/paths/${escape(path)}/${method.toLowerCase()}` };
+			}
+		}
+		return undefined;
+	}
+
+	/** What is at the end of a reference, and its pointer. */
+	follow(value, pointer) {
+		while (value?.$ref) {
+			pointer = value.$ref.slice(1);
+			value = pointer.split('/').slice(1).reduce((at, key) => at[unescape(key)], this.document);
+		}
+		return { value, pointer };
+	}
+
+	/**
+	 * How a value differs from the schema at the pointer, undefined if it does not.
+	 *
+	 * @param {'answer'|'request'|'part'} kind
+	 */
+	difference(kind, pointer, value) {
+		if (typeof this.#schemas[kind] === 'function') {
+			this.#schemas[kind] = this.#schemas[kind]();
+		}
+		const ajv = this.#schemas[kind];
+		const validate = ajv.getSchema(`api#${pointer}`);
+		if (validate(value)) {
+			return undefined;
+		}
+		const { instancePath, message, params, schemaPath } = validate.errors.at(-1);
+		const at = instancePath.split('/').slice(1).reduce((inner, key) => inner?.[unescape(key)], value);
+		return `at "${instancePath}" ${message} ${JSON.stringify(params)} (${schemaPath}), got ${JSON.stringify(at)?.slice(0, 400)}`;
+	}
+}
+
+function validator(document, options = {}) {
+	const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false, inlineRefs: false, ...options });
+	addFormats(ajv);
+	return ajv.addSchema(document, 'api');
+}
+
+/** The document with no members in objects but those it names. */
+function withoutOthers(value) {
+	if (Array.isArray(value)) {
+		return value.map(withoutOthers);
+	}
+	if (value === null || typeof value !== 'object') {
+		return value;
+	}
+	const copy = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutOthers(inner)]));
+	const closed = copy.type === 'object' && copy.properties && !('additionalProperties' in copy);
+	if (closed && !copy.allOf && !copy.anyOf && !copy.oneOf) {
+		copy.additionalProperties = false;
+	}
+	return copy;
+}
+
+const escape = (key) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'));
+const unescape = (key) => decodeURIComponent(key).replaceAll('~1', '/').replaceAll('~0', '~');
+
+// Not for clients of the API, and so not in its document.
+const hidden = /^\/api\/(openapi\.json|docs|oauth2-redirect)(\/|$)/;
+
+async function compare(coming, { method, url, status, headers, body, sent }) {
+	const description = await coming;
+	if (!description || method === 'OPTIONS' || hidden.test(url.pathname)) {
+		return;
+	}
+	const title = `${method} ${url.pathname}${url.search}: ${status}`;
+	const report = (text) => problems.push(`${title}: ${text}`);
+	const found = description.find(method === 'HEAD' ? 'GET' : method, url.pathname);
+	if (!found) {
+		// what is not described is refused
+		if (status < 400 || status >= 500) {
+			report('no such operation is described');
+		}
+		return;
+	}
+	const { operation, pointer } = found;
+	if (operation.responses['2XX']) {
+		return; // nobody has described the route
+	}
+	compared++;
+	if (sent && status < 300) {
+		compareRequest(description, found, sent, report);
+	}
+	const key = [String(status), ...(status >= 500 ? ['default'] : [])].find((k) => operation.responses[k]);
+	if (!key) {
+		report(`this status is not described\n  ${await body()}`);
+		return;
+	}
+	const response = description.follow(operation.responses[key], `${pointer}/responses/${key}`);
+	const { content } = response.value;
+	const type = headers['content-type']?.split(';')[0];
+	if (!content) {
+		const text = await body();
+		if (text) {
+			report(`it should have no body\n  ${text}`);
+		}
+		return;
+	}
+	if (status === 304 || method === 'HEAD') {
+		return;
+	}
+	if (!content[type] && !content['*/*']) {
+		report(`it has the type ${type}, not ${Object.keys(content).join(' or ')}`);
+		return;
+	}
+	const schema = `${response.pointer}/content/${escape(type)}/schema`;
+	if (!hasJSON(type) || !content[type]?.schema) {
+		return;
+	}
+	let text;
+	try {
+		text = await body();
+	} catch {
+		return; // the connection was broken off
+	}
+	if (text === undefined) {
+		return;
+	}
+	const difference = description.difference(url.searchParams.has('fields') ? 'part' : 'answer', schema, JSON.parse(text));
+	if (difference) {
+		report(difference);
+	}
+}
+
+function compareRequest(description, { operation, pointer }, { type, body }, report) {
+	const content = operation.requestBody?.content;
+	const kind = type.split(';')[0];
+	if (!content || !hasJSON(kind) || body === '') {
+		return;
+	}
+	if (!content[kind]) {
+		report(`it was accepted as ${kind}, not ${Object.keys(content).join(' or ')}`);
+		return;
+	}
+	const difference = description.difference('request', `${pointer}/requestBody/content/${escape(kind)}/schema`, JSON.parse(body));
+	if (difference) {
+		report(`the request was accepted, but ${difference}\n  ${body.slice(0, 1000)}`);
+	}
+}
