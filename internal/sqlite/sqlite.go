@@ -70,6 +70,7 @@ type Engine struct {
 
 // New returns an engine.
 func New() *Engine {
+	keepMemory()
 	return &Engine{}
 }
 
