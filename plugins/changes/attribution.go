@@ -30,69 +30,59 @@ func (l *Log) bindAttribution() {
 	l.app.OnRecordUpdateRequest().Bind(mark)
 	l.app.OnRecordDeleteRequest().Bind(mark)
 
-	// Around the statement of the request's own record.
-	one := &hook.Handler[*core.RecordEvent]{
+	// around the statement of the request's own record
+	own := &hook.Handler[*core.RecordEvent]{
 		Id: "holdallChangesAttribution",
 		Func: func(e *core.RecordEvent) error {
-			attribution, ok := e.Record.GetRaw(attributionKey).(Attribution)
-			if !ok || !l.mayHaveHistory(e.Record.Collection()) {
+			if !l.mayHaveHistory(e.Record.Collection()) {
 				return e.Next()
 			}
-			return within(e, func(tx core.App) error {
-				if err := e.Next(); err != nil {
-					return err
-				}
-				return attributeOne(tx, attribution, e.Record)
-			})
+			return attributed(e, `UPDATE _changesHistory `+setAuthor+` WHERE seq = `+ownChange)
 		},
 		Priority: -98,
 	}
-	l.app.OnRecordCreateExecute().Bind(one)
-	l.app.OnRecordUpdateExecute().Bind(one)
+	l.app.OnRecordCreateExecute().Bind(own)
+	l.app.OnRecordUpdateExecute().Bind(own)
 
-	// Around everything that goes with a deleted record.
-	l.app.OnRecordDelete().Bind(&hook.Handler[*core.RecordEvent]{
+	// around the deletion of the record and then of all that goes with it
+	l.app.OnRecordDeleteExecute().Bind(&hook.Handler[*core.RecordEvent]{
 		Id: "holdallChangesAttribution",
 		Func: func(e *core.RecordEvent) error {
-			attribution, ok := e.Record.GetRaw(attributionKey).(Attribution)
-			if !ok {
-				return e.Next()
-			}
-			return within(e, func(tx core.App) error {
-				if err := claim(tx); err != nil {
-					return err
-				}
-				return attribute(tx, attribution, e.Next)
-			})
+			return attributed(e, `UPDATE _changesHistory `+setAuthor+` WHERE seq >= `+ownChange+` AND origin = ''`)
 		},
 		Priority: -98,
 	})
 }
 
-// within runs fn with a transaction as the app of e.
-func within(e *core.RecordEvent, fn func(tx core.App) error) error {
+const (
+	setAuthor = `SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin}`
+
+	// ownChange is the last change of a record, which is that of the transaction.
+	ownChange = `(SELECT seq FROM _changes WHERE record = {:record} AND c = (SELECT n FROM _changesNames WHERE collection = {:of}))`
+)
+
+// attributed goes on with e, and stamps what that adds to the full log by a
+// statement, if e is of a request. It needs no look at the log before.
+func attributed(e *core.RecordEvent, stamp string) error {
+	a, ok := e.Record.GetRaw(attributionKey).(Attribution)
+	if !ok {
+		return e.Next()
+	}
 	original := e.App
 	defer func() { e.App = original }()
 	return original.RunInTransaction(func(tx core.App) error {
 		e.App = tx
-		return fn(tx)
+		if err := e.Next(); err != nil {
+			return err
+		}
+		params := a.params()
+		params["record"], params["of"] = e.Record.Id, e.Record.Collection().Id
+		return execute(tx, "attribute", params, stamp)
 	})
 }
 
-// attributeOne stamps the last change of a record, which is that of the
-// transaction. It needs no look at the log before.
-func attributeOne(tx core.App, a Attribution, record *core.Record) error {
-	_, err := tx.DB().NewQuery(`UPDATE _changesHistory
-		SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin}
-		WHERE seq = (SELECT seq FROM _changes WHERE record = {:record} AND c = (SELECT n FROM _changesNames WHERE collection = {:of}))`).
-		Bind(dbx.Params{
-			"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin,
-			"record": record.Id, "of": record.Collection().Id,
-		}).Execute()
-	if err != nil {
-		return fmt.Errorf("changes: attribute: %w", err)
-	}
-	return nil
+func (a Attribution) params() dbx.Params {
+	return dbx.Params{"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin}
 }
 
 // Attribute runs fn in a transaction of app and names the caller of e as the
@@ -121,16 +111,9 @@ func attribute(tx core.App, a Attribution, fn func() error) error {
 	if err := fn(); err != nil {
 		return err
 	}
-	_, err = tx.DB().NewQuery(`UPDATE _changesHistory
-		SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin}
-		WHERE seq > {:before} AND origin = ''`).
-		Bind(dbx.Params{
-			"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin, "before": before,
-		}).Execute()
-	if err != nil {
-		return fmt.Errorf("changes: attribute: %w", err)
-	}
-	return nil
+	params := a.params()
+	params["before"] = before
+	return execute(tx, "attribute", params, `UPDATE _changesHistory `+setAuthor+` WHERE seq > {:before} AND origin = ''`)
 }
 
 func historyEnd(app core.App) (int64, error) {
