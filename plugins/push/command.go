@@ -135,7 +135,7 @@ func (p *Plugin) testCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "test DEVICE", Short: "Sends a device one notification now, and tells what the service answers", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			result, err := p.Test(c.Context(), args[0], Text{Title: testTitle, Body: testBody})
+			result, err := p.Test(c.Context(), args[0], testText)
 			if err != nil {
 				return err
 			}

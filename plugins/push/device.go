@@ -43,14 +43,14 @@ func (d *device) topics() []string {
 // Device is a device as its user sees it.
 type Device struct {
 	ID       string     `json:"id"`
-	Provider string     `json:"provider"`
+	Provider string     `json:"provider" doc:"webpush, fcm, apns, or one that was added."`
 	Platform string     `json:"platform"`
 	App      string     `json:"app"`
 	Sandbox  bool       `json:"sandbox"`
 	Locale   string     `json:"locale"`
 	Timezone string     `json:"timezone"`
-	Topics   []string   `json:"topics"`
-	Badge    int        `json:"badge"`
+	Topics   []string   `json:"topics" doc:"What it is subscribed to."`
+	Badge    int        `json:"badge" doc:"The number at the app's icon."`
 	LastSeen *time.Time `json:"lastSeen"`
 	Created  *time.Time `json:"created"`
 }

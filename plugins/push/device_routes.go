@@ -14,16 +14,16 @@ import (
 
 	"github.com/pocketbase/dbx"
 	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/router"
 
+	"github.com/holdall-go/holdall/internal/apidoc"
 	"github.com/holdall-go/holdall/internal/safehttp"
 	"github.com/holdall-go/holdall/plugins/push/provider"
 	"github.com/holdall-go/holdall/plugins/push/webpush"
 )
 
-// What an app can say of its device, in characters.
+// What an app can say of its device, in characters. The tags of the bodies say the
+// same.
 const (
 	maxToken   = 2000
 	maxService = 300
@@ -38,18 +38,51 @@ var (
 	localeName = regexp.MustCompile(`^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}$`)
 )
 
+// Codes of what is wrong with fields, besides those in tags.
+const (
+	codeProvider     = "validation_push_provider"
+	codeToken        = "validation_push_token" //nolint:gosec // the name of an error
+	codeSubscription = "validation_push_subscription"
+	codeTimezone     = "validation_push_timezone"
+	codeService      = "validation_push_service"
+)
+
 // bindDeviceRoutes adds the routes of users and their devices.
-func (p *Plugin) bindDeviceRoutes(r *router.Router[*core.RequestEvent]) {
-	r.GET("/api/push/vapid-key", p.getVAPIDKey)
-	r.POST("/api/push/receipts", p.postReceipt).Bind(apis.BodyLimit(4 << 10))
-	own := r.Group("/api/push/devices").Bind(apis.RequireAuth(), apis.BodyLimit(32<<10))
-	own.GET("", p.getDevices)
-	own.POST("", p.postDevice)
-	own.POST("/forget", p.postForget)
-	own.DELETE("/{id}", p.deleteDevice)
-	own.PUT("/{id}/badge", p.putBadge)
-	own.PUT("/{id}/topics/{topic}", p.putTopic)
-	own.DELETE("/{id}/topics/{topic}", p.deleteTopic)
+func (p *Plugin) bindDeviceRoutes(api *apidoc.Router) {
+	apidoc.Route(api, apidoc.Op{
+		Method: "GET", Path: "/vapid-key", Summary: "Get the key for Web Push",
+		Description: "What `PushManager.subscribe` of a browser takes as `applicationServerKey`. There is none if the server does not use Web Push.",
+		Errors:      []int{http.StatusNotFound},
+	}, p.getVAPIDKey)
+	apidoc.Route(api, apidoc.Op{
+		Method: "POST", Path: "/receipts", Summary: "Tell that a notification was shown or opened",
+		Description: "For everybody who was sent one: its id is proof enough, as a service worker has no token of its user.",
+		MaxBody:     4 << 10, AnyContentType: true, Errors: []int{http.StatusBadRequest},
+	}, p.postReceipt)
+
+	own := api.Group("/devices")
+	op := func(method, path, summary, description string, errors ...int) apidoc.Op {
+		return apidoc.Op{
+			Method: method, Path: path, Summary: summary, Description: description,
+			Access: apidoc.SignedIn, Errors: errors, MaxBody: 32 << 10, AnyContentType: true,
+		}
+	}
+	const missing, forbidden = http.StatusNotFound, http.StatusForbidden
+	register := op("POST", "", "Register a device",
+		"At every start of the app, and when its token changes. A token belongs to who registered it last. Of too many devices of a user, those that were not seen for longest go.", forbidden)
+	register.Problems = []apidoc.Problem{
+		{Status: 400, Field: "provider", Code: codeProvider, When: "the server does not send by it"},
+		{Status: 400, Field: "token", Code: codeToken, When: "it is not a token"},
+		{Status: 400, Field: "subscription", Code: codeSubscription, When: "it is not what PushSubscription.toJSON() gives, or there are a provider and a token beside it"},
+		{Status: 400, Field: "timezone", Code: codeTimezone, When: "it is not a time zone"},
+	}
+	apidoc.Route(own, op("GET", "", "List one's own devices", "Without their tokens, the one seen last first."), p.getDevices)
+	apidoc.Route(own, register, p.postDevice)
+	apidoc.Route(own, op("POST", "/forget", "Forget a device by its token", "Before signing out. It is done also if there is none such, or it is somebody else's and stays."), p.postForget)
+	apidoc.Route(own, op("DELETE", "/{id}", "Forget a device", "It is done also if there is none such, or it is somebody else's and stays."), p.deleteDevice)
+	apidoc.Route(own, op("PUT", "/{id}/badge", "Say which number the app's icon has", "When the app was opened.", missing), p.putBadge)
+	apidoc.Route(own, op("PUT", "/{id}/topics/{topic}", "Subscribe a device to a topic", "It can have 100.", http.StatusBadRequest, forbidden, missing), p.putTopic)
+	apidoc.Route(own, op("DELETE", "/{id}/topics/{topic}", "Unsubscribe a device from a topic", "", missing), p.deleteTopic)
 }
 
 // fail answers an error: a miss with 404, all else without telling more.
@@ -61,48 +94,90 @@ func fail(e *core.RequestEvent, err error) error {
 	return e.InternalServerError("", err)
 }
 
-func (p *Plugin) getVAPIDKey(e *core.RequestEvent) error {
+type vapidKey struct {
+	PublicKey string `json:"publicKey" doc:"In base64url."`
+}
+
+func (p *Plugin) getVAPIDKey(e *core.RequestEvent, _ *apidoc.None) (*vapidKey, error) {
 	p.mu.Lock()
 	key := p.vapidKey
 	p.mu.Unlock()
 	if key == "" {
-		return e.NotFoundError("The server does not use Web Push.", nil)
+		return nil, e.NotFoundError("The server does not use Web Push.", nil)
 	}
-	return e.JSON(http.StatusOK, map[string]any{"publicKey": key})
+	return &vapidKey{key}, nil
 }
 
-func (p *Plugin) getDevices(e *core.RequestEvent) error {
+type newReceipt struct {
+	Body receiptBody
+}
+
+type receiptBody struct {
+	Receipt string `json:"receipt" doc:"The id of the notification."`
+	Event   string `json:"event" enum:"shown,opened"`
+}
+
+// postReceipt takes what a device tells of a notification. The receipt is proof
+// enough of where it comes from: a service worker has no token of its user.
+func (p *Plugin) postReceipt(e *core.RequestEvent, in *newReceipt) (*apidoc.None, error) {
+	secret, err := p.receiptKey(e.App)
+	if err != nil {
+		return nil, fail(e, err)
+	}
+	id, err := deliveryOf(secret, in.Body.Receipt)
+	if err == nil {
+		err = saveReceipt(e.App, id, in.Body.Event, p.now())
+	}
+	if errors.Is(err, errReceipt) {
+		return nil, e.BadRequestError("The receipt is not one of ours.", nil)
+	}
+	return done(e, err)
+}
+
+type deviceList struct {
+	Items []Device `json:"items"`
+}
+
+func (p *Plugin) getDevices(e *core.RequestEvent, _ *apidoc.None) (*deviceList, error) {
 	records, err := devicesOf(e.App, e.Auth)
 	if err != nil {
-		return fail(e, err)
+		return nil, fail(e, err)
 	}
 	items := make([]Device, len(records))
 	for i, r := range records {
 		items[i] = deviceOf(r).public()
 	}
-	return e.JSON(http.StatusOK, map[string]any{"items": items})
+	return &deviceList{items}, nil
+}
+
+type newDevice struct {
+	Body deviceBody
 }
 
 // deviceBody is the body of a registration.
 type deviceBody struct {
-	Provider string `json:"provider"`
-	Token    string `json:"token"`
+	Provider string `json:"provider,omitempty" doc:"One of those that the server sends by: webpush, fcm or apns." example:"fcm"`
+	Token    string `json:"token,omitempty" maxLength:"2000" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_token" message:"This is not a token." doc:"What the provider calls the device. Of APNs it is hexadecimal."`
 	// Subscription is PushSubscription.toJSON() of a browser, in place of the two.
-	Subscription *struct {
-		Endpoint       string   `json:"endpoint"`
-		ExpirationTime *float64 `json:"expirationTime"`
-		Keys           struct {
-			P256dh string `json:"p256dh"`
-			Auth   string `json:"auth"`
-		} `json:"keys"`
-	} `json:"subscription"`
-	App      string    `json:"app"`
-	Sandbox  bool      `json:"sandbox"`
-	Platform string    `json:"platform"`
-	Locale   string    `json:"locale"`
-	Timezone string    `json:"timezone"`
-	Topics   *[]string `json:"topics"`
-	Badge    *int      `json:"badge"`
+	Subscription *subscription `json:"subscription" doc:"What PushSubscription.toJSON() of a browser gives, in place of provider and token."`
+	App          string        `json:"app,omitempty" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_text" message:"Must be at most 100 characters of text." doc:"The app's bundle identifier, for APNs."`
+	Sandbox      bool          `json:"sandbox,omitempty" doc:"Whether the token is of the sandbox of APNs."`
+	Platform     string        `json:"platform,omitempty" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_text" message:"Must be at most 100 characters of text." doc:"For people." example:"Android 16"`
+	Locale       string        `json:"locale,omitempty" maxLength:"35" pattern:"^([A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4})?$" code:"validation_push_locale" message:"Must be a language such as de or de-AT." doc:"The language of notifications." example:"de-AT"`
+	Timezone     string        `json:"timezone,omitempty" maxLength:"100" code:"validation_push_timezone" message:"Must be a time zone such as Europe/Vienna." doc:"For quiet hours." example:"Europe/Vienna"`
+	Topics       *[]string     `json:"topics" maxItems:"100" pattern:"^[A-Za-z0-9_.:/-]{1,100}$" code:"validation_push_topics" message:"Must be at most 100 names of letters, digits and _.:/-" doc:"What it is subscribed to. Left out, or null, it keeps what it had."`
+	Badge        *int          `json:"badge" minimum:"0" maximum:"99999" code:"validation_push_badge" message:"Must be in 0..99999." doc:"The number at the app's icon. Left out, or null, it keeps what it had."`
+}
+
+type subscription struct {
+	Endpoint       string           `json:"endpoint" doc:"An https URL on the public internet."`
+	ExpirationTime *float64         `json:"expirationTime" doc:"It is not looked at."`
+	Keys           subscriptionKeys `json:"keys"`
+}
+
+type subscriptionKeys struct {
+	P256dh string `json:"p256dh" doc:"In base64url."`
+	Auth   string `json:"auth" doc:"In base64url."`
 }
 
 func (b deviceBody) registration() registration {
@@ -129,63 +204,57 @@ func (b deviceBody) registration() registration {
 // unpadded is base64url as browsers write it.
 func unpadded(key string) string { return strings.TrimRight(key, "=") }
 
-func (p *Plugin) postDevice(e *core.RequestEvent) error {
-	var body deviceBody
-	if err := readBody(e, &body); err != nil {
-		return err
-	}
-	r := body.registration()
+func (p *Plugin) postDevice(e *core.RequestEvent, in *newDevice) (*Device, error) {
+	r := in.Body.registration()
 	problems := p.check(r)
-	if body.Subscription != nil && (body.Provider != "" && body.Provider != ProviderWebPush || body.Token != "") {
-		problems["subscription"] = validation.NewError("validation_push_subscription", "A subscription takes the place of provider and token.")
+	if in.Body.Subscription != nil && (in.Body.Provider != "" && in.Body.Provider != ProviderWebPush || in.Body.Token != "") {
+		problems["subscription"] = validation.NewError(codeSubscription, "A subscription takes the place of provider and token.")
 	}
 	if len(problems) > 0 {
-		return e.BadRequestError(messageInvalidBody, problems)
+		return nil, e.BadRequestError(messageInvalidBody, problems)
 	}
 	if r.Topics != nil {
 		for _, topic := range *r.Topics {
 			if allowed, err := p.mayJoin(e, topic); err != nil || !allowed {
-				return refuseTopic(e, err)
+				return nil, refuseTopic(e, err)
 			}
 		}
 	}
 	d, err := p.register(e.App, e.Auth, r)
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, d.public())
+	return shown(e, d, err)
 }
 
-// check reports everything that is wrong with a registration, by field.
+// shown answers with a device, or says what is wrong.
+func shown(e *core.RequestEvent, d *device, err error) (*Device, error) {
+	if err != nil {
+		return nil, fail(e, err)
+	}
+	public := d.public()
+	return &public, nil
+}
+
+// check reports what is wrong with a registration that the tags of its body do not
+// tell, by field.
 func (p *Plugin) check(r registration) validation.Errors {
 	problems := validation.Errors{}
 	refuse := func(bad bool, field, code, message string) {
 		if bad {
-			problems[field] = validation.NewError("validation_push_"+code, message)
+			problems[field] = validation.NewError(code, message)
 		}
 	}
-	refuse(!p.sends(r.Provider), "provider", "provider", "The server does not send by this provider.")
-	refuse(r.Token == "" || len(r.Token) > maxToken || hasControl(r.Token), "token", "token", "This is not a token.")
+	refuse(!p.sends(r.Provider), "provider", codeProvider, "The server does not send by this provider.")
+	refuse(r.Token == "", "token", codeToken, "This is not a token.")
 	switch r.Provider {
 	case ProviderWebPush:
 		bad := !strings.HasPrefix(r.Token, "https://") || len(r.Token) > maxToken || hasControl(r.Token) || len(serviceOf(r.Provider, r.Token)) > maxService || safehttp.CheckURL(r.Token, p.config.Allow) != nil
 		bad = bad || webpush.CheckTarget(provider.Target{Token: r.Token, P256dh: r.P256dh, Auth: r.Auth}) != nil
-		refuse(bad, "subscription", "subscription", "This is not what PushSubscription.toJSON() gives: an https endpoint on the public internet and two keys.")
+		refuse(bad, "subscription", codeSubscription, "This is not what PushSubscription.toJSON() gives: an https endpoint on the public internet and two keys.")
 		delete(problems, "token")
 	case ProviderAPNs:
 		_, err := hex.DecodeString(r.Token)
-		refuse(err != nil, "token", "token", "A device token of APNs is hexadecimal.")
+		refuse(err != nil, "token", codeToken, "A device token of APNs is hexadecimal.")
 	}
-	for field, value := range map[string]string{"app": r.App, "platform": r.Platform} {
-		refuse(utf8.RuneCountInString(value) > maxLabel || hasControl(value), field, "text", "Must be at most 100 characters of text.")
-	}
-	refuse(r.Locale != "" && (len(r.Locale) > maxLocale || !localeName.MatchString(r.Locale)), "locale", "locale", "Must be a language such as de or de-AT.")
-	refuse(r.Timezone != "" && (len(r.Timezone) > maxLabel || !validZone(r.Timezone)), "timezone", "timezone", "Must be a time zone such as Europe/Vienna.")
-	refuse(r.Badge != nil && (*r.Badge < 0 || *r.Badge > maxBadge), "badge", "badge", "Must be in 0..99999.")
-	if r.Topics != nil {
-		refuse(len(*r.Topics) > maxTopics || slices.ContainsFunc(*r.Topics, func(t string) bool { return !topicName.MatchString(t) }),
-			"topics", "topics", "Must be at most 100 names of letters, digits and _.:/-")
-	}
+	refuse(r.Timezone != "" && !validZone(r.Timezone), "timezone", codeTimezone, "Must be a time zone such as Europe/Vienna.")
 	return problems
 }
 
@@ -215,94 +284,96 @@ func refuseTopic(e *core.RequestEvent, err error) error {
 	return e.ForbiddenError("You may not subscribe to this topic.", nil)
 }
 
+type forgetting struct {
+	Body forgetBody
+}
+
+type forgetBody struct {
+	Provider string `json:"provider,omitempty" doc:"As it was registered."`
+	Token    string `json:"token,omitempty"`
+	Endpoint string `json:"endpoint,omitempty" doc:"Of a browser's subscription, in place of the two."`
+}
+
 // postForget removes a device by its token, for who signs out. It does nothing to
 // the device of somebody else, who may have registered it since.
-func (p *Plugin) postForget(e *core.RequestEvent) error {
-	body := struct {
-		Provider string `json:"provider"`
-		Token    string `json:"token"`
-		Endpoint string `json:"endpoint"`
-	}{}
-	if err := readBody(e, &body); err != nil {
-		return err
+func (p *Plugin) postForget(e *core.RequestEvent, in *forgetting) (*apidoc.None, error) {
+	name, token := in.Body.Provider, in.Body.Token
+	if in.Body.Endpoint != "" {
+		name, token = ProviderWebPush, in.Body.Endpoint
 	}
-	if body.Endpoint != "" {
-		body.Provider, body.Token = ProviderWebPush, body.Endpoint
+	if name == ProviderAPNs {
+		token = strings.ToLower(token)
 	}
-	if body.Provider == ProviderAPNs {
-		body.Token = strings.ToLower(body.Token)
-	}
-	return p.forget(e, dbx.HashExp{fieldTokenHash: tokenHash(body.Provider, body.Token)})
+	return p.forget(e, dbx.HashExp{fieldTokenHash: tokenHash(name, token)})
+}
+
+// ofDevice is a request about a device.
+type ofDevice struct {
+	ID string `path:"id"`
 }
 
 // deleteDevice answers the same whether there was such a device or not, so that a
 // repeated request succeeds, and tells nobody about the devices of others.
-func (p *Plugin) deleteDevice(e *core.RequestEvent) error {
-	return p.forget(e, dbx.HashExp{core.FieldNameId: e.Request.PathValue("id")})
+func (p *Plugin) deleteDevice(e *core.RequestEvent, in *ofDevice) (*apidoc.None, error) {
+	return p.forget(e, dbx.HashExp{core.FieldNameId: in.ID})
 }
 
-func (p *Plugin) forget(e *core.RequestEvent, which dbx.HashExp) error {
-	err := e.App.RunInTransaction(func(tx core.App) error {
+func (p *Plugin) forget(e *core.RequestEvent, which dbx.HashExp) (*apidoc.None, error) {
+	return done(e, e.App.RunInTransaction(func(tx core.App) error {
 		ids := []string{}
 		which[fieldUserCollection], which[fieldUser] = e.Auth.Collection().Id, e.Auth.Id
 		if err := tx.DB().Select(core.FieldNameId).From(Collection).Where(which).Column(&ids); err != nil {
 			return err
 		}
 		return removeDevices(tx, p.now(), "the user signed out", ids...)
-	})
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.NoContent(http.StatusNoContent)
+	}))
 }
 
-func (p *Plugin) putBadge(e *core.RequestEvent) error {
-	body := struct {
-		Badge *int `json:"badge"`
-	}{}
-	if err := readBody(e, &body); err != nil {
-		return err
-	}
-	if body.Badge == nil || *body.Badge < 0 || *body.Badge > maxBadge {
-		return e.BadRequestError(messageInvalidBody, validation.Errors{"badge": validation.NewError("validation_push_badge", "Must be in 0..99999.")})
-	}
-	d, err := ownDevice(e.App, e.Auth, e.Request.PathValue("id"))
-	if err != nil {
-		return fail(e, err)
-	}
-	d.Set(fieldBadge, *body.Badge)
-	if err := e.App.Save(d.Record); err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, d.public())
+type newBadge struct {
+	ofDevice
+	Body badgeBody
 }
 
-func (p *Plugin) putTopic(e *core.RequestEvent) error {
-	topic := e.Request.PathValue("topic")
-	if !topicName.MatchString(topic) {
-		return e.BadRequestError("The name of a topic has up to 100 letters, digits and _.:/-", nil)
+type badgeBody struct {
+	Badge int `json:"badge" minimum:"0" maximum:"99999" code:"validation_push_badge" message:"Must be in 0..99999."`
+}
+
+func (p *Plugin) putBadge(e *core.RequestEvent, in *newBadge) (*Device, error) {
+	d, err := ownDevice(e.App, e.Auth, in.ID)
+	if err != nil {
+		return nil, fail(e, err)
 	}
+	d.Set(fieldBadge, in.Body.Badge)
+	return shown(e, d, e.App.Save(d.Record))
+}
+
+type newTopic struct {
+	ofDevice
+	Topic string `path:"topic" pattern:"^[A-Za-z0-9_.:/-]{1,100}$" code:"validation_push_topic" message:"The name of a topic has up to 100 letters, digits and _.:/-"`
+}
+
+func (p *Plugin) putTopic(e *core.RequestEvent, in *newTopic) (*Device, error) {
 	// whose the device is comes first, so that a stranger learns nothing of topics
-	if _, err := ownDevice(e.App, e.Auth, e.Request.PathValue("id")); err != nil {
-		return fail(e, err)
+	if _, err := ownDevice(e.App, e.Auth, in.ID); err != nil {
+		return nil, fail(e, err)
 	}
-	if allowed, err := p.mayJoin(e, topic); err != nil || !allowed {
-		return refuseTopic(e, err)
+	if allowed, err := p.mayJoin(e, in.Topic); err != nil || !allowed {
+		return nil, refuseTopic(e, err)
 	}
-	return p.answerTopics(e, topic, true)
+	d, err := subscribe(e.App, e.Auth, in.ID, in.Topic, true)
+	if errors.Is(err, errTooManyTopics) {
+		return nil, e.BadRequestError("A device can have at most 100 topics.", nil)
+	}
+	return shown(e, d, err)
 }
 
-func (p *Plugin) deleteTopic(e *core.RequestEvent) error {
-	return p.answerTopics(e, e.Request.PathValue("topic"), false)
+// oldTopic may have any name.
+type oldTopic struct {
+	ofDevice
+	Topic string `path:"topic"`
 }
 
-func (p *Plugin) answerTopics(e *core.RequestEvent, topic string, on bool) error {
-	d, err := subscribe(e.App, e.Auth, e.Request.PathValue("id"), topic, on)
-	switch {
-	case errors.Is(err, errTooManyTopics):
-		return e.BadRequestError("A device can have at most 100 topics.", nil)
-	case err != nil:
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, d.public())
+func (p *Plugin) deleteTopic(e *core.RequestEvent, in *oldTopic) (*Device, error) {
+	d, err := subscribe(e.App, e.Auth, in.ID, in.Topic, false)
+	return shown(e, d, err)
 }

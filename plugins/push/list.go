@@ -11,19 +11,18 @@ import (
 
 // MessageState says what has become of a message.
 type MessageState struct {
-	ID  string `json:"id"`
-	Key string `json:"key,omitempty"`
-	// State is pending, sending, done, cancelled, expired or failed.
-	State   string     `json:"state"`
+	ID      string     `json:"id"`
+	Key     string     `json:"key,omitempty"`
+	State   string     `json:"state" enum:"pending,sending,done,cancelled,expired,failed"`
 	Error   string     `json:"error,omitempty"`
 	Created *time.Time `json:"created"`
-	At      *time.Time `json:"at"`
+	At      *time.Time `json:"at" doc:"When it is due."`
 	Title   string     `json:"title"`
 	// Deliveries are how many there are by state: pending, sent, failed, expired,
 	// gone, cancelled. Shown and Opened are how many receipts there are.
-	Deliveries map[string]int64 `json:"deliveries"`
-	Shown      int64            `json:"shown"`
-	Opened     int64            `json:"opened"`
+	Deliveries map[string]int64 `json:"deliveries" doc:"How many there are by state, of those that there are: pending, sent, failed, expired, gone, cancelled."`
+	Shown      int64            `json:"shown" doc:"How many devices have told that they have shown it."`
+	Opened     int64            `json:"opened" doc:"On how many devices it was opened."`
 }
 
 // MessageQuery chooses messages. Zero values choose all.
@@ -116,22 +115,21 @@ func (p *Plugin) states(ctx context.Context, rows []message) ([]MessageState, er
 
 // Delivery is a message on its way to a device, or there.
 type Delivery struct {
-	ID      int64  `json:"id"`
-	Message string `json:"message"`
-	Device  string `json:"device"`
-	User    User   `json:"user"`
-	Service string `json:"service"`
-	// State is pending, sent, failed, expired, gone or cancelled.
-	State    string     `json:"state"`
-	Attempts int        `json:"attempts"`
-	Status   int        `json:"status"` // of the last answer, 0 without one
-	Error    string     `json:"error"`
+	ID       int64      `json:"id"`
+	Message  string     `json:"message" doc:"The id of the message."`
+	Device   string     `json:"device" doc:"The id of the device."`
+	User     User       `json:"user"`
+	Service  string     `json:"service" doc:"The provider, and of Web Push the host besides."`
+	State    string     `json:"state" enum:"pending,sent,failed,expired,gone,cancelled"`
+	Attempts int        `json:"attempts" doc:"How many there were."`
+	Status   int        `json:"status" doc:"Of the last answer, 0 without one."`
+	Error    string     `json:"error" doc:"Of the last attempt."`
 	Created  *time.Time `json:"created"`
-	NextAt   *time.Time `json:"nextAt"` // null unless pending
-	Expires  *time.Time `json:"expires"`
-	Finished *time.Time `json:"finished"`
-	Shown    *time.Time `json:"shown"`
-	Opened   *time.Time `json:"opened"`
+	NextAt   *time.Time `json:"nextAt" doc:"When it is tried next, null unless it is pending."`
+	Expires  *time.Time `json:"expires" doc:"Until when it is worth sending."`
+	Finished *time.Time `json:"finished" doc:"Null while it is pending."`
+	Shown    *time.Time `json:"shown" doc:"When the device told that it has shown it."`
+	Opened   *time.Time `json:"opened" doc:"When it was opened."`
 }
 
 func (d delivery) public() Delivery {
@@ -180,15 +178,15 @@ func (p *Plugin) Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, e
 // ServiceState says how a service is doing.
 type ServiceState struct {
 	// Name is the provider, and of Web Push the host besides.
-	Name    string `json:"name"`
-	Devices int64  `json:"devices"`
-	Pending int64  `json:"pending"`
+	Name    string `json:"name" doc:"The provider, and of Web Push the host besides." example:"webpush:push.example.net"`
+	Devices int64  `json:"devices" doc:"How many there are."`
+	Pending int64  `json:"pending" doc:"How many deliveries wait or are tried."`
 	// PausedSince is null unless the service did not accept our credentials.
 	// PausedUntil is when one notification finds out whether it does now.
-	PausedSince *time.Time `json:"pausedSince"`
-	PausedUntil *time.Time `json:"pausedUntil"`
+	PausedSince *time.Time `json:"pausedSince" doc:"Null unless the service did not accept our credentials."`
+	PausedUntil *time.Time `json:"pausedUntil" doc:"When one notification finds out whether it does now."`
 	// FailingSince is null unless all attempts since then have failed.
-	FailingSince *time.Time `json:"failingSince"`
+	FailingSince *time.Time `json:"failingSince" doc:"Null unless all attempts since then have failed."`
 	LastSuccess  *time.Time `json:"lastSuccess"`
 	LastFailure  *time.Time `json:"lastFailure"`
 	LastError    string     `json:"lastError"`

@@ -9,39 +9,40 @@ import (
 	"unicode/utf8"
 
 	"github.com/pocketbase/dbx"
+	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/core"
 )
 
 // Message is what to tell, and whom.
 type Message struct {
-	To Recipients `json:"to"`
+	To Recipients `json:"to" doc:"Exactly one sort of recipients."`
 
 	// Title and Body are the text, in the language of those for whom Locales has
 	// nothing. One of them is needed unless the message is Silent.
-	Title string `json:"title,omitempty"`
+	Title string `json:"title,omitempty" doc:"In the language of those for whom locales has nothing. It or body is needed unless the message is silent."`
 	Body  string `json:"body,omitempty"`
 
 	// Locales are the text in other languages, by names such as "de" or "pt-BR".
 	// A user who reads de-AT gets de-AT, else de, else Title and Body.
-	Locales map[string]Text `json:"locales,omitempty"`
+	Locales map[string]Text `json:"locales,omitempty" doc:"The text in other languages, by names such as de or pt-BR."`
 
 	// Image is the URL of a picture, Link where a tap leads: a URL, or a path
 	// within the app. Sound is the name of a sound in the app, or "default".
-	Image string `json:"image,omitempty"`
-	Link  string `json:"link,omitempty"`
-	Sound string `json:"sound,omitempty"`
+	Image string `json:"image,omitempty" doc:"The URL of a picture."`
+	Link  string `json:"link,omitempty" doc:"Where a tap leads: a URL, or a path within the app."`
+	Sound string `json:"sound,omitempty" doc:"The name of a sound in the app, or default."`
 
 	// Data is for the app, and not shown.
-	Data map[string]string `json:"data,omitempty"`
+	Data map[string]string `json:"data,omitempty" doc:"For the app, and not shown."`
 
 	// Badge is the number at the app's icon; 0 takes it away, nil leaves the one
 	// that is there. BadgeAdd is added to the one of each device instead.
-	Badge    *int `json:"badge,omitempty"`
-	BadgeAdd int  `json:"badgeAdd,omitempty"`
+	Badge    *int `json:"badge,omitempty" minimum:"0" maximum:"99999" doc:"The number at the app's icon. 0 takes it away."`
+	BadgeAdd int  `json:"badgeAdd,omitempty" minimum:"0" maximum:"99999" doc:"Added to the number of each device, in place of badge."`
 
 	// CollapseKey names what the message is about. The last message of a key
 	// replaces those before it on the device.
-	CollapseKey string `json:"collapseKey,omitempty"`
+	CollapseKey string `json:"collapseKey,omitempty" doc:"Names what the message is about. The last one of a key replaces those before it on the device."`
 
 	// TTL is for how long after it was due the message is worth sending. In JSON
 	// it is a text such as "90m". Defaults to [Config.TTL].
@@ -49,20 +50,20 @@ type Message struct {
 
 	// High goes before other messages, wakes the device up at once, and through
 	// quiet hours.
-	High bool `json:"high,omitempty"`
+	High bool `json:"high,omitempty" doc:"Goes before other messages, wakes the device up at once, and through quiet hours."`
 
 	// Silent wakes the app up and shows nothing. Browsers do not have that.
-	Silent bool `json:"silent,omitempty"`
+	Silent bool `json:"silent,omitempty" doc:"Wakes the app up and shows nothing. Browsers do not have that."`
 
 	// At is when to send. Whom it goes to is decided then. The default is now.
-	At time.Time `json:"at,omitzero"`
+	At time.Time `json:"at,omitzero" doc:"When to send, within a year. Defaults to now."`
 
 	// QuietHours hold the message back while it is night for the user.
-	QuietHours *QuietHours `json:"quietHours,omitempty"`
+	QuietHours *QuietHours `json:"quietHours,omitempty" doc:"Hold the message back while it is night for the user."`
 
 	// Key makes the message one: as long as a message with this key is kept,
 	// another one with it is not stored. At most 200 characters.
-	Key string `json:"key,omitempty"`
+	Key string `json:"key,omitempty" maxLength:"200" doc:"Makes the message one: as long as one with this key is kept, another is not stored."`
 }
 
 // Text is what a message says in one language.
@@ -74,22 +75,43 @@ type Text struct {
 // QuietHours are the hours of each day, by the clock where the user is, in which
 // nothing is sent. They may go over midnight.
 type QuietHours struct {
-	From string `json:"from"` // such as "22:00"
-	To   string `json:"to"`   // such as "07:00"
+	From string `json:"from" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"22:00"`
+	To   string `json:"to" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"07:00"`
 }
 
 // plainMessage is a Message without its methods.
 type plainMessage Message
 
-// messageJSON is a message as it is stored and as the API takes it.
-type messageJSON struct {
+// messageBody is a message as it is stored and as the API takes it.
+type messageBody struct {
 	plainMessage
-	TTL string `json:"ttl,omitempty"`
+	TTL string `json:"ttl,omitempty" doc:"For how long after it was due the message is worth sending, up to 4 weeks." example:"90m"`
+}
+
+// Validate implements validation.Validatable.
+func (b messageBody) Validate() error {
+	if _, err := b.message(); err != nil {
+		return validation.Errors{"ttl": validation.NewError("validation_push_ttl", "Must be a duration such as 90m.")}
+	}
+	return nil
+}
+
+func (b messageBody) message() (Message, error) {
+	m := Message(b.plainMessage)
+	if b.TTL == "" {
+		return m, nil
+	}
+	ttl, err := time.ParseDuration(b.TTL)
+	if err != nil {
+		return m, errors.New("push: TTL must be a duration such as 90m")
+	}
+	m.TTL = ttl
+	return m, nil
 }
 
 // MarshalJSON writes TTL as a text.
 func (m Message) MarshalJSON() ([]byte, error) {
-	wire := messageJSON{plainMessage: plainMessage(m)}
+	wire := messageBody{plainMessage: plainMessage(m)}
 	if m.TTL != 0 {
 		wire.TTL = m.TTL.String()
 	}
@@ -97,20 +119,13 @@ func (m Message) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON is the opposite of MarshalJSON, and refuses names that it does not know.
-func (m *Message) UnmarshalJSON(raw []byte) error {
-	var wire messageJSON
+func (m *Message) UnmarshalJSON(raw []byte) (err error) {
+	var wire messageBody
 	if err := decodeStrictly(raw, &wire); err != nil {
 		return err
 	}
-	*m = Message(wire.plainMessage)
-	if wire.TTL != "" {
-		ttl, err := time.ParseDuration(wire.TTL)
-		if err != nil {
-			return errors.New("push: TTL must be a duration such as 90m")
-		}
-		m.TTL = ttl
-	}
-	return nil
+	*m, err = wire.message()
+	return err
 }
 
 // The bounds of a message, in bytes. What a service takes is less: about 4 KiB.

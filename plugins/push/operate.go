@@ -15,10 +15,10 @@ import (
 // Status says how push is doing.
 type Status struct {
 	// Providers are the names of those that the server sends by.
-	Providers []string       `json:"providers"`
-	Services  []ServiceState `json:"services"`
+	Providers []string       `json:"providers" doc:"Those that the server sends by."`
+	Services  []ServiceState `json:"services" maxItems:"200"`
 	// Waiting are messages that are not due, or have not become deliveries yet.
-	Waiting int64 `json:"waiting"`
+	Waiting int64 `json:"waiting" doc:"How many messages are not due, or have not become deliveries yet."`
 }
 
 // Status tells how push is doing.
@@ -37,21 +37,19 @@ func (p *Plugin) Status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// What a test says unless it is told to say something else.
-const (
-	testTitle = "Test"
-	testBody  = "Push notifications reach this device."
-)
+// testText is what a test says unless it is told to say something else. The tags of
+// testBody say the same.
+var testText = Text{Title: "Test", Body: "Push notifications reach this device."}
 
 // TestResult is what a service answered.
 type TestResult struct {
 	Sent bool `json:"sent"`
 	// Kind is retry, gone, credentials or refused if it was not sent.
-	Kind   string `json:"kind,omitempty"`
-	Status int    `json:"status,omitempty"`
+	Kind   string `json:"kind,omitempty" enum:"retry,gone,credentials,refused" doc:"Why it was not sent."`
+	Status int    `json:"status,omitempty" doc:"Of the service's answer."`
 	Error  string `json:"error,omitempty"`
 	// ServiceID is the service's name for what it took.
-	ServiceID string `json:"serviceId,omitempty"`
+	ServiceID string `json:"serviceId,omitempty" doc:"What the service calls it."`
 }
 
 // Test sends a device one notification, at once and once, and tells what came of

@@ -279,7 +279,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallPushServe",
 		Func: func(e *core.ServeEvent) error {
-			p.bindRoutes(e.Router)
+			p.bindRoutes(e)
 			if err := p.prepare(e.App); err != nil {
 				return err
 			}

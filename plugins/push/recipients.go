@@ -13,24 +13,24 @@ import (
 // Recipients are whom a message is for: all devices of some users, or chosen
 // devices. Exactly one of the fields is set; the functions of this package do it.
 type Recipients struct {
-	Users    []User       `json:"users,omitempty"`
-	Devices  []string     `json:"devices,omitempty"` // ids
-	Topic    string       `json:"topic,omitempty"`
-	Segment  *UserSegment `json:"segment,omitempty"`
-	Everyone bool         `json:"everyone,omitempty"`
+	Users    []User       `json:"users,omitempty" maxItems:"10000" doc:"All devices of these."`
+	Devices  []string     `json:"devices,omitempty" maxItems:"10000" doc:"The ids of devices."`
+	Topic    string       `json:"topic,omitempty" doc:"The devices that are subscribed to it."`
+	Segment  *UserSegment `json:"segment,omitempty" doc:"All devices of the users for whom a filter holds when the message is due."`
+	Everyone bool         `json:"everyone,omitempty" doc:"Every device."`
 }
 
 // User names a record of an auth collection.
 type User struct {
-	Collection string `json:"collection"` // name or id
+	Collection string `json:"collection" doc:"The name or id of an auth collection."`
 	ID         string `json:"id"`
 }
 
 // UserSegment are the users for whom a filter holds at the moment of sending.
 type UserSegment struct {
-	Collection string `json:"collection"` // name or id
+	Collection string `json:"collection" doc:"The name or id of an auth collection."`
 	// Filter is in PocketBase's language, with {:name} for values of Params.
-	Filter string         `json:"filter"`
+	Filter string         `json:"filter,omitempty" doc:"As lists take it, with {:name} for values of params. Left out, it holds for all." example:"team = {:team}"`
 	Params map[string]any `json:"params,omitempty"`
 }
 

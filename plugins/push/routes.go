@@ -4,67 +4,84 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
+const messageInvalidBody = "The request has invalid fields."
+
 // bindRoutes adds the routes of users and those of superusers.
-func (p *Plugin) bindRoutes(r *router.Router[*core.RequestEvent]) {
-	p.bindDeviceRoutes(r)
-	api := r.Group("/api/push").Bind(apis.RequireSuperuserAuth(), apis.BodyLimit(1<<20))
-	api.GET("/status", p.getStatus)
-	api.GET("/messages", p.getMessages)
-	api.POST("/messages", p.postMessage)
-	api.GET("/messages/{id}", p.getMessage)
-	api.POST("/messages/{id}/cancel", p.postCancel)
-	api.GET("/deliveries", p.getDeliveries)
-	api.POST("/test", p.postTest)
-	api.POST("/resume", p.postResume)
+func (p *Plugin) bindRoutes(e *core.ServeEvent) {
+	api := apidoc.On(e).Group("/api/push")
+	p.bindDeviceRoutes(api)
+	op := func(method, path, summary, description string, errors ...int) apidoc.Op {
+		return apidoc.Op{
+			Method: method, Path: path, Summary: summary, Description: description,
+			Access: apidoc.Superusers, Errors: errors, AnyContentType: true,
+		}
+	}
+	const missing = http.StatusNotFound
+	apidoc.Route(api, op("GET", "/status", "Say how push is doing", ""), p.getStatus)
+	apidoc.Route(api, op("GET", "/messages", "List messages", "Newest first."), p.getMessages)
+	apidoc.Route(api, op("POST", "/messages", "Send a message",
+		"To devices, by whom they are of or by what they are subscribed to. One with a key that is taken is not sent: the answer is about the message that has it.",
+		http.StatusBadRequest), p.postMessage)
+	apidoc.Route(api, op("GET", "/messages/{id}", "View a message", "With what has become of it.", missing), p.getMessage)
+	apidoc.Route(api, op("POST", "/messages/{id}/cancel", "Stop a message", "As far as it is not sent.", missing), p.postCancel)
+	apidoc.Route(api, op("GET", "/deliveries", "List deliveries", "Each is one message to one device. Newest first."), p.getDeliveries)
+	apidoc.Route(api, op("POST", "/test", "Send a device a test", "At once and once. A device that has gone is removed.", missing), p.postTest)
+	resume := op("POST", "/resume", "Resume a service", "One that did not accept our credentials. One notification finds out whether it does now.")
+	resume.Problems = []apidoc.Problem{{Status: http.StatusBadRequest, Field: "service", Code: codeService, When: "the server does not send by this service"}}
+	apidoc.Route(api, resume, p.postResume)
 }
 
-func (p *Plugin) getStatus(e *core.RequestEvent) error {
+// sent answers with the value, or says what is wrong.
+func sent[T any](e *core.RequestEvent, value T, err error) (*T, error) {
+	if err != nil {
+		return nil, fail(e, err)
+	}
+	return &value, nil
+}
+
+func (p *Plugin) getStatus(e *core.RequestEvent, _ *apidoc.None) (*Status, error) {
 	status, err := p.Status(e.Request.Context())
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, status)
+	return sent(e, status, err)
 }
 
-func (p *Plugin) getMessages(e *core.RequestEvent) error {
-	query := e.Request.URL.Query()
-	list, err := p.Messages(e.Request.Context(), MessageQuery{Before: query.Get("before"), Limit: int(number(query.Get("limit")))})
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, map[string]any{"items": list})
+type messagesQuery struct {
+	Before string `query:"before" doc:"Only messages stored before the one with this id: the last of the page before."`
+	Limit  int    `query:"limit" default:"50" doc:"How many. More than 200 are taken for 200."`
 }
 
-// number reads a number of a query, 0 for everything else.
-func number(text string) int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+type messageList struct {
+	Items []MessageState `json:"items"`
 }
 
-func (p *Plugin) postMessage(e *core.RequestEvent) error {
-	var m Message
-	if err := readBody(e, &m); err != nil {
-		return err
+func (p *Plugin) getMessages(e *core.RequestEvent, in *messagesQuery) (*messageList, error) {
+	list, err := p.Messages(e.Request.Context(), MessageQuery{Before: in.Before, Limit: in.Limit})
+	return sent(e, messageList{list}, err)
+}
+
+type newMessage struct {
+	Body messageBody
+}
+
+func (p *Plugin) postMessage(e *core.RequestEvent, in *newMessage) (*MessageState, error) {
+	m, err := in.Body.message()
+	if err != nil {
+		return nil, err // it was checked
 	}
 	id, err := p.Send(e.App, m)
 	if errors.Is(err, errMessage) {
 		// the reasons are about what the caller has sent
-		return e.BadRequestError("The message cannot be sent: "+reason(err), nil)
+		return nil, e.BadRequestError("The message cannot be sent: "+reason(err), nil)
 	}
 	if err != nil {
-		return fail(e, err)
+		return nil, fail(e, err)
 	}
 	e.App.Logger().Info("A superuser sent a push message.", slog.String("message", id), slog.String("superuser", e.Auth.Id))
 	return p.showMessage(e, id)
@@ -79,94 +96,83 @@ func reason(err error) string {
 	return text
 }
 
-func (p *Plugin) getMessage(e *core.RequestEvent) error {
-	return p.showMessage(e, e.Request.PathValue("id"))
+// ofMessage is a request about a message.
+type ofMessage struct {
+	ID string `path:"id"`
 }
 
-func (p *Plugin) showMessage(e *core.RequestEvent, id string) error {
+func (p *Plugin) getMessage(e *core.RequestEvent, in *ofMessage) (*MessageState, error) {
+	return p.showMessage(e, in.ID)
+}
+
+func (p *Plugin) showMessage(e *core.RequestEvent, id string) (*MessageState, error) {
 	state, err := p.Message(e.Request.Context(), id)
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, state)
+	return sent(e, state, err)
 }
 
-func (p *Plugin) postCancel(e *core.RequestEvent) error {
-	id := e.Request.PathValue("id")
-	if _, err := p.Cancel(e.Request.Context(), id); err != nil {
-		return fail(e, err)
+func (p *Plugin) postCancel(e *core.RequestEvent, in *ofMessage) (*MessageState, error) {
+	if _, err := p.Cancel(e.Request.Context(), in.ID); err != nil {
+		return nil, fail(e, err)
 	}
-	return p.showMessage(e, id)
+	return p.showMessage(e, in.ID)
 }
 
-func (p *Plugin) getDeliveries(e *core.RequestEvent) error {
-	query := e.Request.URL.Query()
+type deliveriesQuery struct {
+	Message string `query:"message" doc:"The id of a message."`
+	Device  string `query:"device" doc:"The id of a device."`
+	User    string `query:"user" doc:"The id of a user."`
+	Service string `query:"service" doc:"The name of a service: the provider, and of Web Push the host besides." example:"fcm"`
+	State   string `query:"state" enum:"pending,sent,failed,expired,gone,cancelled"`
+	Before  int64  `query:"before" doc:"Only what is older than the delivery with this id: the last of the page before."`
+	Limit   int    `query:"limit" default:"50" doc:"How many. More than 200 are taken for 200."`
+}
+
+type deliveryList struct {
+	Items []Delivery `json:"items"`
+}
+
+func (p *Plugin) getDeliveries(e *core.RequestEvent, in *deliveriesQuery) (*deliveryList, error) {
 	list, err := p.Deliveries(e.Request.Context(), DeliveryQuery{
-		Message: query.Get("message"), Device: query.Get("device"), User: query.Get("user"), Service: query.Get("service"), State: query.Get("state"),
-		Before: number(query.Get("before")), Limit: int(number(query.Get("limit"))),
+		Message: in.Message, Device: in.Device, User: in.User, Service: in.Service, State: in.State, Before: in.Before, Limit: in.Limit,
 	})
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, map[string]any{"items": list})
+	return sent(e, deliveryList{list}, err)
 }
 
-func (p *Plugin) postTest(e *core.RequestEvent) error {
-	body := struct {
-		Device string `json:"device"`
-		Title  string `json:"title"`
-		Body   string `json:"body"`
-	}{Title: testTitle, Body: testBody}
-	if err := readBody(e, &body); err != nil {
-		return err
-	}
-	result, err := p.Test(e.Request.Context(), body.Device, Text{Title: body.Title, Body: body.Body})
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.JSON(http.StatusOK, result)
+type newTest struct {
+	Body testBody
 }
 
-func (p *Plugin) postResume(e *core.RequestEvent) error {
-	body := struct {
-		Service string `json:"service"`
-	}{}
-	if err := readBody(e, &body); err != nil {
-		return err
-	}
-	err := p.Resume(e.Request.Context(), body.Service)
+type testBody struct {
+	Device string `json:"device" doc:"The id of a device."`
+	Title  string `json:"title" default:"Test"`
+	Body   string `json:"body" default:"Push notifications reach this device."`
+}
+
+func (p *Plugin) postTest(e *core.RequestEvent, in *newTest) (*TestResult, error) {
+	result, err := p.Test(e.Request.Context(), in.Body.Device, Text{Title: in.Body.Title, Body: in.Body.Body})
+	return sent(e, result, err)
+}
+
+type resumption struct {
+	Body resumeBody
+}
+
+type resumeBody struct {
+	Service string `json:"service" doc:"Its name in the status." example:"fcm"`
+}
+
+func (p *Plugin) postResume(e *core.RequestEvent, in *resumption) (*apidoc.None, error) {
+	err := p.Resume(e.Request.Context(), in.Body.Service)
 	if errors.Is(err, errNoService) {
-		return e.BadRequestError(messageInvalidBody, validation.Errors{"service": validation.NewError("validation_push_service", "The server does not send by this service.")})
+		return nil, e.BadRequestError(messageInvalidBody, validation.Errors{"service": validation.NewError(codeService, "The server does not send by this service.")})
 	}
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.NoContent(http.StatusNoContent)
+	return done(e, err)
 }
 
-// postReceipt takes what a device tells of a notification. The receipt is proof
-// enough of where it comes from: a service worker has no token of its user.
-func (p *Plugin) postReceipt(e *core.RequestEvent) error {
-	body := struct {
-		Receipt string `json:"receipt"`
-		Event   string `json:"event"`
-	}{}
-	if err := readBody(e, &body); err != nil {
-		return err
-	}
-	secret, err := p.receiptKey(e.App)
+// done answers 204, or says what is wrong.
+func done(e *core.RequestEvent, err error) (*apidoc.None, error) {
 	if err != nil {
-		return fail(e, err)
+		return nil, fail(e, err)
 	}
-	id, err := deliveryOf(secret, body.Receipt)
-	if err == nil {
-		err = saveReceipt(e.App, id, body.Event, p.now())
-	}
-	if errors.Is(err, errReceipt) {
-		return e.BadRequestError("The receipt is not one of ours, or the event is not shown or opened.", nil)
-	}
-	if err != nil {
-		return fail(e, err)
-	}
-	return e.NoContent(http.StatusNoContent)
+	return nil, nil //nolint:nilnil // 204
 }
