@@ -90,8 +90,10 @@ type input struct {
 
 // group is a set of routes with a common subject.
 type group struct {
-	name   string // workOrders
-	routes []*route
+	name string // workOrders
+	// typeName is the name of a class for it, WorkOrdersApi
+	typeName string
+	routes   []*route
 }
 
 // route is a described route of the app.

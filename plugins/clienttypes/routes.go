@@ -25,7 +25,7 @@ func (b *builder) addRoutes(entries []apidoc.Entry) {
 		subject, action := title(entry)
 		g := groups[subject]
 		if g == nil {
-			g = &group{name: subject}
+			g = &group{name: subject, typeName: b.taken.take(pascal([]string{subject})+"Api", "Group", "")}
 			groups[subject], called[subject] = g, members{}
 			b.model.groups = append(b.model.groups, g)
 		}
@@ -123,7 +123,7 @@ func (d *definer) add(name, word string, input bool) *namedType {
 // describe fills a named type. What is no object, such as one of several forms,
 // is known by its one member without a name.
 func (d *definer) describe(defined *namedType, s *apidoc.Schema) {
-	defined.doc = s.Description
+	defined.doc = sentences(s.Description)
 	if !isObject(s) {
 		defined.members = []*member{{typ: d.typ(s, defined.sent)}}
 		return
