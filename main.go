@@ -22,12 +22,12 @@ import (
 	"github.com/holdall-go/holdall/internal/sqlite"
 	_ "github.com/holdall-go/holdall/pb_migrations"
 	"github.com/holdall-go/holdall/plugins/changes"
+	"github.com/holdall-go/holdall/plugins/clienttypes"
 	"github.com/holdall-go/holdall/plugins/fielderrors"
 	"github.com/holdall-go/holdall/plugins/filterguard"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/idempotency"
-	"github.com/holdall-go/holdall/plugins/openapi"
 	"github.com/holdall-go/holdall/plugins/realtime"
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/schema"
@@ -141,7 +141,10 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := registerPush(app, cfg, log); err != nil {
 		return err
 	}
-	if _, err := openapi.Register(app, openapi.Config{RootCmd: root}); err != nil {
+	if err := registerOpenAPI(app, root); err != nil {
+		return err
+	}
+	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {
 		return err
 	}
 	bindGreeting(app, cfg)
