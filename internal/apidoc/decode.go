@@ -253,8 +253,8 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 		target.Set(reflect.New(t.Elem()))
 		return decodeValue(raw, target.Elem(), l)
 	}
-	if t == dateTimeType {
-		return decodeDateTime(raw, target)
+	if t == dateTimeType || t == timeType {
+		return decodeMoment(raw, target)
 	}
 	if opaque(t) || t.Kind() == reflect.Interface || t == rawType {
 		if err := json.Unmarshal(raw, target.Addr().Interface()); err != nil {
@@ -289,16 +289,23 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 	return l.check(target)
 }
 
-// decodeDateTime takes moments in the form in which PocketBase sends them. Its own
-// decoder takes everything else for none.
-func decodeDateTime(raw json.RawMessage, target reflect.Value) error {
+// decodeMoment takes no other forms than the document has. The types' own decoders
+// take more, PocketBase's anything else for none.
+func decodeMoment(raw json.RawMessage, target reflect.Value) error {
 	var text string
-	if err := json.Unmarshal(raw, &text); err != nil || !dateTimeForm.MatchString(text) {
-		return invalidType(kindName(dateTimeType))
+	wrong := invalidType(kindName(target.Type()))
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return wrong
+	}
+	if target.Type() == timeType {
+		if formats["date-time"](text) != nil || json.Unmarshal(raw, target.Addr().Interface()) != nil {
+			return wrong
+		}
+		return nil
 	}
 	moment, err := types.ParseDateTime(text)
 	if err != nil || moment.String() != text {
-		return invalidType(kindName(dateTimeType))
+		return wrong
 	}
 	target.Set(reflect.ValueOf(moment))
 	return nil

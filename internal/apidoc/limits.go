@@ -2,7 +2,9 @@ package apidoc
 
 import (
 	"cmp"
+	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +18,12 @@ import (
 // formats are the checks of what the tag format names.
 var formats = map[string]func(string) error{
 	"email": func(s string) error { return is.EmailFormat.Validate(s) },
-	"uri":   func(s string) error { return is.URL.Validate(s) },
+	"uri": func(s string) error {
+		if u, err := url.Parse(s); err != nil || !u.IsAbs() {
+			return is.ErrURL
+		}
+		return is.URL.Validate(s)
+	},
 	"date": func(s string) error {
 		if _, err := time.Parse(time.DateOnly, s); err != nil {
 			return validation.NewError("validation_invalid_date", "Must be a date such as 2026-01-31.")
@@ -24,13 +31,17 @@ var formats = map[string]func(string) error{
 		return nil
 	},
 	"date-time": func(s string) error {
-		if _, err := time.Parse(time.RFC3339Nano, s); err != nil {
+		if _, err := time.Parse(time.RFC3339Nano, s); err != nil || !momentForm.MatchString(s) {
 			return validation.NewError("validation_invalid_date", "Must be a moment such as 2026-01-31T08:30:00Z.")
 		}
 		return nil
 	},
 	"password": func(string) error { return nil },
 }
+
+// momentForm is what RFC 3339 has. Package time takes more, such as hours of one
+// digit.
+var momentForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // ofItems are the limits of the items of a list.
 func (l limits) ofItems() limits {
@@ -52,6 +63,12 @@ func (l limits) check(v reflect.Value) error { return l.refuse(l.broken(v)) }
 
 // broken returns the first limit that a value does not keep to.
 func (l limits) broken(v reflect.Value) error {
+	if l.enum == nil {
+		l.enum = choices(v.Type())
+	}
+	if l.pattern == nil && v.Type() == momentType {
+		l.pattern = dateTimeForm
+	}
 	switch v.Kind() {
 	case reflect.String:
 		return l.checkText(v.String())

@@ -178,8 +178,6 @@ func limitsOf(owner reflect.Type, sf reflect.StructField) limits {
 	}
 	if values, ok := sf.Tag.Lookup("enum"); ok {
 		l.enum = strings.Split(values, ",")
-	} else {
-		l.enum = choices(indirect(sf.Type))
 	}
 	if pattern, ok := sf.Tag.Lookup("pattern"); ok {
 		compiled, err := regexp.Compile(pattern)
