@@ -1,0 +1,213 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/litestream"
+	"github.com/superfly/ltx"
+)
+
+// shipment copies one database to all targets: capture writes what was committed
+// since the last time to a file beside the database, and a lane for each target
+// takes these files there, each at its own pace.
+type shipment struct {
+	name     string // of the database file
+	db       *litestream.DB
+	lanes    []*lane
+	interval time.Duration
+	log      *slog.Logger
+
+	kick chan struct{} // somebody waits
+
+	mu       sync.Mutex
+	round    *round        // of those who wait for the next capture
+	captured time.Time     // when the last capture that succeeded began
+	pos      ltx.TXID      // what it captured
+	err      error         // of the last capture
+	progress chan struct{} // closed whenever a lane gets on
+}
+
+// round is a capture that somebody waits for.
+type round struct {
+	done chan struct{}
+	pos  ltx.TXID
+	err  error
+}
+
+func newRound() *round { return &round{done: make(chan struct{})} }
+
+// newShipment prepares the copying of the database at path. state is where lanes
+// keep what they have to remember.
+func newShipment(path, state string, vaults []*vault, config Config, log *slog.Logger) (*shipment, error) {
+	s := &shipment{
+		name: filepath.Base(path), interval: config.Interval, log: log.With(slog.String("database", filepath.Base(path))),
+		kick: make(chan struct{}, 1), round: newRound(), progress: make(chan struct{}),
+	}
+	s.db = litestream.NewDB(path)
+	s.db.SetMetaPath(filepath.Join(state, s.name))
+	s.db.MonitorInterval = 0 // capture is up to us
+	s.db.ShutdownSyncTimeout = 0
+	s.db.BusyTimeout = busyTimeout
+	s.db.Replica = litestream.NewReplicaWithClient(s.db, local{s.db})
+	s.db.Replica.MonitorEnabled = false
+	s.db.SetLogger(slog.New(quiet{s.log.Handler()}))
+	for _, v := range vaults {
+		s.lanes = append(s.lanes, newLane(s, v, filepath.Join(state, v.name()+"-"+s.name+".generation"), config))
+	}
+	if err := s.db.Open(); err != nil {
+		return nil, fmt.Errorf("backup: copy %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// busyTimeout is how long a capture waits for a writer when it has to write itself,
+// to move the log to the database.
+const busyTimeout = 2 * time.Second
+
+// quiet passes on what is a warning or worse. Litestream tells of each step.
+type quiet struct{ slog.Handler }
+
+func (h quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+func (h quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{h.Handler.WithAttrs(attrs)} }
+func (h quiet) WithGroup(name string) slog.Handler       { return quiet{h.Handler.WithGroup(name)} }
+
+// run captures at every interval and whenever somebody waits, until ctx is done.
+func (s *shipment) run(ctx context.Context) {
+	ticker := time.NewTicker(s.interval)
+	defer ticker.Stop()
+	for {
+		s.capture(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.kick:
+		}
+	}
+}
+
+// capture takes what is committed by now, and answers those who wait for it.
+func (s *shipment) capture(ctx context.Context) {
+	s.mu.Lock()
+	current := s.round
+	s.round = newRound()
+	s.mu.Unlock()
+
+	began := time.Now()
+	current.err = s.db.Sync(ctx)
+	if current.err == nil {
+		var pos ltx.Pos
+		pos, current.err = s.db.Pos()
+		current.pos = pos.TXID
+	}
+	s.mu.Lock()
+	if current.err != nil && ctx.Err() == nil && s.err == nil {
+		s.log.Error("the backup cannot read the database", slog.Any("error", current.err))
+	}
+	s.err = current.err
+	if current.err == nil {
+		s.captured, s.pos = began, current.pos
+	}
+	s.mu.Unlock()
+	close(current.done)
+	if current.err == nil {
+		for _, l := range s.lanes {
+			l.wake()
+		}
+	}
+}
+
+// wait returns when all targets have what was committed before the call.
+func (s *shipment) wait(ctx context.Context) error {
+	s.mu.Lock()
+	r := s.round
+	s.mu.Unlock()
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if r.err != nil {
+		return r.err
+	}
+	for {
+		s.mu.Lock()
+		progress := s.progress
+		s.mu.Unlock()
+		behind := false
+		for _, l := range s.lanes {
+			behind = behind || l.position() < r.pos
+		}
+		if !behind {
+			return nil
+		}
+		select {
+		case <-progress:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// advanced tells those who wait that a lane got on.
+func (s *shipment) advanced() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.progress)
+	s.progress = make(chan struct{})
+}
+
+// tidy removes the files beside the database that all targets have.
+func (s *shipment) tidy() {
+	everywhere := ^ltx.TXID(0)
+	for _, l := range s.lanes {
+		everywhere = min(everywhere, l.position())
+	}
+	dir := s.db.LTXLevelDir(0)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		// the last one says where to go on
+		if _, last, err := ltx.ParseFilename(e.Name()); err == nil && last < everywhere {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				s.log.Warn("a file that was backed up cannot be removed", slog.Any("error", err))
+			}
+		}
+	}
+}
+
+// close captures a last time, lets the lanes finish until ctx is done, and lets go
+// of the database.
+func (s *shipment) close(ctx context.Context) error {
+	s.capture(ctx)
+	var errs []error
+	for _, l := range s.lanes {
+		if err := l.ship(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("backup: the last changes of %s are not in %s: %w", s.name, l.pieces.vault.name(), err))
+		}
+	}
+	s.tidy()
+	return errors.Join(append(errs, s.db.Close(context.WithoutCancel(ctx)))...)
+}
+
+// open opens a capture that is still beside the database.
+func (s *shipment) open(level int, low, high ltx.TXID) (io.ReadCloser, error) {
+	return os.Open(s.db.LTXPath(level, low, high))
+}
