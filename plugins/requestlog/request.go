@@ -1,20 +1,19 @@
 package requestlog
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/holdall-go/holdall/internal/recorder"
 )
 
 // requestIDHeader carries a request's id, in its canonical spelling.
@@ -35,7 +34,7 @@ func (p *Plugin) wrap(next http.Handler) http.Handler {
 		r.Header[requestIDHeader] = []string{id}
 		w.Header()[requestIDHeader] = []string{id}
 
-		rec := &recorder{ResponseWriter: w, aborted: true}
+		rec := &recording{Recorder: recorder.Recorder{ResponseWriter: w}, aborted: true}
 		// deferred, so that a response that a handler aborts by panic has a line too
 		defer p.log(r.Context(), r, rec, id, started)
 		next.ServeHTTP(rec, r)
@@ -44,8 +43,8 @@ func (p *Plugin) wrap(next http.Handler) http.Handler {
 }
 
 // log writes the line of a request that is over.
-func (p *Plugin) log(ctx context.Context, r *http.Request, rec *recorder, id string, started time.Time) {
-	status, level := rec.finalStatus(), slog.LevelInfo
+func (p *Plugin) log(ctx context.Context, r *http.Request, rec *recording, id string, started time.Time) {
+	status, level := rec.FinalStatus(), slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	} else if p.skips(r.URL.Path) && status < http.StatusBadRequest {
@@ -63,7 +62,7 @@ func (p *Plugin) log(ctx context.Context, r *http.Request, rec *recorder, id str
 
 // attrs appends what is known of a request to a. One slice for all of it keeps
 // the line cheap: this runs for every request.
-func (p *Plugin) attrs(a []slog.Attr, r *http.Request, rec *recorder, id string, took time.Duration) []slog.Attr {
+func (p *Plugin) attrs(a []slog.Attr, r *http.Request, rec *recording, id string, took time.Duration) []slog.Attr {
 	a = append(a, slog.String("request_id", id))
 	if header := r.Header["Traceparent"]; len(header) > 0 {
 		if trace, span, ok := parseTraceparent(header[0]); ok {
@@ -78,9 +77,9 @@ func (p *Plugin) attrs(a []slog.Attr, r *http.Request, rec *recorder, id string,
 		a = append(a, slog.String("route", r.Pattern))
 	}
 	a = append(a,
-		slog.Int("status", rec.finalStatus()),
+		slog.Int("status", rec.FinalStatus()),
 		slog.Float64("duration_ms", math.Round(float64(took)/1e3)/1e3),
-		slog.Int64("bytes", rec.bytes),
+		slog.Int64("bytes", rec.Bytes),
 	)
 	if rec.userID != "" {
 		a = append(a, slog.String("user_id", rec.userID), slog.String("user_collection", rec.userCollection))
@@ -94,7 +93,7 @@ func (p *Plugin) attrs(a []slog.Attr, r *http.Request, rec *recorder, id string,
 	if rec.aborted {
 		a = append(a, slog.Bool("aborted", true))
 	}
-	if rec.err != nil && rec.finalStatus() >= http.StatusInternalServerError {
+	if rec.err != nil && rec.FinalStatus() >= http.StatusInternalServerError {
 		a = append(a, slog.String("error", redactText(cut(internalText(rec.err), maxError))))
 	}
 	return a
@@ -115,14 +114,15 @@ func (p *Plugin) skips(path string) bool {
 // note is the middleware that tells the line what only PocketBase knows.
 func note(e *core.RequestEvent) (err error) {
 	// deferred, so that the line of an aborted response has it too
-	defer func() { noteOn(recorderOf(e.Response), e, err) }()
+	defer func() {
+		if rec, ok := recorder.Find[*recording](e.Response); ok {
+			rec.note(e, err)
+		}
+	}()
 	return e.Next()
 }
 
-func noteOn(rec *recorder, e *core.RequestEvent, err error) {
-	if rec == nil {
-		return
-	}
+func (rec *recording) note(e *core.RequestEvent, err error) {
 	rec.err = err
 	if e.Auth != nil {
 		rec.userID, rec.userCollection = e.Auth.Id, e.Auth.Collection().Name
@@ -145,85 +145,15 @@ func internalText(err error) string {
 	return api.Message
 }
 
-// recorder watches a response, and carries what note finds out.
-type recorder struct {
-	http.ResponseWriter
+// recording is of a response, and carries what note finds out.
+type recording struct {
+	recorder.Recorder
 
-	status   int
-	bytes    int64
-	hijacked bool
-	aborted  bool
+	aborted bool
 
 	err                        error
 	userID, userCollection, ip string
 }
-
-// recorderOf finds the recorder under the writers that middlewares have put
-// around it; nil when there is none, as in tests without a server.
-func recorderOf(w http.ResponseWriter) *recorder {
-	for {
-		switch v := w.(type) {
-		case *recorder:
-			return v
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return nil
-		}
-	}
-}
-
-func (rec *recorder) finalStatus() int {
-	switch {
-	case rec.status != 0:
-		return rec.status
-	case rec.hijacked:
-		return http.StatusSwitchingProtocols
-	default:
-		return http.StatusOK // what net/http sends for a handler that wrote nothing
-	}
-}
-
-func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 && status >= http.StatusOK { // 1xx are not the answer yet
-		rec.status = status
-	}
-	rec.ResponseWriter.WriteHeader(status)
-}
-
-func (rec *recorder) Write(b []byte) (int, error) {
-	n, err := rec.ResponseWriter.Write(b)
-	rec.bytes += int64(n)
-	return n, err
-}
-
-// ReadFrom keeps net/http's way of sending files without copying them.
-func (rec *recorder) ReadFrom(src io.Reader) (int64, error) {
-	n, err := io.Copy(rec.ResponseWriter, src)
-	rec.bytes += n
-	return n, err
-}
-
-func (rec *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(rec.ResponseWriter).Hijack()
-	rec.hijacked = rec.hijacked || err == nil
-	return conn, rw, err
-}
-
-// Flush is for handlers that look for an http.Flusher.
-func (rec *recorder) Flush() { _ = rec.FlushError() }
-
-// FlushError is for http.ResponseController, which asks for it first.
-func (rec *recorder) FlushError() error {
-	return http.NewResponseController(rec.ResponseWriter).Flush()
-}
-
-// OnlyLooks tells who takes a connection over that nothing is lost but the number
-// of bytes that follow.
-func (rec *recorder) OnlyLooks() {}
-
-// Unwrap is for http.ResponseController.
-func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 // requestID returns the id that the client sent if it is safe to repeat, or a new one.
 func requestID(h http.Header) string {
@@ -233,9 +163,12 @@ func requestID(h http.Header) string {
 	return rand.Text()
 }
 
+// maxID is the length of the longest id that is kept, in bytes.
+const maxID = 128
+
 // saneID accepts what the usual proxies and clients send as an id.
 func saneID(id string) bool {
-	if id == "" || len(id) > 128 {
+	if id == "" || len(id) > maxID {
 		return false
 	}
 	for i := range len(id) {

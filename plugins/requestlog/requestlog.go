@@ -134,6 +134,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		}
 	}
 	p.bind(app)
+	describe(app)
 	return p, nil
 }
 

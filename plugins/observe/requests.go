@@ -1,0 +1,206 @@
+package observe
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdall-go/holdall/internal/recorder"
+)
+
+// maxRoutes bounds the number of different routes, methods and collections
+// together. What comes later is counted as the route "other".
+const maxRoutes = 2000
+
+// unmatched is the route of requests that no route is for.
+const unmatched = "unmatched"
+
+// durations are the upper bounds of the histograms of requests, in seconds.
+var durations = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// requests measures what the server is asked.
+type requests struct {
+	inFlight prometheus.Gauge
+	answers  *prometheus.CounterVec
+	bytes    *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	lost     prometheus.Counter
+
+	known sync.Map // of series by labels
+	count atomic.Int64
+}
+
+// labels say what a request is about.
+type labels struct{ method, route, collection string }
+
+// series are the metrics of requests about the same.
+type series struct {
+	labels
+	bytes prometheus.Counter
+	took  prometheus.Observer
+	codes sync.Map // of prometheus.Counter by int
+}
+
+func newRequests() *requests {
+	names := []string{"method", "route", "collection"}
+	return &requests{
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "holdall_http_requests_in_flight", Help: "Requests that are being answered.",
+		}),
+		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdall_http_requests_total", Help: "Requests that have been answered.",
+		}, append(names, "code")),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdall_http_response_bytes_total", Help: "Bytes of bodies that have been sent.",
+		}, names),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "holdall_http_request_duration_seconds", Buckets: durations,
+			Help: "How long requests took. Streams are not among them.",
+		}, names),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "holdall_http_routes_dropped_total", Help: "Requests that are counted as the route other, as there are too many routes.",
+		}),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (r *requests) Describe(c chan<- *prometheus.Desc) {
+	for _, part := range r.parts() {
+		part.Describe(c)
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (r *requests) Collect(c chan<- prometheus.Metric) {
+	for _, part := range r.parts() {
+		part.Collect(c)
+	}
+}
+
+func (r *requests) parts() []prometheus.Collector {
+	return []prometheus.Collector{r.inFlight, r.answers, r.bytes, r.took, r.lost}
+}
+
+// recording is of an answer, with what only PocketBase's router knows.
+type recording struct {
+	recorder.Recorder
+	collection string
+}
+
+// wrap measures what next answers. Around the whole router, it also sees what no
+// middleware does: the bodies of errors, redirects of the mux.
+func (r *requests) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		started := time.Now()
+		r.inFlight.Inc()
+		rec := &recording{Recorder: recorder.Recorder{ResponseWriter: w}}
+		defer func() { // also when a handler aborts the answer by a panic
+			r.inFlight.Dec()
+			r.done(request, rec, time.Since(started))
+		}()
+		next.ServeHTTP(rec, request)
+	})
+}
+
+// done counts a request that is over.
+func (r *requests) done(request *http.Request, rec *recording, took time.Duration) {
+	s := r.find(labels{method: methodOf(request.Method), route: routeOf(request.Pattern), collection: rec.collection})
+	s.code(r, rec.FinalStatus()).Inc()
+	s.bytes.Add(float64(rec.Bytes))
+	if rec.Hijacked || strings.HasPrefix(rec.Header().Get("Content-Type"), "text/event-stream") {
+		return // lasts as long as the client likes
+	}
+	if trace := sampledTrace(request.Header); trace != "" {
+		s.took.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": trace})
+		return
+	}
+	s.took.Observe(took.Seconds())
+}
+
+// find returns the metrics for the labels. Looking them up by Prometheus' own way
+// for each request would cost more than all the rest.
+func (r *requests) find(l labels) *series {
+	if s, ok := r.known.Load(l); ok {
+		return s.(*series)
+	}
+	if r.count.Load() >= maxRoutes && l.route != "other" {
+		r.lost.Inc()
+		return r.find(labels{method: l.method, route: "other"})
+	}
+	values := []string{l.method, l.route, l.collection}
+	s, existed := r.known.LoadOrStore(l, &series{
+		labels: l, bytes: r.bytes.WithLabelValues(values...), took: r.took.WithLabelValues(values...),
+	})
+	if !existed {
+		r.count.Add(1)
+	}
+	return s.(*series)
+}
+
+func (s *series) code(r *requests, status int) prometheus.Counter {
+	if c, ok := s.codes.Load(status); ok {
+		return c.(prometheus.Counter)
+	}
+	c := r.answers.WithLabelValues(s.method, s.route, s.collection, strconv.Itoa(status))
+	s.codes.Store(status, c)
+	return c
+}
+
+// note is the middleware that finds the collection.
+func note(e *core.RequestEvent) error {
+	if asked := e.Request.PathValue("collection"); asked != "" {
+		if rec, ok := recorder.Find[*recording](e.Response); ok {
+			// what there is, never what was asked for
+			if c, err := e.App.FindCachedCollectionByNameOrId(asked); err == nil {
+				rec.collection = c.Name
+			}
+		}
+	}
+	return e.Next()
+}
+
+// routeOf returns the pattern of a route without the method.
+func routeOf(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		pattern = path
+	}
+	if pattern == "" {
+		return unmatched
+	}
+	return pattern
+}
+
+// methodOf returns the method, or "OTHER" for what is no method of HTTP.
+func methodOf(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	default:
+		return "OTHER"
+	}
+}
+
+// sampledTrace returns the trace of the W3C trace context header, if whoever
+// began it records it: a metric may name it as an example.
+func sampledTrace(h http.Header) string {
+	values := h["Traceparent"]
+	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2 // version - trace - parent - flags
+	if len(values) == 0 || len(values[0]) != length {
+		return ""
+	}
+	flags, err := strconv.ParseUint(values[0][53:], 16, 8)
+	if err != nil || flags&1 == 0 {
+		return ""
+	}
+	trace := values[0][3:35]
+	if strings.Trim(trace, "0123456789abcdef") != "" {
+		return ""
+	}
+	return trace
+}
