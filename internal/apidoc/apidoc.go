@@ -235,8 +235,9 @@ func (r *Router) Bind(middlewares ...*hook.Handler[*core.RequestEvent]) *Router 
 //
 // It panics when the tags of a type are wrong, which is a mistake in the program.
 func Route[In, Out any](r *Router, op Op, handle func(e *core.RequestEvent, in *In) (*Out, error)) *router.Route[*core.RequestEvent] {
-	Describe[In, Out](r, op)
 	request := requestPlan(reflect.TypeFor[In]())
+	op.Problems = slices.Concat(op.Problems, request.problems(op.AnyContentType))
+	Describe[In, Out](r, op)
 	maximum := cmp.Or(op.MaxBody, 1<<20)
 
 	route := r.group.Route(op.Method, op.Path, func(e *core.RequestEvent) error {

@@ -25,6 +25,18 @@ const (
 	CodeBodyNotJSON = "body_not_json"
 )
 
+// problems are those of a body as a whole, which a route has by being bound here.
+func (p plan) problems(anyType bool) []Problem {
+	if p.body == nil {
+		return nil
+	}
+	all := []Problem{{Status: http.StatusBadRequest, Code: CodeBodyInvalid, When: "the body is not JSON of the right kind, or not UTF-8"}}
+	if !anyType {
+		all = append(all, Problem{Status: http.StatusUnsupportedMediaType, Code: CodeBodyNotJSON, When: "`Content-Type` does not say that the body is JSON"})
+	}
+	return all
+}
+
 // maxDrainBytes is how much of a body that is too large is read off. It is
 // PocketBase's own limit.
 const maxDrainBytes = apis.DefaultMaxBodySize

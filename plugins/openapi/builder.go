@@ -186,7 +186,7 @@ func (b *builder) add(method, path string, op *apidoc.Operation) {
 	if op.Security == nil {
 		op.Security = []map[string][]string{}
 	}
-	if b.limited(method, path) {
+	if _, told := op.Responses["429"]; !told && b.limited(method, path) {
 		op.Responses["429"] = apidoc.Response{Ref: "#/components/responses/TooManyRequests"}
 	}
 	for _, rule := range b.rules {

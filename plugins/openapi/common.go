@@ -15,13 +15,16 @@ var refusalNames = map[int]string{
 	413: "TooLarge",
 }
 
+const fieldCodes = "Stable, for programs. A value that does not fit its schema has `validation_required`, `validation_invalid_type`, " +
+	"`validation_unknown_field`, `validation_duplicate_field`, `validation_invalid_characters`, `validation_in_invalid`, or a code that names the limit."
+
 // addCommon adds what the operations refer to.
 func (b *builder) addCommon() {
 	b.doc.Components.Schemas["FieldError"] = &apidoc.Schema{
 		Type:     "object",
 		Required: []string{"code", "message"},
 		Properties: apidoc.Properties{
-			{Name: "code", Schema: &apidoc.Schema{Type: "string", Description: "Stable, for programs.", Examples: []any{"validation_required"}}},
+			{Name: "code", Schema: &apidoc.Schema{Type: "string", Description: fieldCodes, Examples: []any{"validation_required"}}},
 			{Name: "message", Schema: &apidoc.Schema{Type: "string", Description: "For people.", Examples: []any{"Cannot be blank."}}},
 			{Name: "params", Schema: &apidoc.Schema{Type: "object", Description: "The values in the message.", AdditionalProperties: &apidoc.Schema{}}},
 		},

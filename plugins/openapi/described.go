@@ -80,30 +80,6 @@ func (b *builder) routeOperation(entry apidoc.Entry) *apidoc.Operation {
 	return op
 }
 
-// addProblems tells of refusals with codes, after what is said of their statuses
-// in general.
-func (b *builder) addProblems(op *apidoc.Operation, problems []apidoc.Problem) {
-	texts := map[int]string{}
-	for _, p := range problems {
-		where := "`data.code`"
-		if p.Field != "" {
-			where = "`data." + p.Field + ".code`"
-		}
-		texts[p.Status] += "\n- " + where + " is `" + p.Code + "`"
-		if p.When != "" {
-			texts[p.Status] += " if " + p.When
-		}
-		texts[p.Status] += "."
-	}
-	for status, text := range texts {
-		general := statusText(status)
-		if name, ok := refusalNames[status]; ok {
-			general = b.doc.Components.Responses[name].Description
-		}
-		op.Responses[fmt.Sprint(status)] = okJSON(general+"\n"+text, apidoc.Ref("Error"))
-	}
-}
-
 // constrained reports whether a text can be none of the values of the schema.
 func constrained(s *apidoc.Schema) bool {
 	return s.Type == "string" && (s.MinLength != nil || s.MaxLength != nil || s.Pattern != "" || s.Format != "" || len(s.Enum) > 0)
