@@ -37,5 +37,11 @@ func (r RegisteredRoute) Matches(path string) bool {
 	return regexp.MustCompile("^" + pattern + "$").MatchString(path)
 }
 
-// ScalarSum is the checksum of the page's reader.
-const ScalarSum = scalarSum
+// Sums are the checksums of the files of a UI, by their names.
+func Sums(ui UI) map[string]string {
+	sums := map[string]string{}
+	for _, file := range drawings[ui].files {
+		sums[file.name] = file.sum
+	}
+	return sums
+}

@@ -56,6 +56,8 @@ type Config struct {
 	Private bool
 	// NoDocs leaves out the page.
 	NoDocs bool
+	// UI draws the page. Defaults to Scalar.
+	UI UI
 
 	// RuleTimeout bounds how long the rules are asked what a caller may do. What
 	// is not known by then is in the document. In 10ms..1m. Defaults to 2s.
@@ -74,6 +76,9 @@ func (c Config) Validate() error {
 	}
 	if u, err := url.Parse(c.ServerURL); err != nil || u.RawQuery != "" || u.Fragment != "" {
 		problems = append(problems, fmt.Errorf("openapi: ServerURL must be a URL without a query, got %q", c.ServerURL))
+	}
+	if _, ok := drawings[c.UI]; !ok {
+		problems = append(problems, fmt.Errorf("openapi: UI must be Scalar or SwaggerUI, got %d", c.UI))
 	}
 	return errors.Join(problems...)
 }
@@ -128,7 +133,7 @@ const registered = "holdallOpenAPI"
 func (p *Plugin) bindRoutes(e *core.ServeEvent) error {
 	e.Router.GET(Path, p.serveDocument)
 	if !p.config.NoDocs {
-		bindPage(e.Router)
+		bindPage(e.Router, p.config.UI)
 	}
 	p.cache.setRoutes(registeredRoutes(e.Router))
 	return e.Next()

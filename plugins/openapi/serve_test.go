@@ -135,29 +135,42 @@ func TestViews(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	t.Parallel()
-	app := torture.New(t, register(openapi.Config{}))
-	handler := pbtest.Handler(t, app)
-	page := pbtest.Do(t, handler, pbtest.Request{Path: openapi.DocsPath})
-	policy := page.Header.Get("Content-Security-Policy")
-	if page.Status != 200 || !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "http") {
-		t.Errorf("the page: %d, %s", page.Status, policy)
-	}
-	for _, match := range regexp.MustCompile(`(?:src|href)="(docs/[^"]+)"`).FindAllSubmatch(page.Body, -1) {
-		for _, encoding := range []string{"gzip", "-"} {
-			got := doWithHeader(t, handler, pbtest.Request{Path: "/api/" + string(match[1])}, "Accept-Encoding", encoding)
-			if got.Status != 200 || len(got.Body) == 0 {
-				t.Errorf("%s: %d", match[1], got.Status)
+	for name, ui := range map[string]openapi.UI{"Scalar": openapi.Scalar, "Swagger UI": openapi.SwaggerUI} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := pbtest.New(t, register(openapi.Config{UI: ui}))
+			handler := pbtest.Handler(t, app)
+			page := pbtest.Do(t, handler, pbtest.Request{Path: openapi.DocsPath})
+			policy := page.Header.Get("Content-Security-Policy")
+			if page.Status != 200 || !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "http") {
+				t.Errorf("the page: %d, %s", page.Status, policy)
 			}
-			if strings.Contains(string(match[1]), "scalar") && encoding == "-" {
-				sum := sha256.Sum256(got.Body)
-				if hex.EncodeToString(sum[:]) != openapi.ScalarSum {
-					t.Errorf("%s has the checksum %x", match[1], sum)
+			sums, checked := openapi.Sums(ui), 0
+			for _, match := range regexp.MustCompile(`(?:src|href)="docs/([^"?]+)([^"]*)"`).FindAllSubmatch(page.Body, -1) {
+				for _, encoding := range []string{"gzip", "-"} {
+					got := doWithHeader(t, handler, pbtest.Request{Path: openapi.DocsPath + "/" + string(match[1]) + string(match[2])}, "Accept-Encoding", encoding)
+					if got.Status != 200 || len(got.Body) == 0 {
+						t.Errorf("%s: %d", match[1], got.Status)
+					}
+					if want := sums[string(match[1])]; want != "" && encoding == "-" {
+						checked++
+						if sum := sha256.Sum256(got.Body); hex.EncodeToString(sum[:]) != want {
+							t.Errorf("%s has the checksum %x", match[1], sum)
+						}
+					}
 				}
 			}
-		}
-	}
-	if bytes.Contains(page.Body, []byte("<script>")) || regexp.MustCompile(`https?://`).Match(page.Body) {
-		t.Error("the page has inline scripts, or names another server")
+			if checked != len(sums) {
+				t.Errorf("the page loads %d of the files %v", checked, sums)
+			}
+			license := pbtest.Do(t, handler, pbtest.Request{Path: openapi.DocsPath + "/LICENSE"})
+			if license.Status != 200 || !bytes.Contains(license.Body, []byte("Copyright")) {
+				t.Errorf("the licence: %d", license.Status)
+			}
+			if bytes.Contains(page.Body, []byte("<script>")) || regexp.MustCompile(`https?://`).Match(page.Body) {
+				t.Error("the page has inline scripts, or names another server")
+			}
+		})
 	}
 	bare := torture.New(t, register(openapi.Config{NoDocs: true}))
 	if got := serve(t, bare)(pbtest.Request{Path: openapi.DocsPath}).Status; got != 404 {
@@ -197,7 +210,7 @@ func TestCommand(t *testing.T) {
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	app := pbtest.New(t)
-	for _, config := range []openapi.Config{{RuleTimeout: 1}, {ServerURL: "https://example.com/?x=1"}} {
+	for _, config := range []openapi.Config{{RuleTimeout: 1}, {ServerURL: "https://example.com/?x=1"}, {UI: 2}} {
 		if _, err := openapi.Register(app, config); err == nil {
 			t.Errorf("%+v is accepted", config)
 		}

@@ -40,7 +40,7 @@
 	}
 	who.selectedIndex = readers.length > 1 ? 1 : 0;
 	who.addEventListener('change', () => void show());
-	document.addEventListener('DOMContentLoaded', () => void show()); // Scalar is there by then
+	document.addEventListener('DOMContentLoaded', () => void show()); // what draws is there by then
 
 	let shown;
 
@@ -69,7 +69,11 @@
 		target.replaceChildren();
 		const place = document.createElement('div');
 		target.append(place);
-		shown = Scalar.createApiReference(place, {
+		shown = globalThis.Scalar ? drawScalar(place, content, token) : drawSwagger(place, content, token);
+	}
+
+	function drawScalar(place, content, token) {
+		return Scalar.createApiReference(place, {
 			content,
 			authentication: {
 				preferredSecurityScheme: 'token',
@@ -82,7 +86,40 @@
 			proxyUrl: '',
 			showDeveloperTools: 'never',
 			hideClientButton: true,
+			documentDownloadType: 'none', // it is at the top
 			persistAuth: false,
 		});
 	}
+
+	function drawSwagger(place, content, token) {
+		const ui = SwaggerUIBundle({
+			domNode: place,
+			spec: content,
+			validatorUrl: null,
+			deepLinking: true,
+			docExpansion: 'none',
+			filter: true,
+			onComplete: () => token && ui.preauthorizeApiKey('token', token),
+		});
+		return null;
+	}
+
+	// What is drawn has buttons without names, and boxes to scroll that no key gets to.
+	const mend = () => {
+		for (const button of document.querySelectorAll('#reference button:not([aria-label]):not([aria-labelledby]):not([title])')) {
+			if (button.textContent.trim() === '') {
+				button.setAttribute('aria-label', button.className.includes('copy') ? 'Copy' : 'More');
+			}
+		}
+		for (const box of document.querySelectorAll('#reference :is(code.custom-scroll, ul.endpoints, pre):not([tabindex])')) {
+			box.tabIndex = 0;
+		}
+	};
+	let waiting = false;
+	new MutationObserver(() => {
+		waiting ||= requestAnimationFrame(() => {
+			waiting = false;
+			mend();
+		});
+	}).observe(document.getElementById('reference'), { childList: true, subtree: true });
 })();
