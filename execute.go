@@ -16,6 +16,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
+
+	"github.com/holdall-go/holdall/plugins/backup"
 )
 
 // The exit codes.
@@ -52,6 +54,9 @@ func exitCode(stderr io.Writer, err error) int {
 	}
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return exitUsage
+	}
+	if own := interface{ ExitCode() int }(nil); errors.As(err, &own) {
+		return own.ExitCode()
 	}
 	return exitFailed
 }
@@ -171,7 +176,7 @@ func (r *runner) prepareTree(c *cobra.Command) {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		r.started.Store(true)
 		r.serving.Store(c.Name() == "serve")
-		if !withoutDatabase[c.Name()] {
+		if _, without := c.Annotations[backup.WithoutDatabase]; !without && !withoutDatabase[c.Name()] {
 			if err := r.app.Bootstrap(); err != nil {
 				return fmt.Errorf("open the data directory %s: %w", r.app.DataDir(), err)
 			}
@@ -180,9 +185,9 @@ func (r *runner) prepareTree(c *cobra.Command) {
 	}
 }
 
-// withoutDatabase names the commands that work without opening the database:
-// health runs beside a server that has it open.
-var withoutDatabase = map[string]bool{"config": true, "health": true}
+// withoutDatabase names the commands that work without opening the database, or
+// open it when they need it: health runs beside a server that has it open.
+var withoutDatabase = map[string]bool{"config": true, "health": true, "diff": true, "conform": true}
 
 // runGroup is what a command does that only holds others.
 func runGroup(c *cobra.Command, args []string) error {

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -33,7 +34,7 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 					return fmt.Errorf("bring the database up to date: %w", err)
 				}
 			}
-			body, err := p.print(c, app, view)
+			body, err := p.Print(c.Context(), app, view)
 			if err != nil {
 				return err
 			}
@@ -54,8 +55,9 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 	return c
 }
 
-// print makes the document for a view.
-func (p *Plugin) print(c *cobra.Command, app core.App, view string) ([]byte, error) {
+// Print makes the document of an app that does not serve: for a "superuser", who
+// may call everything, or the "public".
+func (p *Plugin) Print(ctx context.Context, app core.App, view string) ([]byte, error) {
 	var caller *core.Record
 	switch view {
 	case viewPublic:
@@ -71,5 +73,5 @@ func (p *Plugin) print(c *cobra.Command, app core.App, view string) ([]byte, err
 	if err := apidoc.Bind(app); err != nil {
 		return nil, err
 	}
-	return p.Document(c.Context(), app, caller)
+	return p.Document(ctx, app, caller)
 }

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,8 +70,8 @@ func diffCommand(config Config) *cobra.Command {
 		Args:         cobra.RangeArgs(1, 2),
 		SilenceUsage: true,
 		RunE: func(c *cobra.Command, args []string) error {
-			if failOn != "breaking" && failOn != "any" && failOn != "none" {
-				return wrong(fmt.Errorf("--fail-on can be breaking, any or none, got %q", failOn))
+			if !slices.Contains([]string{"breaking", "unversioned", "any", "none"}, failOn) {
+				return wrong(fmt.Errorf("--fail-on can be breaking, unversioned, any or none, got %q", failOn))
 			}
 			changes, err := diffOf(c, config, args)
 			if err != nil {
@@ -85,6 +86,7 @@ func diffCommand(config Config) *cobra.Command {
 			}
 			all := len(changes.Breaking) + len(changes.Doubtful) + len(changes.Others)
 			switch {
+			case failOn == "unversioned" && changes.NewVersion != "":
 			case failOn != "none" && len(changes.Breaking) > 0:
 				return exitError{fmt.Errorf("breaking changes: %d", len(changes.Breaking)), 1}
 			case failOn == "any" && all > 0:
@@ -94,7 +96,7 @@ func diffCommand(config Config) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().StringVar(&failOn, "fail-on", "breaking", "exit 1 on breaking changes, on any, or on none")
+	c.Flags().StringVar(&failOn, "fail-on", "breaking", "exit 1 on breaking changes, on those without a later dated version (unversioned), on any, or on none")
 	return c
 }
 

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oasdiff/oasdiff/checker"
@@ -26,15 +26,25 @@ type Change struct {
 	What string `json:"what"`
 	// Why clients break by it, "" if they do not.
 	Why string `json:"why,omitempty"`
+	// Component is the schema that it is in, "" if it is in that of one operation.
+	Component string `json:"component,omitempty"`
+	// Also are other operations that come across the component.
+	Also []string `json:"also,omitempty"`
+
+	place string // in the component
 }
 
 // Changes are the differences between two documents.
 type Changes struct {
 	// Breaking changes stop a client from working that was right before.
 	Breaking []Change `json:"breaking"`
-	// Others do not, though those in Doubtful may for some.
+	// Doubtful changes may stop some.
 	Doubtful []Change `json:"doubtful"`
-	Others   []Change `json:"others"`
+	// Others stop none.
+	Others []Change `json:"others"`
+	// NewVersion is the version of the newer document if that is a later date than
+	// the version of the older one, which is a date as well. "" if it is not.
+	NewVersion string `json:"newVersion,omitempty"`
 }
 
 // harder are changes that the checks take for doubtful. Here a member or a
@@ -60,30 +70,45 @@ func Diff(older, newer []byte) (*Changes, error) {
 		return nil, fmt.Errorf("compare the documents: %w", err)
 	}
 	config := checker.NewConfig(checker.GetAllChecks(), checker.WithSeverityLevels(harder))
-	changes := &Changes{Breaking: []Change{}, Doubtful: []Change{}, Others: []Change{}}
+	changes := &Changes{Breaking: []Change{}, Doubtful: []Change{}, Others: []Change{}, NewVersion: laterDate(before, after)}
 	localizer := checker.NewDefaultLocalizer()
+	from := origin{}
+	for _, source := range [][]byte{older, newer} {
+		if root, err := decode(source); err == nil {
+			from.roots = append(from.roots, root)
+		}
+	}
 	for _, c := range checker.CheckBackwardCompatibilityUntilLevel(config, found, sources, checker.INFO) {
 		change := Change{ID: c.GetId(), Operation: strings.TrimSpace(c.GetOperation() + " " + c.GetPath()), What: c.GetUncolorizedText(localizer)}
+		change.Component, change.place = from.component(c)
 		switch c.GetLevel() {
 		case checker.ERR:
 			change.Why = reason(change.ID)
-			changes.Breaking = addChange(changes.Breaking, change)
+			changes.Breaking = append(changes.Breaking, change)
 		case checker.WARN:
 			change.Why = reason(change.ID)
-			changes.Doubtful = addChange(changes.Doubtful, change)
+			changes.Doubtful = append(changes.Doubtful, change)
 		default:
-			changes.Others = addChange(changes.Others, change)
+			changes.Others = append(changes.Others, change)
 		}
 	}
+	changes.Breaking, changes.Doubtful, changes.Others = gather(changes.Breaking), gather(changes.Doubtful), gather(changes.Others)
 	return changes, nil
 }
 
-// addChange leaves out what is said already.
-func addChange(list []Change, c Change) []Change {
-	if slices.Contains(list, c) {
-		return list
+// laterDate is the version of the second document if both are dates and it is the
+// later one.
+func laterDate(before, after *load.SpecInfo) string {
+	older, newer := before.Spec.Info, after.Spec.Info
+	if older == nil || newer == nil || older.Version >= newer.Version {
+		return ""
 	}
-	return append(list, c)
+	for _, version := range []string{older.Version, newer.Version} {
+		if _, err := time.Parse(time.DateOnly, version); err != nil {
+			return ""
+		}
+	}
+	return newer.Version
 }
 
 func loadSpec(which string, source []byte) (*load.SpecInfo, error) {
@@ -127,6 +152,17 @@ func reason(id string) string {
 	return "Clients that were right before may fail."
 }
 
+// others says in how many operations a component is besides.
+func others(also []string) string {
+	switch len(also) {
+	case 0:
+		return ""
+	case 1:
+		return ", as well of " + also[0]
+	}
+	return fmt.Sprintf(", as well of %d other operations, such as %s", len(also), also[0])
+}
+
 // WriteText writes the changes for people, the breaking ones first.
 func (c *Changes) WriteText(w io.Writer) error {
 	for _, part := range []struct {
@@ -149,8 +185,14 @@ func (c *Changes) WriteText(w io.Writer) error {
 			if change.Why != "" {
 				fmt.Fprintf(w, "      %s\n", change.Why)
 			}
+			if change.Component != "" {
+				fmt.Fprintf(w, "      It is in %s%s.\n", change.Component, others(change.Also))
+			}
 		}
 		fmt.Fprintln(w)
+	}
+	if c.NewVersion != "" {
+		fmt.Fprintf(w, "The newer document is of the version %s.\n", c.NewVersion)
 	}
 	_, err := fmt.Fprintf(w, "%d breaking, %d doubtful, %d other changes\n", len(c.Breaking), len(c.Doubtful), len(c.Others))
 	return err

@@ -61,13 +61,9 @@ var methods = []string{"get", "head", "post", "put", "patch", "delete", "options
 // ParseDocument reads a document in JSON or YAML. References may lead to other
 // parts of it but not out of it.
 func ParseDocument(source []byte) (*Document, error) {
-	encoded, err := yaml.YAMLToJSON(source)
+	root, err := decode(source)
 	if err != nil {
-		return nil, fmt.Errorf("read the document: %w", err)
-	}
-	var root map[string]any
-	if err := json.Unmarshal(encoded, &root); err != nil {
-		return nil, errors.New("the document is not an object")
+		return nil, err
 	}
 	version, _ := root["openapi"].(string)
 	if !strings.HasPrefix(version, "3.0") && !strings.HasPrefix(version, "3.1") {
@@ -87,6 +83,19 @@ func ParseDocument(source []byte) (*Document, error) {
 		return nil, err
 	}
 	return d, d.readOperations()
+}
+
+// decode reads JSON or YAML.
+func decode(source []byte) (map[string]any, error) {
+	encoded, err := yaml.YAMLToJSON(source)
+	if err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+	var root map[string]any
+	if err := json.Unmarshal(encoded, &root); err != nil {
+		return nil, errors.New("the document is not an object")
+	}
+	return root, nil
 }
 
 // basePath is the path of the first server, whose variables have their defaults.

@@ -111,7 +111,7 @@ func (m *maker) choose(place string, options ...option) int {
 		return 0
 	}
 	m.asked = append(m.asked, choice{place, options})
-	return m.taken[place]
+	return min(m.taken[place], len(options)-1) // a value made anew may have fewer
 }
 
 // value makes a value of a schema.
