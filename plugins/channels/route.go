@@ -14,10 +14,13 @@ import (
 	"github.com/centrifugal/centrifuge"
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // route adds the route that clients connect to.
 func (p *Plugin) route(e *core.ServeEvent) {
+	p.describe(e)
 	var once sync.Once
 	var socket *centrifuge.WebsocketHandler
 	e.Router.GET(Path, func(e *core.RequestEvent) error {
@@ -56,6 +59,25 @@ func (p *Plugin) route(e *core.ServeEvent) {
 		// what is logged is the end of a request, which this one does not have
 		apis.DefaultActivityLoggerMiddlewareId,
 	)
+}
+
+// describe tells of the route, which is no request that is answered.
+func (p *Plugin) describe(e *core.ServeEvent) {
+	apidoc.Describe[apidoc.None, apidoc.None](apidoc.On(e), apidoc.Op{
+		Method: http.MethodGet, Path: Path, ID: "channels.connect", Tags: []string{"channels"},
+		Summary: "Connect a WebSocket for channels",
+		Description: "For the clients of Centrifuge, which speak its protocol in JSON. They send a token with their first command, " +
+			"or in the header Authorization. Query and headers are kept for the rules.",
+		Status: http.StatusSwitchingProtocols,
+		Answers: []apidoc.Answer{
+			{Status: http.StatusForbidden, Description: "Pages of this origin may not connect."},
+			{Status: http.StatusUpgradeRequired, Description: "The request is not of a WebSocket."},
+			{
+				Status: http.StatusServiceUnavailable, Description: "The server is starting or shutting down, or has as many connections as it takes.",
+				Headers: map[string]string{"Retry-After": "After how many seconds to try again."},
+			},
+		},
+	})
 }
 
 // websocketConfig keeps the memory of a connection that has nothing to say small.

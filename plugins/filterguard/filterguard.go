@@ -89,6 +89,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 			return e.Next()
 		},
 	})
+	config.describe(app)
 	app.OnRealtimeSubscribeRequest().Bind(&hook.Handler[*core.RealtimeSubscribeRequestEvent]{
 		Id:       "holdallFilterguardSubscribe",
 		Func:     config.guardSubscriptions,

@@ -13,20 +13,20 @@ import (
 // Report is the answer of the ready route.
 type Report struct {
 	// Status is StatusOK or StatusFailed.
-	Status string `json:"status"`
+	Status string `json:"status" enum:"ok,failed"`
 	// Checks are the results in the order in which the checks were added.
 	Checks []Result `json:"checks"`
 }
 
 // Result is the outcome of one check.
 type Result struct {
-	Name       string  `json:"name"`
-	Status     string  `json:"status"`
-	DurationMS float64 `json:"durationMs"`
+	Name       string  `json:"name" example:"database"`
+	Status     string  `json:"status" enum:"ok,busy,failed" doc:"What is busy was kept from being checked by other work, and does not count as failed yet."`
+	DurationMS float64 `json:"durationMs" doc:"How long it took, in milliseconds."`
 	// Message is a sentence for everybody.
-	Message string `json:"message"`
+	Message string `json:"message" doc:"A sentence for people."`
 	// Detail is for superusers: what was found, or the error.
-	Detail string `json:"detail,omitempty"`
+	Detail string `json:"detail,omitempty" doc:"What was found, or the error. For superusers."`
 }
 
 // public is the report without what only superusers may read.

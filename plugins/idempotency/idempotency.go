@@ -152,6 +152,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	})
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: "holdallIdempotencyRouter", Func: p.bindRouter})
 	p.bindRecords(app)
+	p.describe(app)
 	return p, app.Cron().Add("holdallIdempotencyPrune", "23 * * * *", func() { p.prune(app) })
 }
 

@@ -2,6 +2,7 @@ package idempotency
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -40,16 +41,18 @@ var pocketBase = []string{
 }
 
 // routeOf tells what to do on the route of the request.
-func routeOf(r *http.Request) route {
-	if known, ok := routes[r.Pattern]; ok {
+func routeOf(r *http.Request) route { return routeOfPattern(r.Method, r.Pattern) }
+
+func routeOfPattern(method, pattern string) route {
+	if known, ok := routes[pattern]; ok {
 		return known
 	}
-	switch r.Method {
+	switch method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
 		return route{}
 	}
-	_, path, _ := strings.Cut(r.Pattern, " ")
+	_, path, _ := strings.Cut(pattern, " ")
 	for _, own := range pocketBase {
 		if path == own || strings.HasPrefix(path, strings.TrimSuffix(own, "/")+"/") {
 			return route{}
@@ -65,14 +68,13 @@ func (p *Plugin) skips(r *http.Request) bool {
 		return false
 	}
 	_, registered, _ := strings.Cut(r.Pattern, " ")
-	for _, skipped := range p.config.Skip {
-		for _, path := range []string{r.URL.Path, registered} {
-			if path == skipped || strings.HasSuffix(skipped, "/") && strings.HasPrefix(path, skipped) {
-				return true
-			}
-		}
-	}
-	return false
+	return p.skipsPath(r.URL.Path) || p.skipsPath(registered)
+}
+
+func (p *Plugin) skipsPath(path string) bool {
+	return slices.ContainsFunc(p.config.Skip, func(skipped string) bool {
+		return path == skipped || strings.HasSuffix(skipped, "/") && strings.HasPrefix(path, skipped)
+	})
 }
 
 // handle is the middleware.

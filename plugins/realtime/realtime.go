@@ -180,6 +180,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	}
 	p.workers = bg.New(app, "realtime", 10*time.Second)
 	p.bindRequests()
+	describe(app)
 	p.bindSilence()
 	p.bindSchema()
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
