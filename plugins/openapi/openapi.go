@@ -149,6 +149,22 @@ type (
 	Access = apidoc.Access
 	// None is for a request without parameters or body, and for no answer.
 	None = apidoc.None
+	// Problem is a refusal with a stable code.
+	Problem = apidoc.Problem
+	// Answer is an answer besides the success of an Op.
+	Answer = apidoc.Answer
+	// Parameter is one of the request, which Op.Parameters adds.
+	Parameter = apidoc.Parameter
+	// Schema is a JSON Schema, in the dialect of OpenAPI 3.1.
+	Schema = apidoc.Schema
+	// Choice is a text type with only some values.
+	Choice = apidoc.Choice
+	// Union is an answer that has one of several forms.
+	Union = apidoc.Union
+	// Open is embedded in the structs of a body that may have other members.
+	Open = apidoc.Open
+	// Moment is a moment in an answer, as the database has it.
+	Moment = apidoc.Moment
 )
 
 // Who may call a route.
@@ -168,10 +184,12 @@ func On(e *core.ServeEvent) *Router { return apidoc.On(e) }
 // member Body is the JSON body, in which other names are refused. Members must be
 // there unless they are pointers or have omitempty; a query or header member must
 // with required:"true". The tags minLength, maxLength, pattern, enum (with
-// commas), format (email, uri, date, date-time), minimum, maximum, minItems and
-// maxItems limit them, and are in the document with doc and example. A struct
-// that has Validate() error is asked as well. What is wrong is answered with 400
-// and PocketBase's field errors.
+// commas), format (email, uri, date, date-time, password), minimum, maximum,
+// minItems and maxItems limit them, and are in the document with doc and example.
+// default stands for what is not there; trim:"true" removes the white space around
+// a text first. A struct that has Validate() error is asked as well. What is wrong
+// is answered with 400 and PocketBase's field errors. What has to be asked before,
+// such as whether the caller may use the record, is a middleware of the route.
 //
 // Out is sent as JSON. A *core.Record in it is told of by Op.Collection, or by the
 // tag collection of the member. With [None], or nil, there is no answer but 204.
