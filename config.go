@@ -14,10 +14,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/holdall-go/holdall/internal/env"
+	"github.com/holdall-go/holdall/plugins/backup"
 	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/jobs"
+	"github.com/holdall-go/holdall/plugins/observe"
 	"github.com/holdall-go/holdall/plugins/push"
 	"github.com/holdall-go/holdall/plugins/push/apns"
 	"github.com/holdall-go/holdall/plugins/push/fcm"
@@ -58,6 +60,10 @@ type config struct {
 	pushOff bool
 	push    push.Config
 
+	observeOff bool
+	observe    observe.Config
+
+	backup   backup.Config
 	log      requestlog.Config
 	health   health.Config
 	shutdown shutdown.Config
@@ -75,18 +81,20 @@ func loadConfig(args, environ []string) (config, error) {
 	var cfg config
 	problems := []error{cfg.readServer(r), cfg.readHTTP(r), cfg.readLog(r)}
 	cfg.readLife(r)
+	cfg.readMetrics(r)
 	cfg.readChanges(r)
 	cfg.readJobs(r)
 	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r))
 	cfg.readApp(r)
 	cfg.readMail(r)
 	cfg.readStorage(r)
+	cfg.readBackup(r)
 	cfg.readLimits(r)
 	cfg.readSuperuser(r)
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.log.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:
@@ -230,6 +238,18 @@ func (cfg *config) readLife(r *env.Reader) {
 		"How long requests may take to finish after the server is told to stop."))
 	cfg.shutdown.Delay = env.Get(r, env.Duration, "SHUTDOWN_DELAY", 0,
 		"How long the server goes on after it is told to stop, while it already reports not to be ready. For load balancers that are slow to notice.")
+}
+
+func (cfg *config) readMetrics(r *env.Reader) {
+	r.Group("Metrics")
+	cfg.observeOff = !env.Get(r, env.Bool, "METRICS", true,
+		"Whether the server measures itself: `GET /metrics` in Prometheus' format, for superusers and for those with the token.")
+	cfg.observe.Token = env.Get(r, env.Text, "METRICS_TOKEN", "",
+		"Whoever sends this as a bearer token may read the metrics. At least 16 characters.", env.Secret())
+	cfg.observe.Addr = env.Get(r, env.Text, "METRICS_ADDR", "",
+		"Another address that has nothing but the metrics, such as 127.0.0.1:9091. It asks for the token if there is one, and for nothing otherwise.")
+	cfg.observe.SlowQuery = orOff(env.Get(r, env.Duration, "SLOW_QUERY", 200*time.Millisecond,
+		"From which duration on a query is logged, with how SQLite goes about it and without its values. 0 logs none."))
 }
 
 // findHealth says where the health command asks, unless HEALTH_URL does.

@@ -19,7 +19,6 @@ import (
 	"github.com/holdall-go/holdall/collections"
 	"github.com/holdall-go/holdall/demo"
 	"github.com/holdall-go/holdall/hooks"
-	"github.com/holdall-go/holdall/internal/sqlite"
 	_ "github.com/holdall-go/holdall/pb_migrations"
 	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/clienttypes"
@@ -64,7 +63,7 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	cfg.changes.Engine = sqlite.New()
+	cfg.changes.Engine = cfg.backup.Engine
 	app := pocketbase.NewWithConfig(pocketbase.Config{
 		DBConnect:            cfg.changes.Engine.Connect,
 		DefaultDev:           cfg.dev,
@@ -105,6 +104,9 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := requestlog.Register(app, cfg.log); err != nil {
 		return err
 	}
+	if _, err := registerBackup(app, root, &cfg); err != nil {
+		return err
+	}
 	stop, err := shutdown.Register(app, cfg.shutdown)
 	if err != nil {
 		return err
@@ -135,10 +137,15 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := idempotency.Register(app, once); err != nil {
 		return err
 	}
-	if err := registerWebhooks(app, cfg, log, queue.Plugin); err != nil {
+	hooked, err := registerWebhooks(app, cfg, log, queue.Plugin)
+	if err != nil {
 		return err
 	}
-	if err := registerPush(app, cfg, log); err != nil {
+	pushed, err := registerPush(app, cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := registerObserve(app, cfg, measured{log, queue.Plugin, hooked, pushed}); err != nil {
 		return err
 	}
 	if err := registerOpenAPI(app, root); err != nil {

@@ -10,15 +10,14 @@ import (
 
 // registerPush adds push notifications. Without the change log devices can
 // register, and be sent to, but nothing is sent by itself.
-func registerPush(app core.App, cfg config, log *changes.Log) error {
+func registerPush(app core.App, cfg config, log *changes.Log) (*push.Plugin, error) {
 	if cfg.pushOff {
-		return nil
+		return nil, nil
 	}
 	if log != nil {
 		cfg.push.Log, cfg.push.Rules = log, pushRules()
 	}
-	_, err := push.Register(app, cfg.push)
-	return err
+	return push.Register(app, cfg.push)
 }
 
 // pushRules are what people are notified of.

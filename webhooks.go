@@ -21,23 +21,23 @@ const originERP = "erp"
 
 // registerWebhooks adds webhooks. They go out from the change log, and what comes
 // in is handled as jobs.
-func registerWebhooks(app core.App, cfg config, log *changes.Log, queue *jobs.Plugin) error {
+func registerWebhooks(app core.App, cfg config, log *changes.Log, queue *jobs.Plugin) (*webhooks.Plugin, error) {
 	if cfg.webhooksOff {
-		return nil
+		return nil, nil
 	}
 	cfg.webhooks.Log, cfg.webhooks.Queue = log, inboundQueue{queue}
 	plugin, err := webhooks.Register(app, cfg.webhooks)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = jobs.Handle(queue, webhooks.JobKind, func(ctx context.Context, job jobs.Job[json.RawMessage]) error {
 		return plugin.Process(ctx, job.Args)
 	})
 	if err != nil {
-		return fmt.Errorf("handle received webhooks: %w", err)
+		return nil, fmt.Errorf("handle received webhooks: %w", err)
 	}
 	receiveERP(app, plugin, log)
-	return nil
+	return plugin, nil
 }
 
 // inboundQueue are the jobs as package webhooks wants them.
