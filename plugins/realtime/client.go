@@ -54,6 +54,8 @@ type client struct {
 	active    time.Time     // of the last message that was written
 	wake      chan struct{} // nil if the connection was taken over
 	wire
+	// rewrite changes what is sent, see [client.Rewrite]
+	rewrite  func(name string, data []byte) (string, []byte)
 	channel  chan subscriptions.Message
 	response *http.ResponseController
 	timer    *time.Timer
@@ -267,6 +269,24 @@ func (c *client) Send(m subscriptions.Message) {
 	p := pens.Get().(*pen)
 	defer pens.Put(p)
 	c.writeNow(p, c.hub.hooked(), time.Now())
+}
+
+// Rewrite lets f change the name and the data of each event that the client is sent,
+// such as for one that knows other names of fields. Neither may be changed in place:
+// other clients share them. Only such a client pays for it: its events are written by
+// its own goroutine. nil changes nothing any more. OnRealtimeMessageSend handlers see an event
+// before it is changed.
+func (c *client) Rewrite(f func(name string, data []byte) (string, []byte)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rewrite = f
+}
+
+// rewriting is what changes the events, nil if nothing does.
+func (c *client) rewriting() func(name string, data []byte) (string, []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rewrite
 }
 
 // nudge wakes the connection's goroutine. c.mu is held.

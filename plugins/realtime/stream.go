@@ -167,12 +167,17 @@ func (p *Plugin) write(e *core.RequestEvent, c *client, batch []message) error {
 	defer buffers.Put(scratch)
 	buffer := append((*scratch)[:0], spaceForChunk[:]...)
 	hooked := p.app.OnRealtimeMessageSend().Length() > 0
+	rewrite := c.rewriting()
 	alive := false
 	for i := range batch {
 		m := &batch[i]
 		alive = alive || !m.quiet
 		if !hooked || m.quiet {
-			buffer = appendEvent(buffer, m.name, m.data, c.eventID(m))
+			name, data := m.name, m.data
+			if rewrite != nil && !m.quiet {
+				name, data = rewrite(name, data)
+			}
+			buffer = appendEvent(buffer, name, data, c.eventID(m))
 			continue
 		}
 		if err := c.transmit(e, buffer); err != nil {
@@ -209,7 +214,11 @@ func (p *Plugin) writeHooked(e *core.RequestEvent, c *client, m *message) error 
 	event.Client = c
 	event.Message = &subscriptions.Message{Name: m.name, Data: m.data}
 	return p.app.OnRealtimeMessageSend().Trigger(event, func(me *core.RealtimeMessageEvent) error {
-		buffer := appendEvent(append([]byte(nil), spaceForChunk[:]...), me.Message.Name, me.Message.Data, c.eventID(m))
+		name, data := me.Message.Name, me.Message.Data
+		if rewrite := c.rewriting(); rewrite != nil {
+			name, data = rewrite(name, data)
+		}
+		buffer := appendEvent(append([]byte(nil), spaceForChunk[:]...), name, data, c.eventID(m))
 		return c.transmit(me.RequestEvent, buffer)
 	})
 }

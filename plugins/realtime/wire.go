@@ -318,12 +318,13 @@ func (h *hub) release() {
 }
 
 // writeNow writes what waits for the client as far as the network takes it. Hooks
-// are run, and all that takes longer is done, by the client's own goroutine.
+// are run, events rewritten, and all that takes longer is done, by the client's own
+// goroutine.
 func (c *client) writeNow(p *pen, hooked bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.listed = false
-	if hooked || c.raw == nil || c.writing || c.replaying || c.ended || c.closing != "" || len(c.unsent) > 0 {
+	if hooked || c.rewrite != nil || c.raw == nil || c.writing || c.replaying || c.ended || c.closing != "" || len(c.unsent) > 0 {
 		c.nudge()
 		return
 	}

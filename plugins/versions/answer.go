@@ -1,0 +1,348 @@
+package versions
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/router"
+)
+
+// changeAnswer makes the answer one of the version that the request has.
+func (p *Plugin) changeAnswer(e *core.RequestEvent) error {
+	if len(e.Request.Header[p.config.Header]) == 0 {
+		return e.Next()
+	}
+	c, ok := e.Get(callKey).(*call)
+	if !ok || c.shape == asItIs {
+		return e.Next()
+	}
+	a := answers.Get().(*answer)
+	*a = answer{under: e.Response, limit: p.config.MaxAnswer, body: a.body}
+	e.Response = a
+	defer func() {
+		e.Response = a.under
+		a.release()
+	}()
+	err := e.Next()
+	switch {
+	case a.tooLarge:
+		return errTooLarge
+	case err != nil:
+		if a.status == 0 {
+			return c.changeError(err)
+		}
+		return errors.Join(err, p.finish(e, c, a))
+	default:
+		return p.finish(e, c, a)
+	}
+}
+
+// finish sends what was held back.
+func (p *Plugin) finish(e *core.RequestEvent, c *call, a *answer) error {
+	if a.status == 0 || a.through {
+		return nil
+	}
+	scratch := outputs.Get().(*[]byte)
+	defer outputs.Put(scratch)
+	body, err := c.changed((*scratch)[:0], a.status, a.body.Bytes())
+	header := a.Header()
+	if err != nil {
+		header.Del("Etag")
+		e.App.Logger().Error("An answer could not be made one of an older version.", slog.String("plugin", "versions"),
+			slog.String("version", c.date), slog.String("route", e.Request.Pattern), slog.Any("error", err))
+		return router.NewInternalServerError("", err)
+	}
+	header.Del("Content-Length")
+	if tag := header["Etag"]; len(tag) > 0 && (c.shape == oneRecord || c.shape == listOfRecords) {
+		header["Etag"] = []string{withVersion(tag[0], c.date)}
+	}
+	a.under.WriteHeader(a.status)
+	if len(body) > 0 {
+		_, _ = a.under.Write(body) // a client that is gone asks again
+	}
+	if cap(body) <= maxPooled && len(body) > 0 && &body[0] != first(a.body.Bytes()) {
+		*scratch = body
+	}
+	return nil
+}
+
+func first(b []byte) *byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return &b[0]
+}
+
+// changed is the body of an answer in the version. It uses the room in out, or
+// returns the body itself if that is the same.
+func (c *call) changed(out []byte, status int, body []byte) ([]byte, error) {
+	if len(body) == 0 {
+		return body, nil
+	}
+	if status >= http.StatusBadRequest {
+		return c.changedRefusal(body), nil
+	}
+	out, end, err := c.appendAnswer(out, body, space(body, 0))
+	if errors.Is(err, errNotJSON) {
+		return body, nil
+	}
+	if err != nil || end < 0 {
+		return body, err
+	}
+	return append(out, body[end:]...), nil
+}
+
+// appendAnswer appends an answer that succeeded.
+func (c *call) appendAnswer(out, body []byte, i int) ([]byte, int, error) {
+	t := c.t
+	if c.collection != nil && t.plan(c.collection) == nil && !bytes.Contains(body, []byte(`"expand":{`)) {
+		return append(out, body...), len(body), nil
+	}
+	switch c.shape {
+	case oneRecord:
+		return t.appendRecord(out, body, i, c.collection, c.pick)
+	case listOfRecords:
+		return c.appendWith(out, body, i, "items")
+	case signIn:
+		return c.appendWith(out, body, i, "record")
+	case signInWays:
+		return c.appendWays(out, body, i)
+	case batchOf:
+		return c.appendBatch(out, body, i)
+	case ownBodies:
+		return c.appendOwn(out, body, i)
+	case ownRecords:
+		return t.appendAny(out, body, i)
+	default:
+		return append(out, body...), len(body), nil
+	}
+}
+
+// appendWith appends an object of which one member is a record, or a list of them.
+func (c *call) appendWith(out, body []byte, i int, name string) ([]byte, int, error) {
+	out = append(out, '{')
+	empty := true
+	end, err := eachMember(body, i, func(key, keyEnd, start, end int) error {
+		if !empty {
+			out = append(out, ',')
+		}
+		empty = false
+		out = append(append(out, body[key:keyEnd]...), ':')
+		if string(body[key+1:keyEnd-1]) != name {
+			out = append(out, body[start:end]...)
+			return nil
+		}
+		var err error
+		out, err = c.t.appendRecords(out, body[:end], start, c.collection, c.pick)
+		return err
+	})
+	return append(out, '}'), end, err
+}
+
+// appendWays appends the ways to sign in, where fields are named that identify an
+// account.
+func (c *call) appendWays(out, body []byte, i int) ([]byte, int, error) {
+	plan := c.t.plan(c.collection)
+	o, password := objects.Get().(*Object), objects.Get().(*Object)
+	defer o.release()
+	defer password.release()
+	end, err := o.parse(body, i)
+	if err != nil {
+		return out, end, err
+	}
+	if value := o.Get("password"); value != nil {
+		if _, err := password.parse(value, 0); err != nil {
+			return out, end, err
+		}
+		names := []string{}
+		_, err := eachItem(password.Get("identityFields"), 0, func(start, end int) error {
+			name, _ := textOf(password.Get("identityFields")[start:end])
+			names = append(names, plan.before(name))
+			return nil
+		})
+		if err == nil {
+			if err := password.Set("identityFields", names); err != nil {
+				return out, end, err
+			}
+			o.SetRaw("password", password.append(nil))
+		}
+	}
+	return o.append(out), end, nil
+}
+
+// appendOwn appends the answer of a route that has changes.
+func (c *call) appendOwn(out, body []byte, i int) ([]byte, int, error) {
+	if c.t.lists[c.pattern] {
+		changed, end, err := c.t.appendAny(nil, body, i)
+		if err != nil {
+			return out, end, err
+		}
+		body, i = append(changed, body[end:]...), 0
+	}
+	o := objects.Get().(*Object)
+	defer o.release()
+	end, err := o.parse(body, i)
+	if err != nil {
+		return out, end, err
+	}
+	if err := c.t.routes[c.pattern].down(o); err != nil {
+		return out, end, err
+	}
+	return o.append(out), end, nil
+}
+
+// changeError gives the fields in a refusal the names that the client knows.
+func (c *call) changeError(err error) error {
+	var answer *router.ApiError
+	if !errors.As(err, &answer) || len(answer.Data) == 0 {
+		return err
+	}
+	data := answer.Data
+	switch {
+	case c.shape == batchOf:
+		data = c.batchErrors(data)
+	case c.collection != nil:
+		data = c.t.namesBefore(c.collection, data)
+	}
+	changed := router.NewApiError(answer.Status, answer.Message, err)
+	changed.Data = data
+	return changed
+}
+
+// namesBefore gives the members of the data of a refusal the names that the client
+// knows.
+func (t *Transformer) namesBefore(c *core.Collection, data map[string]any) map[string]any {
+	plan := t.plan(c)
+	if plan == nil {
+		return data
+	}
+	changed := make(map[string]any, len(data))
+	for name, problem := range data {
+		before := plan.before(name)
+		if _, taken := changed[before]; taken && before != name {
+			continue // of several fields that were one, any will do
+		}
+		changed[before] = problem
+	}
+	return changed
+}
+
+// changedRefusal does the same with a refusal that a handler has written itself.
+func (c *call) changedRefusal(body []byte) []byte {
+	plan := c.t.plan(c.collection)
+	if plan == nil {
+		return body
+	}
+	changed, err := c.t.rewriteObject(body, func(o *Object) error {
+		data := o.Get("data")
+		if data == nil {
+			return nil
+		}
+		renamed, err := c.t.rewriteObject(data, func(fields *Object) error {
+			for _, name := range fields.Names() {
+				fields.Rename(name, plan.before(name))
+			}
+			return nil
+		})
+		if err == nil {
+			o.SetRaw("data", renamed)
+		}
+		return err
+	})
+	if err != nil {
+		return body
+	}
+	return changed
+}
+
+// answer holds back what a handler answers, if it is JSON. It shares the headers
+// with the writer that it stands for.
+type answer struct {
+	under  http.ResponseWriter
+	limit  int64
+	status int // 0 as long as nothing was written
+	body   *bytes.Buffer
+
+	through  bool // it is something else, and was passed on
+	tooLarge bool
+}
+
+const maxPooled = 1 << 20
+
+var (
+	answers = sync.Pool{New: func() any { return &answer{body: new(bytes.Buffer)} }}
+	outputs = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+)
+
+func (a *answer) release() {
+	body := a.body
+	if body.Cap() > maxPooled {
+		body = new(bytes.Buffer)
+	}
+	body.Reset()
+	*a = answer{body: body}
+	answers.Put(a)
+}
+
+func (a *answer) Header() http.Header { return a.under.Header() }
+
+// Written is for PocketBase, which asks before it answers itself.
+func (a *answer) Written() bool { return a.status != 0 }
+
+// Status is for PocketBase's log.
+func (a *answer) Status() int { return a.status }
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.under }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status != 0 || status < http.StatusOK { // 1xx are not the answer yet
+		return
+	}
+	a.status = status
+	header := a.Header()
+	if kind := header.Get("Content-Type"); kind != "" && !isJSON(kind) || header.Get("Content-Encoding") != "" {
+		a.through = true
+		a.under.WriteHeader(status)
+	}
+}
+
+func isJSON(kind string) bool {
+	return strings.HasPrefix(kind, "application/json")
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	switch {
+	case a.through:
+		return a.under.Write(b)
+	case a.tooLarge || int64(a.body.Len()+len(b)) > a.limit:
+		a.tooLarge = true
+		return 0, errTooLarge
+	}
+	return a.body.Write(b)
+}
+
+// Flush is for handlers that look for an http.Flusher.
+func (a *answer) Flush() { _ = a.FlushError() }
+
+// FlushError is for http.ResponseController, which asks for it first. What is held
+// back stays so: half of it could not be changed.
+func (a *answer) FlushError() error {
+	if !a.through {
+		return nil
+	}
+	return http.NewResponseController(a.under).Flush()
+}
+
+// Hijack is for http.ResponseController.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(a.under).Hijack()
+}
