@@ -92,6 +92,10 @@
 	}
 
 	function drawSwagger(place, content, token) {
+		const dark = matchMedia('(prefers-color-scheme: dark)');
+		const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+		dark.onchange = follow;
+		follow();
 		const ui = SwaggerUIBundle({
 			domNode: place,
 			spec: content,
@@ -104,22 +108,27 @@
 		return null;
 	}
 
-	// What is drawn has buttons without names, and boxes to scroll that no key gets to.
-	const mend = () => {
-		for (const button of document.querySelectorAll('#reference button:not([aria-label]):not([aria-labelledby]):not([title])')) {
-			if (button.textContent.trim() === '') {
-				button.setAttribute('aria-label', button.className.includes('copy') ? 'Copy' : 'More');
-			}
-		}
-		for (const box of document.querySelectorAll('#reference :is(code.custom-scroll, ul.endpoints, pre):not([tabindex])')) {
-			box.tabIndex = 0;
-		}
-	};
+	// What is drawn has controls without names or with roles that are not theirs, and
+	// boxes to scroll that no key gets to.
+	const name = (text) => (element) => element.setAttribute('aria-label', text);
+	const mends = [
+		['.group\\/copy-button:not([aria-label])', name('Copy')],
+		['button[role=none]', (button) => button.removeAttribute('role')],
+		['button.show-more[aria-label^="Show all"]', (button) => name(`${button.textContent.trim()}: ${button.getAttribute('aria-label')}`)(button)],
+		['[contenteditable][role=combobox]:not([aria-controls])', (input) => input.setAttribute('role', 'textbox')],
+		['select#servers:not([aria-label])', name('Server')],
+		['select.content-type:not([aria-label])', name('Content type')],
+		['textarea.body-param__text:not([aria-label])', name('Body')],
+		['tr[data-param-name] :is(input, select, textarea):not([aria-label])', (input) => name(input.closest('tr').dataset.paramName)(input)],
+		[':is(code.custom-scroll, ul.endpoints, .swagger-ui pre):not([tabindex])', (box) => (box.tabIndex = 0)],
+	];
 	let waiting = false;
 	new MutationObserver(() => {
-		waiting ||= requestAnimationFrame(() => {
+		waiting ||= Boolean(requestAnimationFrame(() => {
 			waiting = false;
-			mend();
-		});
-	}).observe(document.getElementById('reference'), { childList: true, subtree: true });
+			for (const [selector, mend] of mends) {
+				document.querySelectorAll(selector).forEach(mend);
+			}
+		}));
+	}).observe(document.body, { childList: true, subtree: true });
 })();
