@@ -38,12 +38,7 @@ type call struct {
 
 // plan makes the calls of an operation, the likeliest to be accepted first.
 func (r *runner) plan(op *operation) []call {
-	base := call{op: op, aim: fitting, query: url.Values{}, header: http.Header{}}
-	for _, p := range op.parameters {
-		if p.required && (p.in == "query" || p.in == "header") {
-			r.set(&base, p, r.sample(p))
-		}
-	}
+	base := r.plain(op)
 	var fit, wrong []call
 	if op.body == "" {
 		fit = append(fit, base)
@@ -65,6 +60,17 @@ func (r *runner) plan(op *operation) []call {
 		}
 	}
 	return slices.Concat(r.plannedBody(op, base), r.some(fit, max(1, r.options.Calls/2)), r.some(wrong, r.options.Calls/4), r.planGuests(op, fit))
+}
+
+// plain is the call of an operation without a body that has nothing optional.
+func (r *runner) plain(op *operation) call {
+	c := call{op: op, aim: fitting, query: url.Values{}, header: http.Header{}}
+	for _, p := range op.parameters {
+		if p.required && (p.in == "query" || p.in == "header") {
+			r.set(&c, p, r.sample(p))
+		}
+	}
+	return c
 }
 
 // some takes the first two of a list, and of the rest as many as there may be.
@@ -126,7 +132,8 @@ func (r *runner) mistakesOf(op *operation) []variant {
 // should not.
 func (r *runner) planQuery(op *operation, base call, fit []call) (fits, wrong []call) {
 	for _, p := range op.parameters {
-		if p.in != "query" && p.in != "header" || p.schema == "" || strings.EqualFold(p.name, "Authorization") {
+		if p.in != "query" && p.in != "header" || p.schema == "" || strings.EqualFold(p.name, "Authorization") ||
+			slices.Contains(r.options.Without, p.name) {
 			continue
 		}
 		from := base

@@ -33,6 +33,9 @@ type Options struct {
 	// Only and Skip choose operations by "METHOD /path" of the design. Nil means
 	// all, and none. What is left out is compared but not called.
 	Only, Skip *regexp.Regexp
+	// Without names optional parameters that are not sent, such as one that has
+	// answers leave out members.
+	Without []string
 	// Own is the backend's own document, nil if there is none. Without it, calls
 	// alone tell of the shapes.
 	Own []byte

@@ -195,6 +195,7 @@ func conformCommand(config Config) *cobra.Command {
 	set.StringArrayVar(&f.serve, "serve", nil, "an argument for serve of the backend that is started, such as --demo (can be repeated)")
 	set.StringVar(&f.only, "only", "", "call only the operations that match this pattern, such as ^GET")
 	set.StringVar(&f.skip, "skip", "", "do not call the operations that match this pattern")
+	set.StringArrayVar(&f.options.Without, "without", nil, "do not send this optional parameter (can be repeated)")
 	set.Uint64Var(&f.options.Seed, "seed", 1, "the calls are made from it: the same ones by the same seed")
 	set.IntVar(&f.options.Calls, "calls", 20, "about how many calls of each operation")
 	set.DurationVar(&f.options.Timeout, "timeout", 10*time.Minute, "stop after this time")

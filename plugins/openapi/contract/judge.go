@@ -14,10 +14,17 @@ import (
 // has made invalid.
 const maxRenewals = 5
 
-// call makes the calls in an order in which each finds what it needs: what
-// creates, what reads, what changes, what reads once more, what must be refused,
-// and last what deletes, the deepest path first.
+// call makes the calls in an order in which each finds what it needs: a look at
+// what is there, what creates, what reads, what changes, what reads once more,
+// what must be refused, and last what deletes, the deepest path first.
 func (r *runner) call(ctx context.Context) error {
+	for _, op := range r.order() {
+		if op.method == http.MethodGet && len(op.variables()) == 0 && r.skipped(op) == "" {
+			if err := r.make(ctx, r.plain(op), 0); err != nil {
+				return err
+			}
+		}
+	}
 	plans := map[*operation][]call{}
 	for _, op := range r.order() {
 		if why := r.skipped(op); why != "" {
