@@ -20,6 +20,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/observe"
+	"github.com/holdall-go/holdall/plugins/openapi"
 	"github.com/holdall-go/holdall/plugins/push"
 	"github.com/holdall-go/holdall/plugins/push/apns"
 	"github.com/holdall-go/holdall/plugins/push/fcm"
@@ -46,6 +47,8 @@ type config struct {
 
 	demo       bool
 	demoPublic bool
+
+	api openapi.Config
 
 	changesOff bool
 	changes    changes.Config
@@ -83,6 +86,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readLife(r)
 	cfg.readMetrics(r)
 	cfg.readChanges(r)
+	cfg.readAPI(r)
 	cfg.readJobs(r)
 	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r))
 	cfg.readApp(r)
@@ -264,6 +268,18 @@ func (cfg *config) findHealth() {
 	// HTTP is sent on to HTTPS, which has certificates for its domains only
 	if address, err := url.Parse(*cfg.settings.AppURL); err == nil && strings.Contains(address.Hostname(), ".") {
 		cfg.health.Address, cfg.health.ServerName = cfg.httpsAddr, address.Hostname()
+	}
+}
+
+func (cfg *config) readAPI(r *env.Reader) {
+	r.Group("Description of the API")
+	cfg.api.Private = env.Get(r, env.Bool, "API_PRIVATE", false,
+		"Tells of the API only whoever has signed in. Guests get 401 from `/api/openapi.json`.")
+	page := env.Get(r, env.OneOf("scalar", "swagger-ui", "off"), "API_PAGE", "scalar",
+		"What draws the page at `/api/docs`.")
+	cfg.api.NoDocs = page == "off"
+	if page == "swagger-ui" {
+		cfg.api.UI = openapi.SwaggerUI
 	}
 }
 

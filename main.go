@@ -148,7 +148,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := registerObserve(app, cfg, measured{log, queue.Plugin, hooked, pushed}); err != nil {
 		return err
 	}
-	if err := registerOpenAPI(app, root); err != nil {
+	if err := registerOpenAPI(app, root, cfg.api); err != nil {
 		return err
 	}
 	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {

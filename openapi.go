@@ -13,8 +13,9 @@ import (
 
 // registerOpenAPI describes the API, and adds the commands that compare the
 // description with others.
-func registerOpenAPI(app core.App, root *cobra.Command) error {
-	api, err := openapi.Register(app, openapi.Config{RootCmd: root})
+func registerOpenAPI(app core.App, root *cobra.Command, config openapi.Config) error {
+	config.RootCmd = root
+	api, err := openapi.Register(app, config)
 	if err != nil {
 		return err
 	}
