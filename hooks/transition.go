@@ -27,7 +27,7 @@ type workOrderTransition struct {
 
 func (h *hooks) bindTransition(api *apidoc.Router) {
 	apidoc.Route(api, apidoc.Op{
-		Method: http.MethodPost, Path: "/work-orders/{id}/transition", ID: "workOrders.transition",
+		Method: http.MethodPost, Path: "/work-orders/{id}/transition", ID: "workOrders.transition", Tags: []string{collections.WorkOrders},
 		Summary: "Move an order to another status",
 		Description: "The office makes every move that there is, and the assigned technician those from `scheduled` over `enRoute` and `onSite` to `completed`. " +
 			"An order that has the status already stays as it is, so that a request can be repeated.",

@@ -150,12 +150,23 @@ type Rule struct {
 	Document func(d *Document)
 }
 
+// Version is the API as it is for clients of an older version of it.
+type Version struct {
+	// Name is what they ask for it with.
+	Name string
+	// Apply makes the document of the newest version theirs.
+	Apply func(d *Document)
+}
+
 // Registry has the descriptions of one app.
 type Registry struct {
 	mutex   sync.RWMutex
 	entries []Entry
 	rules   []Rule
-	version int
+	version int // of all this
+
+	versions []Version // of the API
+	header   string
 }
 
 const storeKey = "holdallAPIDoc"
@@ -189,6 +200,23 @@ func (r *Registry) AddRule(rule Rule) {
 	r.version++
 	same := func(other Rule) bool { return other.ID == rule.ID }
 	r.rules = append(slices.DeleteFunc(r.rules, same), rule)
+}
+
+// SetVersions says which versions there are, oldest first, and which header of a
+// request names one.
+func (r *Registry) SetVersions(header string, versions []Version) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.version++
+	r.header, r.versions = header, slices.Clone(versions)
+}
+
+// Versions returns what [Registry.SetVersions] was told: nothing in an app of which
+// there is only one.
+func (r *Registry) Versions() (header string, versions []Version) {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	return r.header, slices.Clone(r.versions)
 }
 
 // Snapshot returns what there is, by path and method, and a number that changes
@@ -236,9 +264,9 @@ func (r *Router) Bind(middlewares ...*hook.Handler[*core.RequestEvent]) *Router 
 // It panics when the tags of a type are wrong, which is a mistake in the program.
 func Route[In, Out any](r *Router, op Op, handle func(e *core.RequestEvent, in *In) (*Out, error)) *router.Route[*core.RequestEvent] {
 	request := requestPlan(reflect.TypeFor[In]())
+	op.MaxBody = cmp.Or(op.MaxBody, 1<<20)
 	op.Problems = slices.Concat(op.Problems, request.problems(op.AnyContentType))
 	Describe[In, Out](r, op)
-	maximum := cmp.Or(op.MaxBody, 1<<20)
 
 	route := r.group.Route(op.Method, op.Path, func(e *core.RequestEvent) error {
 		in := new(In)
@@ -251,7 +279,7 @@ func Route[In, Out any](r *Router, op Op, handle func(e *core.RequestEvent, in *
 		}
 		return answer(e, op.Status, out)
 	})
-	route.Bind(limitBody(maximum))
+	route.Bind(limitBody(op.MaxBody))
 	switch op.Access {
 	case SignedIn:
 		route.Bind(apis.RequireAuth(op.Collections...))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -316,13 +317,11 @@ func decodeObject(raw json.RawMessage, target reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	problems, seen, known := validation.Errors{}, map[string]bool{}, map[string]field{}
+	problems, seen := validation.Errors{}, map[string]bool{}
 	fields := fieldsOf(target.Type(), "json")
-	for _, f := range fields {
-		known[f.name] = f
-	}
 	for _, m := range all {
-		f, ok := known[m.name]
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == m.name })
+		ok := i >= 0
 		switch {
 		case !ok && isOpen(target.Type()):
 		case len(problems) >= maxProblems: // a client can send thousands
@@ -331,7 +330,7 @@ func decodeObject(raw json.RawMessage, target reflect.Value) error {
 		case seen[m.name]:
 			problems[m.name] = errDuplicate
 		default:
-			if err := decodeValue(m.value, fieldFor(target, f.index), f.limits); err != nil {
+			if err := decodeValue(m.value, fieldFor(target, fields[i].index), fields[i].limits); err != nil {
 				problems[m.name] = err
 			}
 		}

@@ -172,3 +172,16 @@ func TestSchemas(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkRoute(b *testing.B) {
+	handler := pbtest.Handler(b, pbtest.New(b, bindCrates))
+	const body = `{"name":"Ada","code":"a","note":"a","mail":"a@example.com","tags":["red"],"parts":[{"width":1},{"width":2}]}`
+	for b.Loop() {
+		request := httptest.NewRequest(http.MethodPost, "/api/crates/x?copies=2", strings.NewReader(body))
+		request.Header.Set("Content-Type", "application/json")
+		answer := httptest.NewRecorder()
+		if handler.ServeHTTP(answer, request); answer.Code != http.StatusOK {
+			b.Fatal(answer.Body)
+		}
+	}
+}

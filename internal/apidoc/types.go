@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -103,9 +104,27 @@ type limits struct {
 	trim          bool // white space around a text is removed before the limits are looked at
 }
 
+// known has the fields of types, which every request asks for.
+var known sync.Map // of []field by fieldsKey
+
+type fieldsKey struct {
+	t   reflect.Type
+	tag string
+}
+
 // fieldsOf lists the members of a struct that are named by the tag; those of
-// embedded structs are its own.
+// embedded structs are its own. Callers do not change the list.
 func fieldsOf(t reflect.Type, tag string) []field {
+	key := fieldsKey{t, tag}
+	if all, ok := known.Load(key); ok {
+		return all.([]field)
+	}
+	all := readFields(t, tag)
+	known.Store(key, all)
+	return all
+}
+
+func readFields(t reflect.Type, tag string) []field {
 	var all []field
 	for i := range t.NumField() {
 		sf := t.Field(i)

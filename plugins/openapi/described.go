@@ -73,6 +73,9 @@ func (b *builder) routeOperation(entry apidoc.Entry) *apidoc.Operation {
 			op.Responses[key] = okJSON(statusText(refusal), apidoc.Ref("Error"))
 		}
 	}
+	if body != nil && entry.MaxBody > 0 {
+		op.Responses["413"] = okJSON(fmt.Sprintf("The body is larger than %d bytes.", entry.MaxBody), apidoc.Ref("Error"))
+	}
 	b.addProblems(op, entry.Problems)
 	for _, answer := range entry.Answers {
 		op.Responses[fmt.Sprint(answer.Status)] = furtherAnswer(names, answer)
