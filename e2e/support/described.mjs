@@ -102,7 +102,7 @@ globalThis.fetch = async function fetch(input, init = {}) {
 	if (response.redirected) {
 		return response;
 	}
-	const description = server.description();
+	const description = server.description(response.headers.get('holdall-version') ?? '');
 	// read at once, so that the test's own reading finds no half of it gone
 	const copy = hasJSON(response.headers.get('content-type')) ? response.clone().text() : undefined;
 	copy?.catch(() => {}); // the test may break the connection off
@@ -128,7 +128,7 @@ const hasJSON = (type) => /^application\/(problem\+)?json\b/.test(type ?? '');
 class DescribedServer {
 	#token = '';
 	#refused = false; // with the superuser's password
-	#description;
+	#descriptions = new Map(); // by the version of the API
 
 	constructor(url, superuser) {
 		this.url = url;
@@ -142,7 +142,7 @@ class DescribedServer {
 			const { collectionId, type } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 			if (collectionId === 'pbc_3142635823' && type === 'auth') { // _superusers everywhere
 				if (token !== this.#token && this.#refused) {
-					this.#description = undefined;
+					this.forgetDescription();
 				}
 				this.#token = token;
 			}
@@ -151,23 +151,25 @@ class DescribedServer {
 		}
 	}
 
-	/** The document as it is now; null if there is none. */
-	description() {
-		this.#description ??= this.#read();
-		return this.#description;
+	/** The document of a version as it is now, the newest by default; null if there is none. */
+	description(version = '') {
+		if (!this.#descriptions.has(version)) {
+			this.#descriptions.set(version, this.#read(version));
+		}
+		return this.#descriptions.get(version);
 	}
 
 	forgetDescription() {
-		this.#description = undefined;
+		this.#descriptions.clear();
 	}
 
 	/** Resolves when nothing more is asked of the server. */
 	async asked() {
-		await this.#description;
+		await Promise.all(this.#descriptions.values());
 	}
 
-	async #read() {
-		const everything = await this.#ask();
+	async #read(version) {
+		const everything = await this.#ask(version);
 		if (everything || this.#refused) {
 			return everything;
 		}
@@ -181,14 +183,14 @@ class DescribedServer {
 			return null;
 		}
 		this.#token = (await signedIn.json()).token;
-		return this.#ask();
+		return this.#ask(version);
 	}
 
-	async #ask() {
+	async #ask(version) {
 		if (!this.#token) {
 			return null;
 		}
-		const answer = await plainFetch(`${this.url}/api/openapi.json`, { headers: { Authorization: this.#token } }).catch(() => undefined);
+		const answer = await plainFetch(`${this.url}/api/openapi.json${version && `?version=${version}`}`, { headers: { Authorization: this.#token } }).catch(() => undefined);
 		if (!answer?.ok) {
 			return null;
 		}

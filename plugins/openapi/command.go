@@ -20,7 +20,7 @@ const (
 
 // command prints the document, without a server.
 func (p *Plugin) command(app core.App) *cobra.Command {
-	var view string
+	var view, version string
 	var compact, migrate bool
 	c := &cobra.Command{
 		Use:          "openapi",
@@ -34,7 +34,7 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 					return fmt.Errorf("bring the database up to date: %w", err)
 				}
 			}
-			body, err := p.Print(c.Context(), app, view)
+			body, err := p.print(c.Context(), app, view, version)
 			if err != nil {
 				return err
 			}
@@ -50,6 +50,7 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&view, "view", viewSuperuser, "for whom: superuser, who may call everything, or public")
+	c.Flags().StringVar(&version, "version", "", "of which version of the API, the newest by default")
 	c.Flags().BoolVar(&compact, "compact", false, "print it without line breaks")
 	c.Flags().BoolVar(&migrate, "migrate", false, "apply the migrations first, as serve does")
 	return c
@@ -58,6 +59,10 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 // Print makes the document of an app that does not serve: for a "superuser", who
 // may call everything, or the "public".
 func (p *Plugin) Print(ctx context.Context, app core.App, view string) ([]byte, error) {
+	return p.print(ctx, app, view, "")
+}
+
+func (p *Plugin) print(ctx context.Context, app core.App, view, version string) ([]byte, error) {
 	var caller *core.Record
 	switch view {
 	case viewPublic:
@@ -73,5 +78,6 @@ func (p *Plugin) Print(ctx context.Context, app core.App, view string) ([]byte, 
 	if err := apidoc.Bind(app); err != nil {
 		return nil, err
 	}
-	return p.Document(ctx, app, caller)
+	d, err := p.documentFor(ctx, app, caller, version)
+	return d.body, err
 }

@@ -59,17 +59,50 @@ func (c *cache) setRoutes(routes []route) {
 // Document returns the document for whom it is: a superuser's has everything,
 // nil is a guest. The caller may keep it but not change it.
 func (p *Plugin) Document(ctx context.Context, app core.App, caller *core.Record) ([]byte, error) {
-	d, err := p.documentFor(ctx, app, caller)
+	d, err := p.documentFor(ctx, app, caller, "")
 	return d.body, err
 }
 
-func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Record) (document, error) {
+// unknownVersion says that there is no document of a version.
+type unknownVersion struct{ known []string }
+
+func (e unknownVersion) Error() string {
+	if len(e.known) == 0 {
+		return "this API has no versions"
+	}
+	return "the versions of this API are " + strings.Join(e.known, ", ")
+}
+
+// versionOf finds a version of the API by its name. "" is the newest, which needs
+// none.
+func versionOf(app core.App, name string) (apidoc.Version, error) {
+	if name == "" {
+		return apidoc.Version{}, nil
+	}
+	_, versions := apidoc.Of(app).Versions()
+	var unknown unknownVersion
+	for _, v := range versions {
+		if v.Name == name {
+			return v, nil
+		}
+		unknown.known = append(unknown.known, v.Name)
+	}
+	return apidoc.Version{}, unknown
+}
+
+// documentFor returns the document for whom it is, of a version of the API, "" for
+// the newest.
+func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Record, name string) (document, error) {
+	version, err := versionOf(app, name)
+	if err != nil {
+		return document{}, err
+	}
 	now, s, err := p.look(app)
 	if err != nil {
 		return document{}, err
 	}
 	who := p.reader(ctx, app, caller, s)
-	key := who.key()
+	key := who.key() + "\n" + version.Name
 
 	p.cache.mutex.Lock()
 	if !p.cache.state.equal(now) || p.cache.documents == nil {
@@ -83,7 +116,11 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 		return d, nil
 	}
 
-	body := build(s, who).AppendJSON(make([]byte, 0, size+size/8))
+	built := build(s, who)
+	if version.Apply != nil {
+		version.Apply(built)
+	}
+	body := built.AppendJSON(make([]byte, 0, size+size/8))
 	sum := sha256.Sum256(body)
 	d = document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
 

@@ -1,15 +1,19 @@
 package openapi
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // serveDocument answers with the caller's document, or with the public one for
-// view=public.
+// view=public, of the version of the API that version= or the header names.
 func (p *Plugin) serveDocument(e *core.RequestEvent) error {
 	caller := e.Auth
 	header := e.Response.Header()
@@ -26,7 +30,14 @@ func (p *Plugin) serveDocument(e *core.RequestEvent) error {
 	if p.config.Private && e.Auth == nil {
 		return e.UnauthorizedError("Sign in to see the API.", nil)
 	}
-	d, err := p.documentFor(e.Request.Context(), e.App, caller)
+	version := e.Request.URL.Query().Get("version")
+	if name, _ := apidoc.Of(e.App).Versions(); name != "" {
+		version = cmp.Or(version, e.Request.Header.Get(name))
+	}
+	d, err := p.documentFor(e.Request.Context(), e.App, caller, version)
+	if unknown := (unknownVersion{}); errors.As(err, &unknown) {
+		return e.BadRequestError("There is no document of that version: "+unknown.Error()+".", nil)
+	}
 	if err != nil {
 		return e.InternalServerError("", err)
 	}

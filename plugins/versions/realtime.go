@@ -32,17 +32,44 @@ type rewriter interface {
 // are never changed, but replaced.
 type feeds map[string]*feed
 
-// feed is a subscription of a client of an older version.
+// feed is a subscription of clients of an older version, which all who spell it the
+// same share.
 type feed struct {
 	t          *Transformer
-	name       string // of the event as the client knows it
-	collection *core.Collection
+	name       string // of the event as the clients know it
+	topic      string // and as it is now
+	collection string
 	pick       *pick
 
-	// The last event is kept for the other clients that have the same feed: they
-	// get the same.
+	// The last event is kept for the others: they are sent the same.
 	mu       sync.Mutex
 	from, to []byte
+}
+
+// feedCache has the feeds that were subscribed to last.
+type feedCache struct {
+	mu    sync.Mutex
+	feeds map[string]*feed
+}
+
+const maxFeeds = 1024
+
+// get returns the feed of a topic as build makes it.
+func (c *feedCache) get(key string, build func() (*feed, error)) (*feed, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.feeds[key]; f != nil {
+		return f, nil
+	}
+	f, err := build()
+	if err != nil || f == nil {
+		return nil, err
+	}
+	if c.feeds == nil || len(c.feeds) >= maxFeeds {
+		c.feeds = map[string]*feed{}
+	}
+	c.feeds[key] = f
+	return f, nil
 }
 
 // connect notes the version of a connection, for browsers: the requests of an
@@ -64,13 +91,19 @@ func (p *Plugin) subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 	before, _ := e.Client.Get(feedsKey).(feeds)
 	after := feeds{}
 	if !t.identical() {
+		var auth *core.Collection
+		key := t.date + "\n"
+		if e.Auth != nil {
+			auth = e.Auth.Collection()
+			key += auth.Id
+		}
 		for i, raw := range e.Subscriptions {
-			changed, f, err := t.topic(raw, e.Auth)
+			f, err := p.feeds.get(key+"\n"+raw, func() (*feed, error) { return t.feed(raw, auth) })
 			if err != nil {
 				return err
 			}
 			if f != nil {
-				e.Subscriptions[i], after[changed] = changed, f
+				e.Subscriptions[i], after[f.topic] = f.topic, f
 			}
 		}
 	}
@@ -90,39 +123,36 @@ func (p *Plugin) subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 	return nil
 }
 
-// topic makes a topic one of the newest version. The feed is nil if its events are
-// sent as they are.
-func (t *Transformer) topic(raw string, auth *core.Record) (string, *feed, error) {
+// feed makes a topic one of the newest version. It returns nil if its events are sent
+// as they are.
+func (t *Transformer) feed(raw string, auth *core.Collection) (*feed, error) {
 	topic, query, _ := strings.Cut(raw, "?")
 	name, _, _ := strings.Cut(topic, "/")
-	f := &feed{t: t, name: raw, collection: t.collection(name)}
-	if f.collection == nil {
-		return raw, nil, nil // a topic of somebody's own
+	collection := t.collection(name)
+	if collection == nil {
+		return nil, nil // a topic of somebody's own
 	}
+	f := &feed{t: t, name: raw, topic: raw, collection: collection.Id}
 	values, err := url.ParseQuery(query)
 	if err != nil || values.Get("options") == "" {
-		return raw, f, nil //nolint:nilerr // PocketBase takes it for none
-	}
-	var authCollection *core.Collection
-	if auth != nil {
-		authCollection = auth.Collection()
+		return f, nil //nolint:nilerr // PocketBase takes it for none
 	}
 	options, err := t.rewriteObject([]byte(values.Get("options")), func(o *Object) error {
-		var changed []byte
-		changed, f.pick, err = t.topicQuery(o.Get("query"), f.collection, authCollection)
+		changed, asked, err := t.topicQuery(o.Get("query"), collection, auth)
 		if err == nil && changed != nil {
 			o.SetRaw("query", changed)
 		}
+		f.pick = asked
 		return err
 	})
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	if string(options) == values.Get("options") {
-		return raw, f, nil
+	if string(options) != values.Get("options") {
+		values.Set("options", string(options))
+		f.topic = topic + "?" + values.Encode()
 	}
-	values.Set("options", string(options))
-	return topic + "?" + values.Encode(), f, nil
+	return f, nil
 }
 
 // topicQuery rewrites the options of a topic that name fields. It returns nil if
@@ -189,6 +219,10 @@ func (p *Plugin) rewriteMessages(client subscriptions.Client, to feeds) {
 	})
 }
 
+// unsent is the name of what is sent instead of an event that cannot be changed.
+// Nobody listens to it.
+const unsent = "holdall_version_failed"
+
 // event is an event for the client.
 func (fs feeds) event(app core.App, name string, data []byte) (string, []byte) {
 	f := fs[name]
@@ -199,8 +233,7 @@ func (fs feeds) event(app core.App, name string, data []byte) (string, []byte) {
 	if err != nil {
 		app.Logger().Error("A realtime event could not be made one of an older version.",
 			slog.String("plugin", "versions"), slog.String("version", f.t.date), slog.String("subscription", name), slog.Any("error", err))
-		// an event without a record is better than one of another shape
-		return f.name, []byte(`{"action":"","record":{}}`)
+		return unsent, nil
 	}
 	return f.name, changed
 }
@@ -236,7 +269,7 @@ func (f *feed) changed(data []byte) ([]byte, error) {
 	if len(record) == 0 || record[0] != '{' {
 		return data, nil
 	}
-	changed, _, err := f.t.appendRecord(make([]byte, 0, len(record)+64), record, 0, f.collection, f.pick)
+	changed, _, err := f.t.appendRecord(make([]byte, 0, len(record)+64), record, 0, f.t.collection(f.collection), f.pick)
 	if err != nil {
 		return nil, fmt.Errorf("change the record of an event: %w", err)
 	}

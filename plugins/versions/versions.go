@@ -118,6 +118,7 @@ type Plugin struct {
 	releases []*release
 	byDate   map[string]*release
 	usage    usage
+	feeds    feedCache
 	messages sync.Once // see [Plugin.rewriteMessages]
 }
 
