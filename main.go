@@ -154,6 +154,9 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {
 		return err
 	}
+	if err := registerVersions(app, root); err != nil {
+		return err
+	}
 	bindGreeting(app, cfg)
 
 	if err := hooks.Register(app, hooks.Config{Jobs: queue, ERP: !cfg.webhooksOff}); err != nil {
