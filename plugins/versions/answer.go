@@ -315,7 +315,8 @@ func (a *answer) WriteHeader(status int) {
 }
 
 func isJSON(kind string) bool {
-	return strings.HasPrefix(kind, "application/json")
+	media, _, _ := strings.Cut(kind, ";")
+	return strings.TrimSpace(media) == "application/json"
 }
 
 func (a *answer) Write(b []byte) (int, error) {

@@ -2,6 +2,7 @@ package versions
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,11 +59,13 @@ func (p *Plugin) applyTo(d *apidoc.Document, r *release) {
 	header.Description = "The version of the API that this is the document of."
 	d.Components.Parameters[parameter] = header
 
+	before := maps.Clone(d.Components.Schemas)
 	doc := &edition{Document: d, t: r.transformer}
 	for name := range r.transformer.plans {
 		doc.changeCollection(name)
 	}
 	doc.changeExpands()
+	r.transformer.leaveOwnRoutes(d, before)
 	for _, path := range d.Paths {
 		for method, op := range path.Operations {
 			op.Deprecated = op.Deprecated || r.Deprecated != ""

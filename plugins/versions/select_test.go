@@ -9,6 +9,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/apidoc"
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/versions"
 )
@@ -283,5 +284,88 @@ func TestCheck(t *testing.T) {
 		if len(got) != len(want) || !strings.Contains(got[i], part) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// The document of a version is what its clients know; routes that no change names
+// stay as they are.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, versions.Config{})
+	header, all := apidoc.Of(w.app).Versions()
+	if header != "Holdall-Version" || len(all) != 3 || all[0].Name != first {
+		t.Fatalf("got %q and %d versions", header, len(all))
+	}
+	text := &apidoc.Schema{Type: "string"}
+	record := &apidoc.Schema{Required: []string{"subject", "source"}, Properties: apidoc.Properties{
+		{Name: "collectionName", Schema: &apidoc.Schema{Const: "orders"}}, {Name: "subject", Schema: text}, {Name: "picture", Schema: text},
+		{Name: "source", Schema: text}, {Name: "expand", Schema: apidoc.Ref("OrdersExpand")},
+	}}
+	answer := func(ref string) *apidoc.Operation {
+		return &apidoc.Operation{Responses: map[string]apidoc.Response{"200": {Content: apidoc.JSON(apidoc.Ref(ref))}}}
+	}
+	create := answer("OrdersRecord")
+	create.RequestBody = &apidoc.RequestBody{Content: map[string]apidoc.MediaType{"application/json": {
+		Schema: apidoc.Ref("OrdersCreate"), Example: map[string]any{"subject": "x", "source": "y"},
+	}}}
+	create.Parameters = []apidoc.Parameter{{Name: "expand", Example: "technician", Description: "One of technician, notes_via_order."}}
+	d := &apidoc.Document{
+		Paths: apidoc.Paths{
+			{Path: "/api/collections/orders/records", Operations: map[string]*apidoc.Operation{"post": create}},
+			{Path: "/api/v1/desk/{id}", Operations: map[string]*apidoc.Operation{"get": answer("OrdersRecord")}},
+			{Path: "/api/v1/shelf", Operations: map[string]*apidoc.Operation{"get": answer("Shelf")}},
+			{Path: "/api/v1/hand-over", Operations: map[string]*apidoc.Operation{"post": answer("Shelf")}},
+		},
+		Components: apidoc.Components{
+			Schemas: map[string]*apidoc.Schema{
+				"OrdersRecord": record,
+				"OrdersExpand": {Properties: apidoc.Properties{{Name: "technician", Schema: apidoc.Ref("CrewRecord")}}},
+				"CrewRecord": {Required: []string{"given", "family"}, Properties: apidoc.Properties{
+					{Name: "collectionName", Schema: &apidoc.Schema{Const: "crew"}}, {Name: "given", Schema: text}, {Name: "family", Schema: text},
+				}},
+				"OrdersCreate": {Properties: apidoc.Properties{{Name: "subject", Schema: text}, {Name: "subject:autogenerate", Schema: text}, {Name: "+picture", Schema: text}}},
+				"Shelf":        {Type: "array", Items: apidoc.Ref("OrdersRecord")},
+			},
+			Parameters: map[string]apidoc.Parameter{},
+		},
+	}
+	all[0].Apply(d)
+
+	members := func(component string) string {
+		var names []string
+		for _, p := range d.Components.Schemas[component].Properties {
+			names = append(names, p.Name)
+		}
+		return strings.Join(append(names, d.Components.Schemas[component].Required...), " ")
+	}
+	for component, want := range map[string]string{
+		"OrdersRecord": "collectionName title photo expand mark title mark",
+		"OrdersExpand": "assignee",
+		"CrewRecord":   "collectionName name name",
+		"OrdersCreate": "title title:autogenerate +photo mark",
+		// as routes that have not changed go on to send them
+		"OrdersRecordNewest": "collectionName subject picture source expand subject source",
+	} {
+		if got := members(component); got != want {
+			t.Errorf("%s: got %s, want %s", component, got, want)
+		}
+	}
+	schema := func(path int, method string) *apidoc.Schema {
+		return d.Paths[path].Operations[method].Responses["200"].Content["application/json"].Schema
+	}
+	for i, want := range map[int]string{1: "#/components/schemas/OrdersRecord", 2: "#/components/schemas/ShelfNewest"} {
+		if got := schema(i, "get").Ref; got != want {
+			t.Errorf("%s: got %s, want %s", d.Paths[i].Path, got, want)
+		}
+	}
+	if got := schema(3, "post"); got.Ref != "" {
+		t.Errorf("a route that has changed in its own way: got %s", got.Ref)
+	}
+	op := d.Paths[0].Operations["post"]
+	if got := encode(op.RequestBody.Content["application/json"].Example); got != `{"mark":"none","title":"x"}` {
+		t.Errorf("the example: got %s", got)
+	}
+	if p := op.Parameters[0]; p.Example != "assignee" || p.Description != "One of assignee, notes_via_order." || !op.Deprecated || d.Info.Version != first {
+		t.Errorf("got %+v, deprecated %t, version %s", p, op.Deprecated, d.Info.Version)
 	}
 }
