@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command realtime compares the realtime plugin with PocketBase's own realtime
 // API under many subscribers: how long a save takes, what it costs the server, and
 // what a connection costs.
@@ -15,13 +17,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 )
 
 // options are the size of the comparison.
 type options struct {
 	subscribers, saves, rounds int
+	pause                      time.Duration
 	only, profiles             string
 }
 
@@ -34,6 +36,7 @@ func main() {
 	flag.IntVar(&o.subscribers, "subscribers", 5000, "connections, each of a person of its own")
 	flag.IntVar(&o.saves, "saves", 15, "measured saves of each kind and round")
 	flag.IntVar(&o.rounds, "rounds", 2, "times that each server is started anew")
+	flag.DurationVar(&o.pause, "pause", 100*time.Millisecond, "how long after everybody has had a save the next one is made")
 	flag.StringVar(&o.only, "only", "", "the one server to measure, stock or plugin")
 	flag.StringVar(&o.profiles, "profiles", "", "a folder for the servers' processor and memory profiles of public saves")
 	flag.Parse()
@@ -69,9 +72,27 @@ func compare(ctx context.Context, w io.Writer, o options) error {
 			results[name] = append(results[name], r)
 		}
 	}
-	report(w, o, median(results[stock]), median(results[plugin]))
+	report(w, o, medians(results[stock]), medians(results[plugin]))
 	return nil
 }
+
+// rows are the figures of the table. Some make no sense for what nobody hears.
+var rows = []struct {
+	name  string
+	heard bool
+	of    func(*figures) *float64
+}{
+	{"save", false, timeOfSave},
+	{"until half have it", true, func(f *figures) *float64 { return &f.half }},
+	{"until 99 % have it", true, func(f *figures) *float64 { return &f.most }},
+	{"server CPU per save", false, func(f *figures) *float64 { return &f.cpu }},
+	{"saves at once, each", false, timeAtOnce},
+	{"saves at once, server CPU per save", false, func(f *figures) *float64 { return &f.atOnceCPU }},
+}
+
+func timeOfSave(f *figures) *float64 { return &f.save }
+
+func timeAtOnce(f *figures) *float64 { return &f.atOnce }
 
 // report prints a table in Markdown.
 func report(w io.Writer, o options, theirs, ours result) {
@@ -85,28 +106,25 @@ func report(w io.Writer, o options, theirs, ours result) {
 		}
 		fmt.Fprintf(w, "| %s | %.2f %s | %.2f %s | %s |\n", name, a, unit, b, unit, ratio)
 	}
-	for i, kind := range kinds {
-		line("save, "+kind.label, theirs.save[i], ours.save[i], "ms")
-	}
-	for i, kind := range kinds {
-		if kind.topic != "" {
-			line("until all have it, "+kind.label, theirs.delivered[i], ours.delivered[i], "ms")
+	for _, row := range rows {
+		for i, kind := range kinds {
+			if kind.topic != "" || !row.heard {
+				line(row.name+", "+kind.label, *row.of(&theirs.kinds[i]), *row.of(&ours.kinds[i]), "ms")
+			}
 		}
-	}
-	for i, kind := range kinds {
-		line("server CPU per save, "+kind.label, theirs.cpu[i], ours.cpu[i], "ms")
-	}
-	for i, kind := range kinds {
-		line("the same, saves at once, "+kind.label, theirs.burstCPU[i], ours.burstCPU[i], "ms")
 	}
 	line("memory per idle connection", theirs.perConnection, ours.perConnection, "KB")
 	line("memory per connection after the saves", theirs.perConnectionAfter, ours.perConnectionAfter, "KB")
-	fmt.Fprintln(w)
-	for i, kind := range kinds {
-		if kind.topic != "" {
-			fmt.Fprintf(w, "- A save, %s, takes %.1f times that without subscribers (PocketBase: %.1f).\n",
-				strings.TrimSpace(kind.label), ours.save[i]/ours.save[0], theirs.save[i]/theirs.save[0])
+	fmt.Fprintln(w, "\n| times a save that nobody hears | PocketBase | plugin | PocketBase, at once | plugin, at once |")
+	fmt.Fprintln(w, "|---|---|---|---|---|")
+	for i, kind := range kinds[1:] {
+		fmt.Fprintf(w, "| %s", kind.label)
+		for _, of := range []func(*figures) *float64{timeOfSave, timeAtOnce} {
+			for _, r := range []result{theirs, ours} {
+				fmt.Fprintf(w, " | %.1f", *of(&r.kinds[i+1]) / *of(&r.kinds[0]))
+			}
 		}
+		fmt.Fprintln(w, " |")
 	}
 	fmt.Fprintln(w, "\n"+time.Now().UTC().Format("2006-01-02"))
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -15,16 +17,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// result are the figures of one server, times in ms by kind, memory in KB.
+// result are the figures of one server, memory in KB.
 type result struct {
-	save, delivered, cpu, burstCPU    []float64
+	kinds                             []figures
 	perConnection, perConnectionAfter float64
+}
+
+// figures are those of saves of one kind, in ms: medians, and the processor time
+// of the server for each.
+type figures struct {
+	save, half, most, cpu float64 // and until half and 99 % of the subscribers have it
+	atOnce, atOnceCPU     float64 // of saves that follow each other at once
 }
 
 const patience = 2 * time.Minute
@@ -57,16 +65,11 @@ func measure(ctx context.Context, dir, name string, o options) (result, error) {
 		return r, fmt.Errorf("warm up: %w", err)
 	}
 	for _, k := range kinds {
-		save, delivered, cpu, err := s.saves(ctx, k, o)
-		if err != nil {
+		var f figures
+		if err := errors.Join(s.spaced(ctx, k, o, &f), s.atOnce(ctx, k, o, &f)); err != nil {
 			return r, fmt.Errorf("%s: %w", k.label, err)
 		}
-		burst, err := s.burst(ctx, k, o)
-		if err != nil {
-			return r, fmt.Errorf("%s: %w", k.label, err)
-		}
-		r.save, r.delivered, r.cpu = append(r.save, save), append(r.delivered, delivered), append(r.cpu, cpu)
-		r.burstCPU = append(r.burstCPU, burst)
+		r.kinds = append(r.kinds, f)
 	}
 	if err := s.settle(ctx); err != nil {
 		return r, err
@@ -77,15 +80,65 @@ func measure(ctx context.Context, dir, name string, o options) (result, error) {
 
 // server is a running server and its subscribers.
 type server struct {
-	address string
-	pid     int
-	info    info
-	command *exec.Cmd
-	streams []net.Conn
-	readers sync.WaitGroup
-	events  atomic.Int64
-	moved   chan struct{}
+	address  string
+	pid      int
+	info     info
+	command  *exec.Cmd
+	streams  *streams
+	expected atomic.Pointer[delivery]
 }
+
+// delivery are the events that are to come.
+type delivery struct {
+	began     time.Time
+	took      []time.Duration // by the order in which they come
+	come, had atomic.Int64
+	done      chan struct{} // closed when all have come
+}
+
+// expect is called before the saves whose events are to come.
+func (s *server) expect(events int) *delivery {
+	d := &delivery{began: time.Now(), took: make([]time.Duration, events), done: make(chan struct{})}
+	if events == 0 {
+		close(d.done)
+	}
+	s.expected.Store(d)
+	return d
+}
+
+func (d *delivery) add() {
+	took, n := time.Since(d.began), int(d.come.Add(1))
+	if n > len(d.took) {
+		return // nobody asked for it
+	}
+	d.took[n-1] = took
+	if int(d.had.Add(1)) == len(d.took) {
+		close(d.done)
+	}
+}
+
+func (d *delivery) await(ctx context.Context) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-late.C:
+		return fmt.Errorf("%d events of %d came", d.had.Load(), len(d.took))
+	}
+}
+
+// until tells after how many ms a share of the events had come.
+func (d *delivery) until(share float64) float64 {
+	if len(d.took) == 0 {
+		return 0
+	}
+	return milliseconds(d.took[int(share*float64(len(d.took)-1))])
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func start(ctx context.Context, dir, name string, o options) (*server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -112,7 +165,12 @@ func start(ctx context.Context, dir, name string, o options) (*server, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{address: address, pid: command.Process.Pid, command: command, moved: make(chan struct{}, 1)}
+	s := &server{address: address, pid: command.Process.Pid, command: command}
+	s.expect(0)
+	if s.streams, err = newStreams(o.subscribers, func() { s.expected.Load().add() }); err != nil {
+		s.stop()
+		return nil, err
+	}
 	deadline := time.Now().Add(patience)
 	for {
 		response, err := http.Get("http://" + address + "/api/health") //nolint:noctx // ends by itself
@@ -135,35 +193,19 @@ func start(ctx context.Context, dir, name string, o options) (*server, error) {
 }
 
 func (s *server) stop() {
-	for _, c := range s.streams {
-		_ = c.Close()
+	if s.streams != nil {
+		_ = s.streams.close()
 	}
-	s.readers.Wait()
 	_ = s.command.Process.Signal(syscall.SIGTERM)
 	_ = s.command.Wait()
 }
 
 // subscribe connects the i-th person to all kinds.
 func (s *server) subscribe(ctx context.Context, i int) error {
-	var dialer net.Dialer
-	c, err := dialer.DialContext(ctx, "tcp", s.address)
+	id, err := s.streams.open(i, s.address)
 	if err != nil {
 		return err
 	}
-	s.streams = append(s.streams, c)
-	if _, err := io.WriteString(c, "GET /api/realtime HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
-		return err
-	}
-	hello := make([]byte, 0, 2048)
-	for !bytes.Contains(hello, []byte("\n\n")) {
-		n, err := c.Read(hello[len(hello):cap(hello)])
-		if err != nil {
-			return err
-		}
-		hello = hello[:len(hello)+n]
-	}
-	_, id, _ := strings.Cut(string(hello), `"clientId":"`)
-	id, _, _ = strings.Cut(id, `"`)
 	var topics []string
 	for _, k := range kinds {
 		if k.topic != "" {
@@ -174,123 +216,71 @@ func (s *server) subscribe(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.request(ctx, http.MethodPost, "/api/realtime", s.info.Tokens[i], body); err != nil {
-		return err
-	}
-	s.readers.Go(func() { s.count(c) })
-	return nil
-}
-
-// count counts the events of a stream.
-func (s *server) count(c net.Conn) {
-	mark := []byte(`"action":`)
-	buffer, kept := make([]byte, 2048), 0
-	for {
-		n, err := c.Read(buffer[kept:])
-		if err != nil {
-			return
-		}
-		n += kept
-		if found := bytes.Count(buffer[:n], mark); found > 0 {
-			s.events.Add(int64(found))
-			select {
-			case s.moved <- struct{}{}:
-			default:
-			}
-		}
-		// a mark may be cut in two
-		end := n
-		if i := bytes.LastIndex(buffer[:n], mark); i >= 0 {
-			end = n - (i + len(mark))
-		}
-		kept = min(len(mark)-1, end)
-		copy(buffer, buffer[n-kept:n])
-	}
+	_, err = s.request(ctx, http.MethodPost, "/api/realtime", s.info.Tokens[i], body)
+	return err
 }
 
 // warmUp lets every connection get a number of events.
 func (s *server) warmUp(ctx context.Context, o options) error {
-	const saves = 20
-	for i := range saves {
-		if _, err := s.saveOne(ctx, kinds[1]); err != nil {
-			return err
-		}
-		if err := s.await(ctx, int64((i+1)*o.subscribers)); err != nil {
+	for range 20 {
+		if _, _, err := s.saveToAll(ctx, kinds[1], o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// saves measures saves of a kind, each after everybody has had the one before.
-func (s *server) saves(ctx context.Context, k kind, o options) (save, delivered, cpu float64, err error) {
-	var taken, arrived []float64
-	if _, err := s.saveOne(ctx, k); err != nil {
-		return 0, 0, 0, err
+// saveToAll saves and waits until everybody has had it.
+func (s *server) saveToAll(ctx context.Context, k kind, o options) (took float64, d *delivery, err error) {
+	d = s.expect(k.events(1, o))
+	if took, err = s.saveOne(ctx, k); err != nil {
+		return 0, nil, err
 	}
-	want := s.events.Load()
-	if k.topic != "" {
-		want = s.expected(want, o)
-		if err := s.await(ctx, want); err != nil {
-			return 0, 0, 0, err
-		}
+	return took, d, d.await(ctx)
+}
+
+// events is how many events n saves of a kind are.
+func (k kind) events(n int, o options) int {
+	if k.topic == "" {
+		return 0
 	}
+	return n * o.subscribers
+}
+
+// spaced measures saves of a kind, each some time after everybody has had the one
+// before.
+func (s *server) spaced(ctx context.Context, k kind, o options, f *figures) error {
+	var saves, halves, most []float64
+	<-time.After(o.pause)
 	used := s.cpu()
 	for range o.saves {
-		began := time.Now()
+		took, d, err := s.saveToAll(ctx, k, o)
+		if err != nil {
+			return err
+		}
+		saves, halves, most = append(saves, took), append(halves, d.until(0.5)), append(most, d.until(0.99))
+		<-time.After(o.pause)
+	}
+	f.save, f.half, f.most, f.cpu = middle(saves), middle(halves), middle(most), (s.cpu()-used)/float64(o.saves)
+	return nil
+}
+
+// atOnce measures saves that follow each other at once, until everybody has all of
+// them.
+func (s *server) atOnce(ctx context.Context, k kind, o options, f *figures) error {
+	d, used := s.expect(k.events(o.saves, o)), s.cpu()
+	var saves []float64
+	for range o.saves {
 		took, err := s.saveOne(ctx, k)
 		if err != nil {
-			return 0, 0, 0, err
+			return err
 		}
-		taken = append(taken, took)
-		if k.topic != "" {
-			want += int64(o.subscribers)
-			if err := s.await(ctx, want); err != nil {
-				return 0, 0, 0, err
-			}
-			arrived = append(arrived, float64(time.Since(began).Microseconds())/1000)
-		} else {
-			arrived = append(arrived, 0)
-		}
+		saves = append(saves, took)
 	}
-	return middle(taken), middle(arrived), (s.cpu() - used) / float64(o.saves), nil
-}
-
-// burst measures the processor time of saves that follow each other at once, until
-// everybody has all of them.
-func (s *server) burst(ctx context.Context, k kind, o options) (float64, error) {
-	want, used := s.events.Load(), s.cpu()
-	for range o.saves {
-		if _, err := s.saveOne(ctx, k); err != nil {
-			return 0, err
-		}
+	if err := d.await(ctx); err != nil {
+		return err
 	}
-	if k.topic != "" {
-		if err := s.await(ctx, want+int64(o.saves*o.subscribers)); err != nil {
-			return 0, err
-		}
-	}
-	return (s.cpu() - used) / float64(o.saves), nil
-}
-
-// expected rounds the number of events up to that of whole saves.
-func (s *server) expected(now int64, o options) int64 {
-	n := int64(o.subscribers)
-	return max(1, (now+n-1)/n) * n
-}
-
-func (s *server) await(ctx context.Context, want int64) error {
-	late := time.NewTimer(patience)
-	defer late.Stop()
-	for s.events.Load() < want {
-		select {
-		case <-s.moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-late.C:
-			return fmt.Errorf("%d events of %d came", s.events.Load(), want)
-		}
-	}
+	f.atOnce, f.atOnceCPU = middle(saves), (s.cpu()-used)/float64(o.saves)
 	return nil
 }
 
@@ -313,7 +303,7 @@ func (s *server) request(ctx context.Context, method, path, token string, body [
 		return 0, err
 	}
 	text, err := io.ReadAll(response.Body)
-	took := float64(time.Since(began).Microseconds()) / 1000
+	took := milliseconds(time.Since(began))
 	if err = errors.Join(err, response.Body.Close()); err != nil {
 		return 0, err
 	}
@@ -375,8 +365,8 @@ func middle(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// median returns the median of each figure.
-func median(rounds []result) result {
+// medians are those of each figure over the rounds.
+func medians(rounds []result) result {
 	pick := func(get func(result) float64) float64 {
 		var values []float64
 		for _, r := range rounds {
@@ -384,14 +374,17 @@ func median(rounds []result) result {
 		}
 		return middle(values)
 	}
-	var m result
-	for i := range kinds {
-		m.save = append(m.save, pick(func(r result) float64 { return r.save[i] }))
-		m.delivered = append(m.delivered, pick(func(r result) float64 { return r.delivered[i] }))
-		m.burstCPU = append(m.burstCPU, pick(func(r result) float64 { return r.burstCPU[i] }))
-		m.cpu = append(m.cpu, pick(func(r result) float64 { return r.cpu[i] }))
+	m := result{
+		kinds:              make([]figures, len(kinds)),
+		perConnection:      pick(func(r result) float64 { return r.perConnection }),
+		perConnectionAfter: pick(func(r result) float64 { return r.perConnectionAfter }),
 	}
-	m.perConnection = pick(func(r result) float64 { return r.perConnection })
-	m.perConnectionAfter = pick(func(r result) float64 { return r.perConnectionAfter })
+	for _, row := range rows {
+		for i := range kinds {
+			*row.of(&m.kinds[i]) = pick(func(r result) float64 {
+				return *row.of(&r.kinds[i])
+			})
+		}
+	}
 	return m
 }
