@@ -284,8 +284,10 @@ func (h *hub) releaseIfFull() {
 // clientsPerWriter is how many clients are worth another goroutine.
 const clientsPerWriter = 64
 
-// release writes what was collected. It waits for no client: what the network does
-// not take is left to the client's own goroutine.
+// release writes what was collected, on all processors but one, which is for the
+// requests that come meanwhile: nobody looks for those while all of them write. It
+// waits for no client: what the network does not take is left to the client's own
+// goroutine.
 func (h *hub) release() {
 	h.collected.mu.Lock()
 	clients := h.collected.clients
@@ -296,7 +298,7 @@ func (h *hub) release() {
 	}
 	hooked := h.hooked()
 	now := time.Now()
-	parts := min(runtime.GOMAXPROCS(0), len(clients)/clientsPerWriter+1)
+	parts := min(max(1, runtime.GOMAXPROCS(0)-1), len(clients)/clientsPerWriter+1)
 	var writers sync.WaitGroup
 	for i := range parts {
 		part := clients[len(clients)*i/parts : len(clients)*(i+1)/parts]
