@@ -96,22 +96,41 @@ func (d *databases) Describe(c chan<- *prometheus.Desc) {
 func (d *databases) Collect(c chan<- prometheus.Metric) {
 	d.took.Collect(c)
 	d.failed.Collect(c)
-	for _, pool := range []struct {
+	for _, pool := range d.pools() {
+		d.pool(c, pool.db, pool.name, pool.stats)
+	}
+	for _, db := range []string{"data", "auxiliary"} {
+		c <- prometheus.MustNewConstMetric(d.size, prometheus.GaugeValue, sizeOf(filepath.Join(d.app.DataDir(), db+".db")), db)
+		c <- prometheus.MustNewConstMetric(d.wal, prometheus.GaugeValue, d.walSize(db), db)
+	}
+}
+
+// pool is the connections to a database that read, or those that write.
+type pool struct {
+	db, name string
+	stats    sql.DBStats
+}
+
+// pools returns how the connections are used. There are none in a transaction.
+func (d *databases) pools() []pool {
+	var list []pool
+	for _, p := range []struct {
 		db, name string
 		builder  func() dbx.Builder
 	}{
 		{"data", "read", d.app.ConcurrentDB}, {"data", "write", d.app.NonconcurrentDB},
 		{"auxiliary", "read", d.app.AuxConcurrentDB}, {"auxiliary", "write", d.app.AuxNonconcurrentDB},
 	} {
-		if db, ok := pool.builder().(*dbx.DB); ok {
-			d.pool(c, pool.db, pool.name, db.DB().Stats())
+		if db, ok := p.builder().(*dbx.DB); ok {
+			list = append(list, pool{p.db, p.name, db.DB().Stats()})
 		}
 	}
-	for _, db := range []string{"data", "auxiliary"} {
-		file := filepath.Join(d.app.DataDir(), db+".db")
-		c <- prometheus.MustNewConstMetric(d.size, prometheus.GaugeValue, sizeOf(file), db)
-		c <- prometheus.MustNewConstMetric(d.wal, prometheus.GaugeValue, sizeOf(file+"-wal"), db)
-	}
+	return list
+}
+
+// walSize returns the bytes of a database's write-ahead log.
+func (d *databases) walSize(db string) float64 {
+	return sizeOf(filepath.Join(d.app.DataDir(), db+".db-wal"))
 }
 
 func (d *databases) pool(c chan<- prometheus.Metric, db, pool string, stats sql.DBStats) {

@@ -7,6 +7,9 @@
 // of the program tell by [Config.Sources]. Superusers may read it, and whoever has
 // the token of [Config.Token].
 //
+// The dashboard gains a page with charts of the last six hours, the routes that
+// take most time, and slow queries with SQLite's plans.
+//
 // Labels come from what the program has, never from what a client sends, so that
 // nobody can make the number of series grow.
 package observe
@@ -158,9 +161,12 @@ type Plugin struct {
 	config    Config
 	group     *bg.Group
 	registry  *prometheus.Registry
+	system    *prometheus.Registry // what the system tells of the process
 	requests  *requests
 	databases *databases
 	slow      *slowQueries
+	history   history
+	started   time.Time
 
 	mu      sync.Mutex
 	sources []Source
@@ -195,12 +201,15 @@ func Register(app core.App, config Config) (*Plugin, error) {
 
 	p := &Plugin{
 		app: app, config: config, group: bg.New(app, "observe", 5*time.Second),
-		registry: prometheus.NewRegistry(), requests: newRequests(), sources: config.Sources,
+		registry: prometheus.NewRegistry(), system: prometheus.NewRegistry(), requests: newRequests(), sources: config.Sources,
+		started: time.Now(),
 	}
 	p.slow = newSlowQueries(app, config.SlowQuery)
 	p.databases = newDatabases(app, p.slow)
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	p.system.MustRegister(process)
 	p.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewGoCollector(), process,
 		buildInfo(config.Version), p.requests, p.databases, (*sources)(p),
 	)
 	if config.Statements != nil {
@@ -244,6 +253,10 @@ func (p *Plugin) bind() {
 				Func:     note,
 			})
 			p.bindRoute(e)
+			p.bindReport(e)
+			if err := bindPanel(e); err != nil {
+				return err
+			}
 			if err := p.listen(); err != nil {
 				return err
 			}
@@ -254,6 +267,7 @@ func (p *Plugin) bind() {
 			if e.Server != nil {
 				e.Server.Handler = p.requests.wrap(e.Server.Handler)
 			}
+			p.group.Go("keep history", p.keepHistory)
 			if p.config.SlowQuery > 0 {
 				p.group.Go("explain slow queries", p.slow.explain)
 			}

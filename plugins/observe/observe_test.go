@@ -386,3 +386,84 @@ func TestValidate(t *testing.T) {
 		t.Errorf("the zero value: %v", err)
 	}
 }
+
+// The report is for superusers, and says what happened in whole.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	w := serve(t, observe.Config{Version: "1.2.3", Sources: []observe.Source{{Name: "parts", Collect: func(_ context.Context, emit func(observe.Figure)) error {
+		emit(observe.Figure{Name: "waiting", Help: "What waits.", Value: 7, Labels: []string{"queue", "a"}})
+		return nil
+	}}}})
+	_, user := pbtest.User(t, w.app, "users", nil)
+	for _, c := range []struct {
+		name, token, query string
+		want               int
+	}{
+		{"a guest", "", "", 401},
+		{"a user", user, "", 403},
+		{"too many minutes", w.token, "?minutes=361", 400},
+		{"no number", w.token, "?minutes=x", 400},
+		{"a superuser", w.token, "?minutes=15", 200},
+	} {
+		if status, body := get(t, w.url+observe.ReportPath+c.query, "Authorization", c.token); status != c.want {
+			t.Errorf("%s: got %d, want %d: %s", c.name, status, c.want, body)
+		}
+	}
+	w.plugin.Sample()
+	for range 20 {
+		get(t, w.url+"/api/health")
+	}
+	pbtest.Eventually(t, time.Minute, func() error {
+		w.plugin.Sample()
+		report := w.plugin.Report(time.Hour)
+		requests := 0.0
+		last := time.Time{}
+		for _, s := range report.Samples {
+			if !last.IsZero() {
+				requests += s.Requests * s.At.Sub(last).Seconds()
+			}
+			last = s.At
+		}
+		if requests < 19.9 {
+			return fmt.Errorf("the samples have %v requests, want 20 or more", requests)
+		}
+		s := report.Samples[len(report.Samples)-1]
+		if s.Memory < 1<<20 || s.Goroutines < 1 {
+			return fmt.Errorf("memory %v, goroutines %v", s.Memory, s.Goroutines)
+		}
+		return nil
+	})
+	report := w.plugin.Report(time.Hour)
+	for _, r := range report.Routes {
+		if r.Route == "/api/health" && (r.Requests != 20 || r.Errors != 0 || r.Mean <= 0 || r.P99 < r.Mean/100) {
+			t.Errorf("health: %+v", r)
+		}
+	}
+	for _, f := range report.Figures {
+		if f.Name == "holdall_parts_waiting" && f.Value == 7 && f.Labels["queue"] == "a" && f.Help == "What waits." {
+			return
+		}
+	}
+	t.Errorf("the source's figure is not among %+v", report.Figures)
+}
+
+func TestQuantile(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		values []float64
+		q      float64
+		want   float64
+	}{
+		{"nothing", nil, .5, 0},
+		{"all in the first bucket", []float64{.5, .5}, .5, .5},
+		{"spread between two bounds", []float64{1.5, 1.5, 1.5, 1.5}, .5, 1.5},
+		{"the highest", []float64{.5, .5, .5, 3}, 1, 4},
+		{"above the last bound", []float64{9, 9}, .99, 4},
+		{"three quarters", []float64{.5, 1.5, 3, 3}, .75, 3},
+	} {
+		if got := observe.Quantile([]float64{1, 2, 4}, c.values, c.q); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/holdall-go/holdall/internal/recorder"
 )
@@ -150,6 +151,45 @@ func (s *series) code(r *requests, status int) prometheus.Counter {
 	c := r.answers.WithLabelValues(s.method, s.route, s.collection, strconv.Itoa(status))
 	s.codes.Store(status, c)
 	return c
+}
+
+// routeTotals are what was counted of a route.
+type routeTotals struct {
+	labels
+	requests, errors float64
+	took             histogram
+}
+
+// routes returns what was counted of all.
+func (r *requests) routes() []routeTotals {
+	var list []routeTotals
+	r.known.Range(func(_, value any) bool {
+		s := value.(*series)
+		t := routeTotals{labels: s.labels, took: read(s.took)}
+		s.codes.Range(func(code, counter any) bool {
+			n := valueOf(counter.(prometheus.Metric))
+			t.requests += n
+			if code.(int) >= http.StatusInternalServerError {
+				t.errors += n
+			}
+			return true
+		})
+		list = append(list, t)
+		return true
+	})
+	return list
+}
+
+// flying is how many requests are being answered.
+func (r *requests) flying() float64 { return valueOf(r.inFlight) }
+
+// valueOf reads a counter or a gauge.
+func valueOf(m prometheus.Metric) float64 {
+	var out dto.Metric
+	if m.Write(&out) != nil {
+		return 0
+	}
+	return out.GetCounter().GetValue() + out.GetGauge().GetValue()
 }
 
 // note is the middleware that finds the collection.

@@ -21,11 +21,14 @@ const maxFigures = 1000
 // not known before, so that it describes none: an unchecked collector.
 type sources Plugin
 
+const (
+	sourceUpHelp   = "Whether a part of the program told its figures: 1 or 0."
+	sourceTookHelp = "How long a part of the program took to tell its figures."
+)
+
 var (
-	sourceUp = prometheus.NewDesc("holdall_source_up",
-		"Whether a part of the program told its figures: 1 or 0.", []string{"source"}, nil)
-	sourceTook = prometheus.NewDesc("holdall_source_duration_seconds",
-		"How long a part of the program took to tell its figures.", []string{"source"}, nil)
+	sourceUp   = prometheus.NewDesc("holdall_source_up", sourceUpHelp, []string{"source"}, nil)
+	sourceTook = prometheus.NewDesc("holdall_source_duration_seconds", sourceTookHelp, []string{"source"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
@@ -33,21 +36,36 @@ func (s *sources) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
 func (s *sources) Collect(c chan<- prometheus.Metric) {
+	for _, f := range s.gather() {
+		c <- f.metric
+	}
+}
+
+// told is a figure that a source told.
+type told struct {
+	name, help string
+	metric     prometheus.Metric
+}
+
+// gather asks all sources beside each other.
+func (s *sources) gather() []told {
 	s.mu.Lock()
 	all := slices.Clone(s.sources)
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.SourceTimeout)
 	defer cancel()
+	answers := make([][]told, len(all))
 	var asked sync.WaitGroup
-	for _, source := range all {
-		asked.Go(func() { s.ask(ctx, source, c) })
+	for i, source := range all {
+		asked.Go(func() { answers[i] = s.ask(ctx, source) })
 	}
 	asked.Wait()
+	return slices.Concat(answers...)
 }
 
 // ask collects the figures of a source. Those of one that fails are left out: half
 // of them would look like a change.
-func (s *sources) ask(ctx context.Context, source Source, c chan<- prometheus.Metric) {
+func (s *sources) ask(ctx context.Context, source Source) []told {
 	started, up := time.Now(), 1.0
 	figures, err := collect(ctx, source)
 	if err != nil {
@@ -55,14 +73,13 @@ func (s *sources) ask(ctx context.Context, source Source, c chan<- prometheus.Me
 		s.app.Logger().Warn("A part of the program does not tell its figures.",
 			slog.String("source", source.Name), slog.Any("error", err))
 	}
-	for _, f := range figures {
-		c <- f
-	}
-	c <- prometheus.MustNewConstMetric(sourceUp, prometheus.GaugeValue, up, source.Name)
-	c <- prometheus.MustNewConstMetric(sourceTook, prometheus.GaugeValue, time.Since(started).Seconds(), source.Name)
+	return append(figures,
+		told{"holdall_source_up", sourceUpHelp, prometheus.MustNewConstMetric(sourceUp, prometheus.GaugeValue, up, source.Name)},
+		told{"holdall_source_duration_seconds", sourceTookHelp, prometheus.MustNewConstMetric(sourceTook, prometheus.GaugeValue, time.Since(started).Seconds(), source.Name)},
+	)
 }
 
-func collect(ctx context.Context, source Source) (figures []prometheus.Metric, err error) {
+func collect(ctx context.Context, source Source) (figures []told, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			figures, err = nil, fmt.Errorf("it panicked: %v\n%s", r, debug.Stack())
@@ -70,7 +87,7 @@ func collect(ctx context.Context, source Source) (figures []prometheus.Metric, e
 	}()
 	err = source.Collect(ctx, func(f Figure) {
 		if len(figures) < maxFigures {
-			figures = append(figures, f.metric(source.Name))
+			figures = append(figures, told{"holdall_" + source.Name + "_" + f.Name, f.Help, f.metric(source.Name)})
 		}
 	})
 	if err != nil {
