@@ -171,69 +171,6 @@ func validate(v reflect.Value) error {
 	return nil
 }
 
-// set reads a parameter. One of the query that is there but empty counts as none,
-// unless it has to be there or is a pointer.
-func (p parameter) set(target reflect.Value, values []string) error {
-	isList, isPointer := target.Kind() == reflect.Slice, target.Kind() == reflect.Pointer
-	switch {
-	case len(values) == 0 && !p.optional && p.in != "path":
-		return validation.ErrRequired
-	case len(values) == 0, len(values) == 1 && values[0] == "" && p.optional && p.in != "path" && !isPointer:
-		return p.setFallback(target)
-	case len(values) > 1 && p.in == "query" && !isList:
-		return p.limits.refuse(errDuplicate)
-	}
-	if isList {
-		list := reflect.MakeSlice(target.Type(), len(values), len(values))
-		for i, value := range values {
-			if err := setScalar(list.Index(i), value, p.limits); err != nil {
-				return err
-			}
-		}
-		target.Set(list)
-		return p.limits.check(target)
-	}
-	if isPointer {
-		target.Set(reflect.New(target.Type().Elem()))
-		target = target.Elem()
-	}
-	if err := setScalar(target, values[0], p.limits); err != nil {
-		return err
-	}
-	return p.limits.check(target)
-}
-
-// setFallback gives a member that is not there its default.
-func (f field) setFallback(target reflect.Value) error {
-	if f.fallback == nil {
-		return nil
-	}
-	return setScalar(target, *f.fallback, limits{})
-}
-
-func setScalar(target reflect.Value, text string, l limits) error {
-	if target.Kind() == reflect.String {
-		text = strings.ToValidUTF8(text, "\ufffd") // as encoding/json does
-		if l.trim {
-			text = strings.TrimSpace(text)
-		}
-		target.SetString(text)
-		return nil
-	}
-	if target.Kind() == reflect.Bool {
-		value, err := strconv.ParseBool(text)
-		if err != nil {
-			return invalidType("true or false")
-		}
-		target.SetBool(value)
-		return nil
-	}
-	if err := json.Unmarshal([]byte(text), target.Addr().Interface()); err != nil || text == "null" {
-		return invalidType(kindName(target.Type()))
-	}
-	return nil
-}
-
 // codeOf is the code of a field error, "" of any other.
 func codeOf(err error) string {
 	var of validation.Error
@@ -258,6 +195,9 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 		return decodeMoment(raw, target)
 	}
 	if opaque(t) || t.Kind() == reflect.Interface || t == rawType {
+		if string(raw) == "null" && !reflect.PointerTo(t).Implements(jsonType) && t.Kind() != reflect.Interface {
+			return invalidType(kindName(t)) // a text, for which the type would take it
+		}
 		if err := json.Unmarshal(raw, target.Addr().Interface()); err != nil {
 			return invalidType(kindName(t))
 		}
@@ -295,7 +235,7 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 func decodeMoment(raw json.RawMessage, target reflect.Value) error {
 	var text string
 	wrong := invalidType(kindName(target.Type()))
-	if err := json.Unmarshal(raw, &text); err != nil {
+	if err := json.Unmarshal(raw, &text); err != nil || string(raw) == "null" {
 		return wrong
 	}
 	if target.Type() == timeType {

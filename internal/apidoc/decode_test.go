@@ -36,6 +36,7 @@ func TestRequests(t *testing.T) {
 		{name: "out of two limits", members: `"name":"abcdef"`, want: "name=validation_length_out_of_range"},
 		{name: "empty", members: `"name":""`, want: "name=validation_required"},
 		{name: "null for a text", members: `"note":null`, want: "note=validation_invalid_type"},
+		{name: "null for a moment", members: `"stored":null,"moment":null,"text":null`, want: "moment=validation_invalid_type stored=validation_invalid_type text=validation_invalid_type"},
 		{name: "null for a pointer", members: `"inner":null`, want: ""},
 		{name: "the null character", members: `"note":"a\u0000"`, want: "note=validation_invalid_characters"},
 		{name: "a value of a type", members: `"colour":"red"`, want: "colour=red"},
