@@ -22,11 +22,11 @@ const (
 func (p *Plugin) routes(e *core.ServeEvent) error {
 	api := apidoc.On(e)
 	apidoc.Route(api, apidoc.Op{
-		Method: http.MethodGet, Path: LivePath, Summary: "Ask whether the process serves",
+		ID: "health.live", Method: http.MethodGet, Path: LivePath, Summary: "Ask whether the process serves",
 		Description: "Restart it when it does not answer. It has no checks.",
 	}, live).Bind(apis.SkipSuccessActivityLog()).Unbind(apis.DefaultRateLimitMiddlewareId)
 	apidoc.Route(api, apidoc.Op{
-		Method: http.MethodGet, Path: ReadyPath, Summary: "Ask whether the server can do its work",
+		ID: "health.ready", Method: http.MethodGet, Path: ReadyPath, Summary: "Ask whether the server can do its work",
 		Description: "Send it no requests when it cannot. Superusers see details.",
 		Answers: []apidoc.Answer{{
 			Status: http.StatusServiceUnavailable, Description: "A check failed, or the server is shutting down.", Type: reflect.TypeFor[Report](),

@@ -28,30 +28,30 @@ const maxBody = 4 << 10
 // routes adds the API, which is for superusers only.
 func (p *Plugin) routes(e *core.ServeEvent) error {
 	api := apidoc.On(e).Group(Path)
-	op := func(method, path, summary, description string) apidoc.Op {
+	op := func(id, method, path, summary, description string) apidoc.Op {
 		return apidoc.Op{
-			Method: method, Path: path, Summary: summary, Description: description,
+			ID: "jobs." + id, Method: method, Path: path, Summary: summary, Description: description,
 			Access: apidoc.Superusers, MaxBody: maxBody, AnyContentType: true,
 		}
 	}
-	ofOne := func(method, path, summary, description string, problems ...apidoc.Problem) apidoc.Op {
-		o := op(method, path, summary, description)
+	ofOne := func(id, method, path, summary, description string, problems ...apidoc.Problem) apidoc.Op {
+		o := op(id, method, path, summary, description)
 		o.Errors, o.Problems = []int{http.StatusNotFound}, problems
 		return o
 	}
 	state := apidoc.Problem{Status: http.StatusConflict, Field: "job", Code: CodeState, When: "the job is in a state in which this cannot be done"}
 	keyTaken := apidoc.Problem{Status: http.StatusConflict, Field: "job", Code: CodeKeyTaken, When: "another job has the unique key of this one"}
 
-	apidoc.Route(api, op("GET", "", "List jobs", "Newest first, without what can be large or confidential."), p.listRoute)
-	apidoc.Route(api, op("GET", "/stats", "Count jobs", "By queue and by state."), p.statsRoute)
-	apidoc.Route(api, op("GET", "/schedules", "List schedules", "With the last 20 entries of their history."), p.schedulesRoute)
-	apidoc.Route(api, ofOne("GET", "/{id}", "View a job", "With its arguments, its result and its last errors."), p.showRoute)
-	apidoc.Route(api, op("POST", "/retry", "Replay dead jobs", "Of a kind or a queue, or all. The oldest come first, 1000 with a call."), p.retryDeadRoute)
-	apidoc.Route(api, ofOne("POST", "/{id}/retry", "Run a job once more",
+	apidoc.Route(api, op("list", "GET", "", "List jobs", "Newest first, without what can be large or confidential."), p.listRoute)
+	apidoc.Route(api, op("stats", "GET", "/stats", "Count jobs", "By queue and by state."), p.statsRoute)
+	apidoc.Route(api, op("schedules", "GET", "/schedules", "List schedules", "With the last 20 entries of their history."), p.schedulesRoute)
+	apidoc.Route(api, ofOne("view", "GET", "/{id}", "View a job", "With its arguments, its result and its last errors."), p.showRoute)
+	apidoc.Route(api, op("retryDead", "POST", "/retry", "Replay dead jobs", "Of a kind or a queue, or all. The oldest come first, 1000 with a call."), p.retryDeadRoute)
+	apidoc.Route(api, ofOne("retry", "POST", "/{id}/retry", "Run a job once more",
 		"A dead or cancelled job starts over with all its attempts, one that waits for its time runs at once.", state, keyTaken), p.retryRoute)
-	apidoc.Route(api, ofOne("POST", "/{id}/cancel", "Cancel a job", "One that waits ends, one that runs is told to.", state), p.cancelRoute)
-	apidoc.Route(api, ofOne("POST", "/queues/{queue}/pause", "Pause a queue", "No server begins jobs of it any more. What runs goes on."), p.pauseRoute)
-	apidoc.Route(api, ofOne("POST", "/queues/{queue}/resume", "Resume a queue", ""), p.resumeRoute)
+	apidoc.Route(api, ofOne("cancel", "POST", "/{id}/cancel", "Cancel a job", "One that waits ends, one that runs is told to.", state), p.cancelRoute)
+	apidoc.Route(api, ofOne("pauseQueue", "POST", "/queues/{queue}/pause", "Pause a queue", "No server begins jobs of it any more. What runs goes on."), p.pauseRoute)
+	apidoc.Route(api, ofOne("resumeQueue", "POST", "/queues/{queue}/resume", "Resume a queue", ""), p.resumeRoute)
 	return e.Next()
 }
 

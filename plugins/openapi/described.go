@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
 
@@ -35,7 +36,7 @@ func (b *builder) routeOperation(entry apidoc.Entry) *apidoc.Operation {
 		OperationID: entry.ID, Summary: entry.Summary, Description: entry.Description, Tags: entry.Tags, Deprecated: entry.Deprecated,
 		Security: mayToken(),
 	}
-	if op.OperationID == "" {
+	if op.OperationID == "" || b.isOfRecords(op.OperationID) {
 		op.OperationID = operationID(entry.Method, entry.Path)
 	}
 	if len(op.Tags) == 0 {
@@ -81,6 +82,20 @@ func (b *builder) routeOperation(entry apidoc.Entry) *apidoc.Operation {
 		op.Responses[fmt.Sprint(answer.Status)] = furtherAnswer(names, answer)
 	}
 	return op
+}
+
+// isOfRecords reports whether an operation on records of a collection has that id,
+// such as "jobs.list" where there is a collection of this name.
+func (b *builder) isOfRecords(id string) bool {
+	name, action, _ := strings.Cut(id, ".")
+	c := b.byID[name]
+	if c == nil || c.Name != name {
+		return false
+	}
+	ofAuth := c.IsAuth() && (action == "impersonate" || slices.ContainsFunc([]string{"auth", "request", "confirm"}, func(prefix string) bool {
+		return strings.HasPrefix(action, prefix)
+	}))
+	return ofAuth || slices.Contains(actions, action)
 }
 
 // constrained reports whether a text can be none of the values of the schema.

@@ -18,23 +18,23 @@ const messageInvalidBody = "The request has invalid fields."
 func (p *Plugin) bindRoutes(e *core.ServeEvent) {
 	api := apidoc.On(e).Group("/api/push")
 	p.bindDeviceRoutes(api)
-	op := func(method, path, summary, description string, errors ...int) apidoc.Op {
+	op := func(id, method, path, summary, description string, errors ...int) apidoc.Op {
 		return apidoc.Op{
-			Method: method, Path: path, Summary: summary, Description: description,
+			ID: "push." + id, Method: method, Path: path, Summary: summary, Description: description,
 			Access: apidoc.Superusers, Errors: errors, AnyContentType: true,
 		}
 	}
 	const missing = http.StatusNotFound
-	apidoc.Route(api, op("GET", "/status", "Say how push is doing", ""), p.getStatus)
-	apidoc.Route(api, op("GET", "/messages", "List messages", "Newest first."), p.getMessages)
-	apidoc.Route(api, op("POST", "/messages", "Send a message",
+	apidoc.Route(api, op("status", "GET", "/status", "Say how push is doing", ""), p.getStatus)
+	apidoc.Route(api, op("messages", "GET", "/messages", "List messages", "Newest first."), p.getMessages)
+	apidoc.Route(api, op("send", "POST", "/messages", "Send a message",
 		"To devices, by whom they are of or by what they are subscribed to. One with a key that is taken is not sent: the answer is about the message that has it.",
 		http.StatusBadRequest), p.postMessage)
-	apidoc.Route(api, op("GET", "/messages/{id}", "View a message", "With what has become of it.", missing), p.getMessage)
-	apidoc.Route(api, op("POST", "/messages/{id}/cancel", "Stop a message", "As far as it is not sent.", missing), p.postCancel)
-	apidoc.Route(api, op("GET", "/deliveries", "List deliveries", "Each is one message to one device. Newest first."), p.getDeliveries)
-	apidoc.Route(api, op("POST", "/test", "Send a device a test", "At once and once. A device that has gone is removed.", missing), p.postTest)
-	resume := op("POST", "/resume", "Resume a service", "One that did not accept our credentials. One notification finds out whether it does now.")
+	apidoc.Route(api, op("message", "GET", "/messages/{id}", "View a message", "With what has become of it.", missing), p.getMessage)
+	apidoc.Route(api, op("cancel", "POST", "/messages/{id}/cancel", "Stop a message", "As far as it is not sent.", missing), p.postCancel)
+	apidoc.Route(api, op("deliveries", "GET", "/deliveries", "List deliveries", "Each is one message to one device. Newest first."), p.getDeliveries)
+	apidoc.Route(api, op("test", "POST", "/test", "Send a device a test", "At once and once. A device that has gone is removed.", missing), p.postTest)
+	resume := op("resume", "POST", "/resume", "Resume a service", "One that did not accept our credentials. One notification finds out whether it does now.")
 	resume.Problems = []apidoc.Problem{{Status: http.StatusBadRequest, Field: "service", Code: codeService, When: "the server does not send by this service"}}
 	apidoc.Route(api, resume, p.postResume)
 }

@@ -17,29 +17,29 @@ import (
 func (p *Plugin) bindRoutes(e *core.ServeEvent) {
 	p.bindReceivers(e)
 	api := apidoc.On(e).Group("/api/webhooks")
-	op := func(method, path, summary, description string, errors ...int) apidoc.Op {
+	op := func(id, method, path, summary, description string, errors ...int) apidoc.Op {
 		return apidoc.Op{
-			Method: method, Path: path, Summary: summary, Description: description,
+			ID: "webhooks." + id, Method: method, Path: path, Summary: summary, Description: description,
 			Access: apidoc.Superusers, Errors: errors, MaxBody: 64 << 10, AnyContentType: true,
 		}
 	}
 	const missing = http.StatusNotFound
-	apidoc.Route(api, op("GET", "/endpoints", "List endpoints", "With how they are doing, by name."), p.getEndpoints)
-	apidoc.Route(api, op("GET", "/endpoints/{id}/secret", "Show the secret of an endpoint", "What its messages are signed with.", missing), p.getSecret)
-	apidoc.Route(api, op("POST", "/endpoints/{id}/rotate", "Give an endpoint a new secret",
+	apidoc.Route(api, op("endpoints", "GET", "/endpoints", "List endpoints", "With how they are doing, by name."), p.getEndpoints)
+	apidoc.Route(api, op("secret", "GET", "/endpoints/{id}/secret", "Show the secret of an endpoint", "What its messages are signed with.", missing), p.getSecret)
+	apidoc.Route(api, op("rotateSecret", "POST", "/endpoints/{id}/rotate", "Give an endpoint a new secret",
 		"For a day messages are signed with the old one as well.", missing), p.postRotate)
-	apidoc.Route(api, op("POST", "/endpoints/{id}/ping", "Ping an endpoint",
+	apidoc.Route(api, op("ping", "POST", "/endpoints/{id}/ping", "Ping an endpoint",
 		"Sends one message that says nothing, at once, also if the endpoint is disabled, and shows what came of it.", missing), p.postPing)
-	apidoc.Route(api, op("POST", "/endpoints/{id}/replay", "Send an endpoint again what happened since a time",
+	apidoc.Route(api, op("replay", "POST", "/endpoints/{id}/replay", "Send an endpoint again what happened since a time",
 		"As far as the change log reaches back. It looks at 5000 changes or so; until `done`, call it again with `next` of the answer as `position`, and with its `run`.",
 		missing, http.StatusBadRequest), p.postReplay)
-	apidoc.Route(api, op("GET", "/deliveries", "List deliveries", "Newest first."), p.getDeliveries)
-	apidoc.Route(api, op("GET", "/deliveries/{id}", "View a delivery", "With its payload and its last 100 attempts, without what is secret.", missing), p.getDelivery)
-	apidoc.Route(api, op("POST", "/deliveries/{id}/redeliver", "Deliver again",
+	apidoc.Route(api, op("deliveries", "GET", "/deliveries", "List deliveries", "Newest first."), p.getDeliveries)
+	apidoc.Route(api, op("delivery", "GET", "/deliveries/{id}", "View a delivery", "With its payload and its last 100 attempts, without what is secret.", missing), p.getDelivery)
+	apidoc.Route(api, op("redeliver", "POST", "/deliveries/{id}/redeliver", "Deliver again",
 		"One that waits for its next attempt is tried at once, a finished one becomes another delivery of the same event, which is the answer.", missing), p.postRedeliver)
-	apidoc.Route(api, op("GET", "/inbox", "List received messages", "Newest first."), p.getInbox)
-	apidoc.Route(api, op("GET", "/inbox/{id}", "View a received message", "With its headers and its body.", missing), p.getMessage)
-	apidoc.Route(api, op("POST", "/inbox/{id}/retry", "Handle a message again", "One that failed. There is none such for one that is done.", missing), p.postRetry)
+	apidoc.Route(api, op("inbox", "GET", "/inbox", "List received messages", "Newest first."), p.getInbox)
+	apidoc.Route(api, op("message", "GET", "/inbox/{id}", "View a received message", "With its headers and its body.", missing), p.getMessage)
+	apidoc.Route(api, op("retryMessage", "POST", "/inbox/{id}/retry", "Handle a message again", "One that failed. There is none such for one that is done.", missing), p.postRetry)
 }
 
 // fail answers an error: a miss with 404, all else without telling more.
