@@ -88,6 +88,10 @@ func (b *builder) fill(c *collection, source *core.Collection) {
 		for _, f := range source.Fields {
 			b.addInputs(c, source, f, sent[f.GetName()])
 		}
+		if !b.options.System {
+			c.create = without(c.create, barred(source.CreateRule, false))
+			c.update = without(c.update, barred(source.UpdateRule, true))
+		}
 	}
 	for _, other := range b.model.collections {
 		from := b.sources[other]
@@ -100,6 +104,11 @@ func (b *builder) fill(c *collection, source *core.Collection) {
 			c.back = append(c.back, &link{name: other.name + "_via_" + relation.Name, from: other, many: relation.IsMultiple() || !unique})
 		}
 	}
+}
+
+// without are the inputs that set none of the fields.
+func without(inputs []*input, fields map[string]bool) []*input {
+	return slices.DeleteFunc(inputs, func(in *input) bool { return fields[in.field.name] })
 }
 
 // field tells of a field as it is sent.

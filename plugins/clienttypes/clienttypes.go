@@ -95,6 +95,9 @@ type Options struct {
 	// Collections are the names of the collections, all if there are none. Those
 	// that they lead to are not added: a relation to another is just an id.
 	Collections []string
+	// Routes are the beginnings of the paths of the routes, such as "/api/v1/", all
+	// if there are none.
+	Routes []string
 	// System adds the collections of the system and routes for superusers, and
 	// what only superusers may set.
 	System bool

@@ -57,6 +57,7 @@ func (p *Plugin) languageCommand(app core.App, language Language, short, example
 	flags.StringVar(&out, "out", "", "the `file` to write, which is left alone if it is current (default: standard output)")
 	flags.StringVar(&check, "check", "", "a `file` to compare with: fail if it is not current")
 	flags.StringSliceVar(&options.Collections, "collections", nil, "the `names` of the collections, with commas (default: all)")
+	flags.StringSliceVar(&options.Routes, "routes", nil, "the beginnings of the `paths` of the routes, with commas (default: all)")
 	flags.BoolVar(&options.System, "system", false, "add system collections, routes for superusers and what only they may set")
 	flags.BoolVar(&migrate, "migrate", false, "apply the migrations first, as serve does")
 	c.MarkFlagsMutuallyExclusive("out", "check")
@@ -68,6 +69,9 @@ func (p *Plugin) regenerate(language Language, options Options) string {
 	command := p.config.Program + " types " + string(language)
 	if len(options.Collections) > 0 {
 		command += " --collections " + strings.Join(options.Collections, ",")
+	}
+	if len(options.Routes) > 0 {
+		command += " --routes " + strings.Join(options.Routes, ",")
 	}
 	if options.System {
 		command += " --system"

@@ -19,7 +19,7 @@ func (b *builder) addRoutes(entries []apidoc.Entry) {
 	groups := map[string]*group{}
 	called := map[string]members{}
 	for _, entry := range entries {
-		if entry.Access == apidoc.Superusers && !b.options.System || !strings.HasPrefix(entry.Path, "/api/") {
+		if entry.Access == apidoc.Superusers && !b.options.System || !b.wants(entry.Path) {
 			continue
 		}
 		subject, action := title(entry)
@@ -37,10 +37,22 @@ func (b *builder) addRoutes(entries []apidoc.Entry) {
 	b.model.types = d.written
 }
 
+// wants reports whether a route is among those that were asked for.
+func (b *builder) wants(path string) bool {
+	if len(b.options.Routes) == 0 {
+		return strings.HasPrefix(path, "/api/")
+	}
+	return slices.ContainsFunc(b.options.Routes, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
+}
+
 var versionPart = regexp.MustCompile(`^v\d+$`)
 
 // usual are what one calls a method on a path that names nothing but things.
 var usual = map[string]string{"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+
+// verbs are what the methods do to what a longer path names. What is posted has
+// mostly its verb in the path.
+var verbs = map[string]string{"GET": "get", "PUT": "put", "PATCH": "update", "DELETE": "delete"}
 
 // title is the subject and the action of a route: those of its ID, or of its path.
 func title(entry apidoc.Entry) (subject, action string) {
@@ -57,7 +69,7 @@ func title(entry apidoc.Entry) (subject, action string) {
 		return camel(strings.Join(words[:min(1, len(words))], " ")), camel(entry.ID)
 	}
 	if len(words) > 1 {
-		return camel(words[0]), camel(strings.Join(words[1:], " "))
+		return camel(words[0]), camel(verbs[entry.Method] + " " + strings.Join(words[1:], " "))
 	}
 	action = usual[entry.Method]
 	if action == "get" && !strings.HasSuffix(entry.Path, "}") {

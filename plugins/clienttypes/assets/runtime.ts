@@ -184,7 +184,8 @@ export interface ReadService<N extends CollectionName> extends RecordService<any
   ): Promise<Expanded<N, E, F>>;
 }
 
-interface Changing<N extends CollectionName> extends ReadService<N> {
+/** What can be done with the records of a collection that is no view. */
+export interface WriteService<N extends CollectionName> extends ReadService<N> {
   create(body: CreateOf<N> | FormData): Promise<RecordOf<N>>;
   create<E extends string = "", F extends string = "">(
     body: CreateOf<N> | FormData,
@@ -207,7 +208,7 @@ interface Changing<N extends CollectionName> extends ReadService<N> {
 }
 
 /** A collection whose records do not sign in. */
-export interface BaseService<N extends CollectionName> extends Changing<N> {
+export interface BaseService<N extends CollectionName> extends WriteService<N> {
   listAuthMethods: never;
   authWithPassword: never;
   authWithOAuth2: never;
@@ -254,7 +255,7 @@ export interface SignedIn<T> {
 }
 
 /** A collection whose records sign in. */
-export interface AuthService<N extends CollectionName> extends Changing<N> {
+export interface AuthService<N extends CollectionName> extends WriteService<N> {
   authWithPassword(identity: string, password: string): Promise<SignedIn<RecordOf<N>>>;
   authWithPassword<E extends string = "", F extends string = "">(
     identity: string,
@@ -327,7 +328,7 @@ export interface TypedPocketBase extends PocketBase {
 /** A filter for a collection: a text, which the SDK takes as it is. */
 export type Filter<N extends CollectionName = any> = string & { readonly of?: N };
 
-/** A value that a filter compares with: one of a field, of the clock or of the caller. */
+/** A value that a filter compares with: one of a field or of the clock. */
 export interface Term<T> {
   readonly holds?: T;
 }
@@ -446,12 +447,6 @@ export const clock = new Proxy({}, { get: (_, name) => new Path("@" + String(nam
   readonly [K in "now" | "yesterday" | "tomorrow" | "todayStart" | "todayEnd" | "monthStart" | "monthEnd" | "yearStart" | "yearEnd"]: Term<Date | DateTime | Day>;
 } & { readonly [K in "second" | "minute" | "hour" | "day" | "weekday" | "month" | "year"]: Term<number> };
 
-/** What the server knows of the request: fields of the account that asks, and the query. */
-export const request = {
-  auth: (field: string = "id"): Match<any, any> => new Path("@request.auth." + name(field)),
-  query: (parameter: string): Match<any, string> & { readonly isset: Equality<any, boolean> } => new Path("@request.query." + name(parameter)),
-};
-
 /** How far it is between two points, in kilometers. */
 export function distance<N extends CollectionName>(from: OfPoint<N>, to: GeoPoint | OfPoint<N>): OfNumber<N> {
   return new Path(`geoDistance(${[from.lon, from.lat, to.lon, to.lat].map(literal).join(", ")})`) as unknown as OfNumber<N>;
@@ -524,7 +519,6 @@ class Path {
   get every(): Path { return new Path(this.path + ":each", this.marked("all")); }
   get length(): Path { return new Path(this.path + ":length", this.mark); }
   get lower(): Path { return new Path(this.path + ":lower", this.mark); }
-  get isset(): Path { return new Path(this.path + ":isset"); }
   get lon(): Path { return new Path(this.path + ".lon", this.mark); }
   get lat(): Path { return new Path(this.path + ".lat", this.mark); }
   at(path: string): Path { return new Path(`${this.path}.${name(path)}`, this.mark); }
