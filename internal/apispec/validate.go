@@ -4,9 +4,11 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
 )
 
-// Validate fails the test on anything that is wrong with a document.
+// Validate fails the test on anything that two readers find wrong with a document.
 func Validate(tb testing.TB, body []byte) {
 	tb.Helper()
 	document, err := openapi3.NewLoader().LoadFromData(body)
@@ -15,5 +17,22 @@ func Validate(tb testing.TB, body []byte) {
 	}
 	if err := document.Validate(tb.Context()); err != nil {
 		tb.Fatalf("the document is not valid: %v", err)
+	}
+
+	second, err := libopenapi.NewDocument(body)
+	if err != nil {
+		tb.Fatalf("load the document with libopenapi: %v", err)
+	}
+	checker, problems := validator.NewValidator(second)
+	if len(problems) > 0 {
+		tb.Fatalf("make a model of the document with libopenapi: %v", problems)
+	}
+	if ok, found := checker.ValidateDocument(); !ok {
+		for _, problem := range found {
+			tb.Errorf("libopenapi: %s: %s", problem.Message, problem.Reason)
+			for _, detail := range problem.SchemaValidationErrors {
+				tb.Errorf("\tat %s: %s", detail.KeywordLocation, detail.Reason)
+			}
+		}
 	}
 }
