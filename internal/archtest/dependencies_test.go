@@ -14,6 +14,23 @@ const pocketbase = "github.com/pocketbase/pocketbase"
 // budget are the modules that a plugin brings along into the program of somebody
 // who imports it, besides those that PocketBase brings anyway.
 var budget = map[string][]string{
+	// what copies a database's log, with the metrics that it keeps, and age
+	"backup": {
+		"filippo.io/age",
+		"filippo.io/hpke",
+		"github.com/benbjohnson/litestream",
+		"github.com/beorn7/perks",
+		"github.com/cespare/xxhash/v2",
+		"github.com/lmittmann/tint",
+		"github.com/munnerz/goautoneg",
+		"github.com/pierrec/lz4/v4",
+		"github.com/prometheus/client_golang",
+		"github.com/prometheus/client_model",
+		"github.com/prometheus/common",
+		"github.com/prometheus/procfs",
+		"github.com/superfly/ltx",
+		"google.golang.org/protobuf",
+	},
 	// the WebSocket server, and what its metrics and its Redis broker need
 	"channels": {
 		"github.com/beorn7/perks",

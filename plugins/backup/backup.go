@@ -219,7 +219,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		config.Engine.KeepWAL = true
 	}
 	app.Store().Set(registered, true)
-	p := &Plugin{app: app, config: config.withDefaults()}
+	p := &Plugin{app: app, config: config.withDefaults(), log: discard}
 	p.workers = bg.New(app, "backup", p.config.StopTimeout)
 	p.waiting = newWaiting(p)
 	p.bindZip()

@@ -36,19 +36,19 @@ type mirror struct {
 	working sync.Mutex // held while files are copied
 	known   mirrorState
 
-	mu      sync.Mutex
-	dirty   map[string]struct{} // directories of records that changed
-	stats   mirrorStats
-	expired time.Time
+	mu    sync.Mutex
+	dirty map[string]struct{} // directories of records that changed
+	stats mirrorStats
 }
 
 // mirrorState is what a mirror remembers from one process to the next. Without it
 // all files are read again, and none is copied that is there.
 type mirrorState struct {
-	S3     bool            `json:"s3,omitempty"`
-	Full   time.Time       `json:"full"` // of the last whole manifest
-	Deltas int             `json:"deltas"`
-	Files  map[string]File `json:"files"`
+	S3      bool            `json:"s3,omitempty"`
+	Full    time.Time       `json:"full"` // of the last whole manifest
+	Deltas  int             `json:"deltas"`
+	Expired time.Time       `json:"expired"` // when old copies were removed
+	Files   map[string]File `json:"files"`
 }
 
 type mirrorStats struct {
@@ -102,10 +102,7 @@ func (p *Plugin) touched(dir string) {
 		m.mu.Lock()
 		m.dirty[dir] = struct{}{}
 		m.mu.Unlock()
-		select {
-		case m.woken <- struct{}{}:
-		default:
-		}
+		m.wake()
 	}
 }
 
@@ -113,31 +110,45 @@ func (p *Plugin) touched(dir string) {
 func (m *mirror) run(ctx context.Context) {
 	ticker := time.NewTicker(m.plugin.config.FilesInterval)
 	defer ticker.Stop()
-	m.look(ctx, true)
-	for {
+	for all := true; ; {
+		pause := m.plugin.config.Interval // what comes in quick succession shares a manifest
+		if err := m.look(ctx, all); err != nil {
+			pause = max(pause, fileRetry)
+			m.wake()
+		} else if all {
+			m.expire(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			m.look(ctx, true)
-			m.expire(ctx)
+			all = true
 		case <-m.woken:
-			m.look(ctx, false)
-		}
-		// what comes in quick succession shares a manifest
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(m.plugin.config.Interval):
+			all = false
 		}
 	}
 }
 
+// fileRetry is how long after a failure files are copied again.
+const fileRetry = 5 * time.Second
+
+func (m *mirror) wake() {
+	select {
+	case m.woken <- struct{}{}:
+	default:
+	}
+}
+
 // finish copies what was noticed and not copied, at the end of the program.
-func (m *mirror) finish(ctx context.Context) { m.look(ctx, false) }
+func (m *mirror) finish(ctx context.Context) { _ = m.look(ctx, false) } // it is logged
 
 // look compares files with what is copied: all, or those of records that changed.
-func (m *mirror) look(ctx context.Context, all bool) {
+func (m *mirror) look(ctx context.Context, all bool) error {
 	m.working.Lock()
 	defer m.working.Unlock()
 	m.mu.Lock()
@@ -145,7 +156,7 @@ func (m *mirror) look(ctx context.Context, all bool) {
 	clear(m.dirty)
 	m.mu.Unlock()
 	if !all && len(dirty) == 0 {
-		return
+		return nil
 	}
 	if all {
 		dirty = []string{""}
@@ -162,7 +173,7 @@ func (m *mirror) look(ctx context.Context, all bool) {
 			m.log.Error("uploaded files are not backed up", slog.Any("error", err))
 		}
 		m.stats.err = err
-		return
+		return err
 	}
 	if m.stats.err != nil {
 		m.log.Info("uploaded files are backed up again")
@@ -171,6 +182,7 @@ func (m *mirror) look(ctx context.Context, all bool) {
 	for _, f := range m.known.Files {
 		m.stats.bytes += f.Size
 	}
+	return nil
 }
 
 func (m *mirror) copyAll(ctx context.Context, dirs []string) error {
@@ -287,16 +299,16 @@ func replaceFile(path string, content []byte) error {
 // expire removes manifests past the retention, and the copies that no manifest
 // names any more, once a day.
 func (m *mirror) expire(ctx context.Context) {
-	if time.Since(m.expired) < 24*time.Hour {
-		return
-	}
 	m.working.Lock()
 	defer m.working.Unlock()
+	if time.Since(m.known.Expired) < 24*time.Hour {
+		return
+	}
 	if err := m.removeExpired(ctx, time.Now().Add(-m.plugin.config.Retention)); err != nil && ctx.Err() == nil {
 		m.log.Warn("old files of the backup cannot be removed", slog.Any("error", err))
 		return
 	}
-	m.expired = time.Now()
+	m.known.Expired = time.Now() // saved with the next manifest, at the latest tomorrow
 }
 
 func (m *mirror) removeExpired(ctx context.Context, before time.Time) error {
@@ -329,7 +341,7 @@ func (m *mirror) removeExpired(ctx context.Context, before time.Time) error {
 	if err := m.removeManifests(ctx, all[:first]); err != nil {
 		return err
 	}
-	copies, err := m.vault.list(ctx, "files/")
+	copies, err := m.vault.all(ctx, "files/")
 	if err != nil {
 		return err
 	}

@@ -94,14 +94,17 @@ func (l *lane) failures() int {
 func (l *lane) ship(ctx context.Context) error {
 	l.shipping.Lock()
 	defer l.shipping.Unlock()
-	l.of.mu.Lock()
-	captured, goal := l.of.captured, l.of.pos
-	l.of.mu.Unlock()
-	if goal == 0 {
+	if _, some := l.of.captured(0); !some {
 		return errors.New("nothing is captured yet")
 	}
 	err := l.catchUp(ctx)
-	l.settle(ctx, err, captured, goal)
+	pos := l.position()
+	if l.ready { // a part of it may have been stored before an error
+		if last, err := l.pieces.last(ctx); err == nil {
+			pos = last
+		}
+	}
+	l.settle(ctx, err, pos)
 	return err
 }
 
@@ -126,19 +129,24 @@ func (l *lane) catchUp(ctx context.Context) error {
 }
 
 // settle notes how a try to ship ended.
-func (l *lane) settle(ctx context.Context, err error, captured time.Time, goal ltx.TXID) {
-	l.mu.Lock()
+func (l *lane) settle(ctx context.Context, err error, pos ltx.TXID) {
+	caught, _ := l.of.captured(pos)
 	defer l.of.advanced()
+	l.mu.Lock()
 	defer l.mu.Unlock()
+	if pos > l.pos {
+		l.failed = 0
+	}
+	l.pos = pos
+	if caught.After(l.caught) {
+		l.caught = caught
+	}
 	switch {
 	case err == nil:
 		if l.err != nil {
 			l.log.Info("the backup goes on", slog.String("after", time.Since(l.since).Round(time.Second).String()))
 		}
 		l.err, l.failed, l.since = nil, 0, time.Time{}
-		if l.pos = l.replica.Pos().TXID; l.pos >= goal {
-			l.caught = captured
-		}
 	case ctx.Err() == nil:
 		if l.err == nil {
 			l.since = time.Now()

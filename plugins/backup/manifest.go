@@ -56,7 +56,7 @@ type listed struct {
 
 // manifests lists them, the oldest first.
 func manifests(ctx context.Context, v *vault) ([]listed, error) {
-	objects, err := v.list(ctx, "manifests/")
+	objects, err := v.all(ctx, "manifests/")
 	if err != nil {
 		return nil, fmt.Errorf("list manifests in %s: %w", v.name(), err)
 	}
@@ -76,7 +76,15 @@ func manifests(ctx context.Context, v *vault) ([]listed, error) {
 	return found, nil
 }
 
-func readManifest(ctx context.Context, v *vault, key string) (manifest, error) {
+func readManifest(ctx context.Context, v *vault, key string) (m manifest, err error) {
+	err = again(ctx, func() error {
+		m, err = readManifestOnce(ctx, v, key)
+		return err
+	})
+	return m, err
+}
+
+func readManifestOnce(ctx context.Context, v *vault, key string) (manifest, error) {
 	var m manifest
 	content, err := v.read(ctx, key)
 	if err != nil {

@@ -222,7 +222,7 @@ func (r *restorer) copyFile(ctx context.Context, f File, path string) (err error
 	return os.Chtimes(path, modified, modified)
 }
 
-// restoreAside restores to a directory that must not hold data, or whose data is
+// restore restores to a directory that must not hold data, or whose data is
 // moved aside.
 func (r *restorer) restore(ctx context.Context, dir string, force bool) (Restoration, error) {
 	if err := mayReplace(dir, force); err != nil {
@@ -297,7 +297,7 @@ func mayReplace(dir string, force bool) error {
 		return nil
 	}
 	for _, e := range entries {
-		if replaced(e.Name()) {
+		if replaced(e.Name()) && e.Name() != stateDir {
 			return fmt.Errorf("%s: %w", dir, ErrNotEmpty)
 		}
 	}

@@ -73,7 +73,7 @@ func (s *segments) load(ctx context.Context) error {
 	if s.known != nil {
 		return nil
 	}
-	objects, err := s.vault.list(ctx, s.prefix)
+	objects, err := s.vault.all(ctx, s.prefix)
 	if err != nil {
 		return fmt.Errorf("list %s in %s: %w", s.prefix, s.vault.name(), err)
 	}
@@ -199,7 +199,7 @@ func (s *segments) WriteLTXFile(ctx context.Context, level int, minTXID, maxTXID
 	}
 	defer sealed.Close()
 	key := fmt.Sprintf("%s%d/%s-%s-%d-%d.ltx%s", s.prefix, level, minTXID, maxTXID, header.Timestamp, size, s.vault.suffix())
-	if err := s.vault.put(ctx, key, sealed); err != nil {
+	if err := s.vault.store(ctx, key, sealed); err != nil {
 		return nil, fmt.Errorf("store %s in %s: %w", key, s.vault.name(), err)
 	}
 	id, piece := segmentID{level, minTXID, maxTXID}, segment{key: key, size: size, at: time.UnixMilli(header.Timestamp).UTC()}
@@ -288,7 +288,7 @@ func (local) DeleteAll(context.Context) error                       { return nil
 // generations lists those of a database in a target, the oldest first.
 func generations(ctx context.Context, v *vault, database string) ([]*segments, error) {
 	prefix := "db/" + database + "/"
-	objects, err := v.list(ctx, prefix)
+	objects, err := v.all(ctx, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list %s in %s: %w", prefix, v.name(), err)
 	}

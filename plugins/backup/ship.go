@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,10 +32,15 @@ type shipment struct {
 
 	mu       sync.Mutex
 	round    *round        // of those who wait for the next capture
-	captured time.Time     // when the last capture that succeeded began
-	pos      ltx.TXID      // what it captured
+	captures []capture     // that some lane has still to ship, and the one before
 	err      error         // of the last capture
 	progress chan struct{} // closed whenever a lane gets on
+}
+
+// capture is what the databases held when it began: everything up to a transaction.
+type capture struct {
+	pos   ltx.TXID
+	began time.Time
 }
 
 // round is a capture that somebody waits for.
@@ -56,7 +63,7 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	s.db.SetMetaPath(filepath.Join(state, s.name))
 	s.db.MonitorInterval = 0 // capture is up to us
 	s.db.ShutdownSyncTimeout = 0
-	s.db.BusyTimeout = busyTimeout
+	s.db.TruncatePageN = math.MaxInt32 // it would lock writers out
 	s.db.Replica = litestream.NewReplicaWithClient(s.db, local{s.db})
 	s.db.Replica.MonitorEnabled = false
 	s.db.SetLogger(slog.New(quiet{s.log.Handler()}))
@@ -68,10 +75,6 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	}
 	return s, nil
 }
-
-// busyTimeout is how long a capture waits for a writer when it has to write itself,
-// to move the log to the database.
-const busyTimeout = 2 * time.Second
 
 // quiet passes on what is a warning or worse. Litestream tells of each step.
 type quiet struct{ slog.Handler }
@@ -87,7 +90,7 @@ func (s *shipment) run(ctx context.Context) {
 	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
 	for {
-		s.capture(ctx)
+		s.take(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -97,8 +100,8 @@ func (s *shipment) run(ctx context.Context) {
 	}
 }
 
-// capture takes what is committed by now, and answers those who wait for it.
-func (s *shipment) capture(ctx context.Context) {
+// take captures what is committed by now, and answers those who wait for it.
+func (s *shipment) take(ctx context.Context) {
 	s.mu.Lock()
 	current := s.round
 	s.round = newRound()
@@ -117,7 +120,7 @@ func (s *shipment) capture(ctx context.Context) {
 	}
 	s.err = current.err
 	if current.err == nil {
-		s.captured, s.pos = began, current.pos
+		s.note(capture{current.pos, began})
 	}
 	s.mu.Unlock()
 	close(current.done)
@@ -126,6 +129,42 @@ func (s *shipment) capture(ctx context.Context) {
 			l.wake()
 		}
 	}
+}
+
+// note remembers a capture, and forgets those that all lanes are past. s.mu is held.
+func (s *shipment) note(c capture) {
+	if n := len(s.captures); n > 0 && s.captures[n-1].pos == c.pos {
+		s.captures[n-1] = c // nothing was committed between
+		return
+	}
+	everywhere := s.everywhere()
+	past := 0
+	for past+1 < len(s.captures) && s.captures[past+1].pos <= everywhere {
+		past++
+	}
+	s.captures = append(s.captures[past:], c)
+}
+
+// everywhere is the last transaction that all targets have.
+func (s *shipment) everywhere() ltx.TXID {
+	pos := ^ltx.TXID(0)
+	for _, l := range s.lanes {
+		pos = min(pos, l.position())
+	}
+	return pos
+}
+
+// captured returns when the last capture began that is in a target which has all
+// up to a transaction, and whether there was a capture at all.
+func (s *shipment) captured(pos ltx.TXID) (began time.Time, some bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.captures) {
+		if c.pos <= pos {
+			return c.began, true
+		}
+	}
+	return time.Time{}, len(s.captures) > 0
 }
 
 // wait returns when all targets have what was committed before the call.
@@ -174,10 +213,7 @@ func (s *shipment) advanced() {
 
 // tidy removes the files beside the database that all targets have.
 func (s *shipment) tidy() {
-	everywhere := ^ltx.TXID(0)
-	for _, l := range s.lanes {
-		everywhere = min(everywhere, l.position())
-	}
+	everywhere := s.everywhere()
 	dir := s.db.LTXLevelDir(0)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -196,7 +232,7 @@ func (s *shipment) tidy() {
 // close captures a last time, lets the lanes finish until ctx is done, and lets go
 // of the database.
 func (s *shipment) close(ctx context.Context) error {
-	s.capture(ctx)
+	s.take(ctx)
 	var errs []error
 	for _, l := range s.lanes {
 		if err := l.ship(ctx); err != nil {

@@ -11,8 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // Status is how the backup of a serving app is.
@@ -118,13 +119,36 @@ func (m *mirror) status() *FilesStatus {
 	return s
 }
 
+// Figures tells yield what metrics need: a name, what it says, a value, and labels
+// in pairs. It needs no network.
+func (p *Plugin) Figures(yield func(name, help string, value float64, labels ...string)) {
+	s := p.Status()
+	flag := map[bool]float64{true: 1}
+	for _, t := range s.Targets {
+		for _, d := range t.Databases {
+			labels := []string{"target", t.Name, "database", d.Name}
+			yield("lag_seconds", "How far the copy of a database is behind; -1 before the first copy.", d.LagSeconds, labels...)
+			yield("failing", "Whether the copy of a database cannot go on: 1 or 0.", flag[d.Error != ""], labels...)
+		}
+		if f := t.Files; f != nil {
+			yield("files", "How many uploaded files are copied.", float64(f.Files), "target", t.Name)
+			yield("files_failing", "Whether uploaded files cannot be copied: 1 or 0.", flag[f.Error != ""], "target", t.Name)
+		}
+	}
+	yield("answers_wait", "Whether answers to writes wait for the targets now: 1 or 0.", flag[s.Waits])
+	if s.Drill != nil {
+		yield("drill_ok", "Whether the last restore drill found the backup whole: 1 or 0.", flag[s.Drill.OK], "target", s.Drill.Target)
+		yield("drill_timestamp_seconds", "When the last restore drill was, in seconds since 1970.", float64(s.Drill.At.Unix()), "target", s.Drill.Target)
+	}
+}
+
 // lateAfter is how many intervals behind the backup is late, and at least how long.
 const (
 	lateAfter = 60
 	lateLeast = time.Minute
 )
 
-// Problem returns what is wrong with a backup, or nil: a target that is behind by
+// problem returns what is wrong with a backup, or nil: a target that is behind by
 // more than a minute (or 60 intervals), files that are not copied, a drill that failed.
 func (c Config) problem(s Status) error {
 	late := max(lateAfter*c.Interval, lateLeast)
@@ -174,9 +198,13 @@ func (p *Plugin) Problem() error { return p.config.problem(p.Status()) }
 const StatusPath = "/api/backup/status"
 
 func (p *Plugin) routes(e *core.ServeEvent) {
-	e.Router.GET(StatusPath, func(e *core.RequestEvent) error {
-		return e.JSON(http.StatusOK, p.Status())
-	}).Bind(apis.RequireSuperuserAuth())
+	apidoc.Route(apidoc.On(e), apidoc.Op{
+		ID: "backup.status", Method: http.MethodGet, Path: StatusPath, Summary: "Show how far behind the backup is",
+		Description: "How it is at this moment, for each target and each database. It asks no target.", Access: apidoc.Superusers,
+	}, func(*core.RequestEvent, *apidoc.None) (*Status, error) {
+		status := p.Status()
+		return &status, nil
+	})
 	p.waiting.bind(e)
 }
 

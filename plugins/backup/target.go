@@ -47,7 +47,7 @@ const unfinished = ".unfinished-"
 func (d directory) path(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }
 
 func (d directory) put(ctx context.Context, key string, content *spool) (err error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), d.mounted()); err != nil {
 		return err
 	}
 	path := d.path(key)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 )
@@ -84,7 +86,12 @@ func (v *vault) write(ctx context.Context, key string, content io.Reader) error 
 	if err != nil {
 		return err
 	}
-	return errors.Join(v.put(ctx, key+v.suffix(), sealed), sealed.Close())
+	return errors.Join(v.store(ctx, key+v.suffix(), sealed), sealed.Close())
+}
+
+// store puts what is sealed under the whole key.
+func (v *vault) store(ctx context.Context, key string, sealed *spool) error {
+	return again(ctx, func() error { return v.put(ctx, key, sealed) })
 }
 
 // ErrLocked is returned for what is encrypted when there is no Identity to
@@ -93,7 +100,11 @@ var ErrLocked = errors.New("the backup is encrypted, and the identity to decrypt
 
 // read opens what is stored under the whole key, decrypted.
 func (v *vault) read(ctx context.Context, key string) (io.ReadCloser, error) {
-	content, err := v.get(ctx, key)
+	var content io.ReadCloser
+	err := again(ctx, func() (err error) {
+		content, err = v.get(ctx, key)
+		return err
+	})
 	if err != nil || !strings.HasSuffix(key, encrypted) {
 		return content, err
 	}
@@ -105,6 +116,30 @@ func (v *vault) read(ctx context.Context, key string) (io.ReadCloser, error) {
 		return nil, errors.Join(fmt.Errorf("decrypt %s: %w", key, err), content.Close())
 	}
 	return readCloser{plain, content}, nil
+}
+
+// all lists what is stored under a prefix.
+func (v *vault) all(ctx context.Context, prefix string) (objects []object, err error) {
+	err = again(ctx, func() (err error) {
+		objects, err = v.list(ctx, prefix)
+		return err
+	})
+	return objects, err
+}
+
+// again does something up to three times, unless there is nothing to be had.
+func again(ctx context.Context, do func() error) error {
+	var err error
+	for pause := 200 * time.Millisecond; ; pause *= 3 {
+		if err = do(); err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrLocked) || pause > 2*time.Second {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 type readCloser struct {

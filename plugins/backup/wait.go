@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,11 @@ type waiting struct {
 func newWaiting(p *Plugin) *waiting {
 	w := &waiting{plugin: p}
 	if p.config.Sync {
-		p.config.Engine.OnCommit(func(string) { w.commits.Add(1) })
+		p.config.Engine.OnCommit(func(path string) {
+			if filepath.Base(path) == databases[0] {
+				w.commits.Add(1)
+			}
+		})
 	}
 	return w
 }

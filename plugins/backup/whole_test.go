@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"filippo.io/age"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/archive"
 	"github.com/spf13/cobra"
@@ -42,13 +41,11 @@ func contains(t *testing.T, dir, text string) (names []string) {
 
 func TestEncryption(t *testing.T) {
 	t.Parallel()
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
+	recipients, identity := someIdentity(t)
+	_, other := someIdentity(t)
 	dir, target := t.TempDir(), t.TempDir()
 	config := quick(target)
-	config.Recipients = []string{identity.Recipient().String()}
+	config.Recipients = recipients
 	app, plugin := start(t, dir, config)
 	secret := strings.Repeat("nobody reads this ", 10)
 	write(t, app, secret, secret)
@@ -63,15 +60,11 @@ func TestEncryption(t *testing.T) {
 	if _, err := run(t, dir, config, "restore", "--to", "now", "--into", into); !errors.Is(err, backup.ErrLocked) {
 		t.Errorf("without the identity: got %v, want %v", err, backup.ErrLocked)
 	}
-	other, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Identity = other.String()
+	config.Identity = other
 	if _, err := run(t, dir, config, "restore", "--to", "now", "--into", into); err == nil {
 		t.Error("another identity restored it")
 	}
-	config.Identity = identity.String()
+	config.Identity = identity
 	if out, err := run(t, dir, config, "restore", "--to", "now", "--into", into); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

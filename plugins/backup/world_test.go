@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/filesystem"
 	"github.com/pocketbase/pocketbase/tools/types"
@@ -148,4 +149,14 @@ func titles(t *testing.T, dir string) string {
 		text += " "
 	}
 	return text
+}
+
+// someIdentity returns a pair of keys.
+func someIdentity(t *testing.T) (recipients []string, identity string) {
+	t.Helper()
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{key.Recipient().String()}, key.String()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,12 @@ func (p *Plugin) bindZip() {
 		Func: func(e *core.BackupEvent) error {
 			// .backup is not kept: it belongs to the databases that go
 			e.Exclude = append(e.Exclude, p.asides()...)
-			return e.Next()
+			p.stop() // the files are taken away under it, and the program starts anew
+			err := e.Next()
+			if err != nil && p.config.Enabled() {
+				p.log.Error("a restore failed, and the backup has ended for it; restart the server", slog.Any("error", err))
+			}
+			return err
 		},
 	})
 }
