@@ -153,6 +153,14 @@ push-load: ## send one push message to 10,000 devices of local services (half a 
 kill-jobs: ## kill a process that runs 50,000 jobs twenty times (a minute)
 	go test ./plugins/jobs -run TestKilledProcess -v -timeout=30m -kill.jobs=50000 -kill.times=20
 
+.PHONY: kill-backup
+kill-backup: ## kill a process that is backed up fifty times, and restore to moments before (ten minutes)
+	go test ./plugins/backup -run TestKilledProcess -v -timeout=60m -kill.rounds=50
+
+.PHONY: backup-pause
+backup-pause: ## measure what the backup adds to a write, in ten minutes without it and ten with it
+	go test ./plugins/backup -run TestWritePause -v -timeout=60m -pause.for=60s -pause.rounds=5 -pause.limit=50ms
+
 .PHONY: bench
 bench: ## compare this app with a bare PocketBase under load (about ten minutes)
 	go run ./bench
