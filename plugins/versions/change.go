@@ -16,6 +16,7 @@ type Change struct {
 	collection string   // or the pattern of a route
 	old, new   []string // names of fields before and after
 
+	before   []byte // the first of old
 	up, down func(*Object) error
 	value    any
 	encoded  []byte // the value
@@ -176,6 +177,9 @@ func (c *Change) prepare() error {
 			return fmt.Errorf("%s: a field cannot be %q", c.collection, name)
 		}
 	}
+	if len(c.old) > 0 {
+		c.before = []byte(c.old[0])
+	}
 	switch c.kind {
 	case renameField:
 		if c.old[0] == c.new[0] {
@@ -255,7 +259,7 @@ func (c *Change) splitUp(o *Object) error {
 func (c *Change) backward(o *Object) error {
 	switch c.kind {
 	case renameField:
-		o.Rename(c.new[0], c.old[0])
+		o.rename(c.new[0], c.before)
 	case addField:
 		o.Delete(c.new[0])
 	case removeField:
@@ -272,7 +276,8 @@ func (c *Change) backward(o *Object) error {
 
 func (c *Change) splitDown(o *Object) {
 	first := ""
-	parts := make([]string, len(c.new))
+	var room [4]string
+	parts := append(room[:0], make([]string, len(c.new))...)
 	for i, name := range c.new {
 		if m := o.find(name); m != nil {
 			parts[i], _ = textOf(m.value)
@@ -288,7 +293,7 @@ func (c *Change) splitDown(o *Object) {
 	value := quote(c.join(parts))
 	for i := range o.members {
 		if m := &o.members[i]; string(m.name) == first {
-			m.name, m.value, m.clean = []byte(c.old[0]), value, false
+			m.name, m.value, m.clean = c.before, value, false
 			break
 		}
 	}

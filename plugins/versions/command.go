@@ -44,14 +44,14 @@ func printList(c *cobra.Command, all *list) error {
 		_, err := fmt.Fprintln(c.OutOrStdout(), "There is one version of the API, without a name.")
 		return err
 	}
-	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "VERSION\tDEPRECATED\tSUNSET\tREQUESTS\t30 DAYS\tLAST\tBUILDS")
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0) // its errors come with Flush
+	_, _ = fmt.Fprintln(w, "VERSION\tDEPRECATED\tSUNSET\tREQUESTS\t30 DAYS\tLAST\tBUILDS")
 	for _, v := range all.Versions {
 		date := v.Date
 		if v.Newest {
 			date += " (newest)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%d\n", date, cmp.Or(v.Deprecated, "-"), cmp.Or(v.Sunset, "-"),
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%d\n", date, cmp.Or(v.Deprecated, "-"), cmp.Or(v.Sunset, "-"),
 			v.Usage.Requests, v.Usage.Month, cmp.Or(v.Usage.Last, "-"), len(v.Usage.Builds))
 	}
 	if err := w.Flush(); err != nil {

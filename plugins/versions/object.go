@@ -190,28 +190,36 @@ func (o *Object) Delete(name string) {
 }
 
 func (o *Object) deleteFunc(gone func(*member) bool) {
-	kept := o.members[:0]
-	for i := range o.members {
-		if gone(&o.members[i]) {
-			o.changed = true
-			continue
-		}
-		kept = append(kept, o.members[i])
+	first := 0
+	for first < len(o.members) && !gone(&o.members[first]) {
+		first++
 	}
-	o.members = kept
+	if first == len(o.members) {
+		return // as nearly always
+	}
+	kept := o.members[:first]
+	for i := first + 1; i < len(o.members); i++ {
+		if !gone(&o.members[i]) {
+			kept = append(kept, o.members[i])
+		}
+	}
+	o.members, o.changed = kept, true
 }
 
 // Rename gives a member another name, in its place. A member that has the name
 // already makes way. Without such a member nothing happens.
 func (o *Object) Rename(from, to string) {
-	if from == to || o.find(from) == nil {
+	o.rename(from, []byte(to))
+}
+
+func (o *Object) rename(from string, to []byte) {
+	if from == string(to) || o.find(from) == nil {
 		return
 	}
-	o.Delete(to)
-	name := []byte(to)
+	o.Delete(string(to))
 	for i := range o.members {
 		if m := &o.members[i]; string(m.name) == from {
-			m.name, m.clean = name, false
+			m.name, m.clean = to, false
 			o.changed = true
 		}
 	}

@@ -140,7 +140,6 @@ var viaPattern = regexp.MustCompile(`^(\w+)_via_(\w+)$`)
 
 // follow is the collection that a name of the newest shape leads to from another:
 // that of a relation, or of the records that have one to it. nil if it is neither.
-// field is that relation, and owner the collection that has it.
 func (t *Transformer) follow(c *core.Collection, name string) *core.Collection {
 	if c == nil {
 		return nil
