@@ -36,8 +36,12 @@ func TestConformsToTheDesign(t *testing.T) {
 	if err := report.WriteText(&text, true); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(text.String())
 	if report.Failed() {
-		t.Fail()
+		t.Errorf("got\n%s", &text)
+	}
+	for _, op := range report.Operations {
+		if op.Verdict != contract.OK || op.Accepted == 0 {
+			t.Errorf("%s %s: %s with %d calls accepted, want that some are", op.Method, op.Path, op.Verdict, op.Accepted)
+		}
 	}
 }

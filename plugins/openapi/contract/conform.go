@@ -90,6 +90,8 @@ type runner struct {
 	renewals  int // how often the setup was done again
 	refusals  map[*operation]Finding
 	probed    map[*operation]map[int]bool // the statuses of all calls
+	tried     map[*operation]bool         // with a call that fits
+	unfilled  map[*operation]bool         // for want of something in the path
 	told      time.Time
 }
 
@@ -140,7 +142,7 @@ func newRunner(design *Document, target *url.URL, options Options) *runner {
 		design: design, options: options, client: newClient(options.AllowRemote),
 		base:      target.Scheme + "://" + target.Host,
 		variables: map[string]string{}, results: map[*operation]*Operation{}, refusals: map[*operation]Finding{},
-		probed: map[*operation]map[int]bool{},
+		probed: map[*operation]map[int]bool{}, tried: map[*operation]bool{}, unfilled: map[*operation]bool{},
 		report: &Report{Design: design.title, Target: target.Scheme + "://" + target.Host + design.base, Seed: options.Seed},
 	}
 	r.shown = r.base
@@ -233,6 +235,9 @@ func (r *runner) conclude() {
 			result.Findings = slices.DeleteFunc(result.Findings, func(f Finding) bool { return f.Kind == Missing })
 			result.Notes = add(result.Notes, Finding{Where: "the backend's document", Want: op.String(), Got: "no such operation, though calls reach it"})
 		}
+		if r.unfilled[op] && !r.tried[op] {
+			r.concludeUntried(op, result)
+		}
 		if result.Verdict == "" && result.Accepted == 0 && !hasKind(result.Findings, Missing) {
 			if refusal, ok := r.refusals[op]; ok && r.report.Stopped == "" {
 				result.Findings = add(result.Findings, refusal)
@@ -240,6 +245,21 @@ func (r *runner) conclude() {
 		}
 		result.conclude()
 	}
+}
+
+// concludeUntried is for an operation that no call that fits could be made of. To
+// a check that only reads, that is no wonder.
+func (r *runner) concludeUntried(op *operation, result *Operation) {
+	f := Finding{
+		Kind: Untried, Where: "path", Want: "something to fill in for " + strings.Join(op.variables(), ", "),
+		Got: "nothing: no answer had it, and the setup has no variable of that name",
+	}
+	if r.options.ReadOnly {
+		f.Kind, result.Verdict = "", Skipped
+		result.Notes = add(result.Notes, f)
+		return
+	}
+	result.Findings = add(result.Findings, f)
 }
 
 func hasKind(list []Finding, kind Verdict) bool {

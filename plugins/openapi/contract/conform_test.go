@@ -278,6 +278,7 @@ func TestFaults(t *testing.T) {
 		{"a shorter title", create, contract.OK, "", ""}, // a 400 is what the design foresees; a document of its own would tell
 		{"any title", create, contract.CallFailed, "body /title of 31 characters", "201"},
 		{"refuses everything", create, contract.Refused, "status", "400"},
+		{"refuses everything", remove, contract.Untried, "path", "nothing"},
 		{"422", create, contract.CallFailed, "status", "422"},
 		{"the id as a text", create, contract.CallFailed, "answer 201 /id", `"1"`},
 		{"another member", create, contract.CallFailed, "answer 201 /secret", `"x"`},
@@ -287,7 +288,7 @@ func TestFaults(t *testing.T) {
 		{"plain text", list, contract.CallFailed, "answer 200, header Content-Type", "text/plain"},
 	}
 	for _, c := range cases {
-		t.Run(c.fault, func(t *testing.T) {
+		t.Run(c.fault+" "+c.operation, func(t *testing.T) {
 			t.Parallel()
 			report, _ := check(t, c.fault, contract.Options{Calls: 60})
 			i := slices.IndexFunc(report.Operations, func(op contract.Operation) bool { return op.Method+" "+op.Path == c.operation })
@@ -302,7 +303,7 @@ func TestFaults(t *testing.T) {
 				return
 			}
 			found := slices.ContainsFunc(op.Findings, func(f contract.Finding) bool {
-				return f.Kind == c.verdict && f.Where == c.where && strings.Contains(f.Got, c.got) && (f.Try != "" || f.Kind == contract.Missing)
+				return f.Kind == c.verdict && f.Where == c.where && strings.Contains(f.Got, c.got) && (f.Try != "" || f.Kind == contract.Missing || f.Kind == contract.Untried)
 			})
 			if !found {
 				t.Errorf("nothing at %q that is %q, but\n%s", c.where, c.got, text(t, report))

@@ -125,17 +125,11 @@ func (r *runner) make(ctx context.Context, c call, nth int) error {
 	}
 	result := r.results[c.op]
 	if !r.address(&c, nth) {
-		if len(r.probed[c.op]) == 0 && !hasKind(result.Findings, Untried) {
-			names := strings.Join(c.op.variables(), ", ")
-			f := Finding{Where: "path", Want: "something to fill in for " + names, Got: "nothing: no answer had it, and the setup has no variable of that name"}
-			if f.Kind = Untried; r.options.ReadOnly {
-				f.Kind, result.Verdict = "", Skipped
-				result.Notes = add(result.Notes, f)
-				return nil
-			}
-			result.Findings = add(result.Findings, f)
-		}
+		r.unfilled[c.op] = true
 		return nil
+	}
+	if c.aim <= given {
+		r.tried[c.op] = true
 	}
 	r.progress("%s", c.op)
 	header := r.headerOf(&c)

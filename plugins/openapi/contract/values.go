@@ -16,6 +16,8 @@ import (
 const (
 	maxDepth    = 6
 	maxItems    = 20
+	maxParts    = 1000 // after which nothing is added that may be left out
+	maxNested   = 200  // schemas within schemas, which may lead back to themselves
 	maxText     = 20_000
 	maxVariants = 150
 )
@@ -43,6 +45,8 @@ type maker struct {
 	nodes   map[string]map[string]any // the schemas of its parts
 	visited map[string]int            // how often each reference is being followed
 	lean    bool                      // without what may be left out
+	parts   int                       // how many there are so far
+	nested  int                       // how deep we are in schemas
 }
 
 // choice is a place where a value could go on in several ways.
@@ -63,7 +67,7 @@ func newMaker(d *dialect, r *rand.Rand) *maker {
 // make makes one value of the schema at the pointer. The first choice is taken
 // where no other is.
 func (m *maker) make(pointer string, lean bool, taken map[string]int) any {
-	m.taken, m.lean, m.asked = taken, lean, nil
+	m.taken, m.lean, m.asked, m.parts, m.nested = taken, lean, nil, 0, 0
 	m.nodes, m.visited = map[string]map[string]any{}, map[string]int{}
 	return m.value(valueAt(m.root, pointer), "", 0)
 }
@@ -88,6 +92,9 @@ func (m *maker) variants(pointer string) []variant {
 	choices := m.asked
 	add("", false, true, nil)
 	slices.Reverse(all) // the least first
+	if len(all) == 0 {
+		return nil // whatever else is chosen will not fit either
+	}
 	for _, c := range choices {
 		for n, o := range c.options {
 			if n > 0 {
@@ -120,6 +127,12 @@ func (m *maker) value(raw any, at string, depth int) any {
 	if !ok {
 		return "anything"
 	}
+	if m.nested >= maxNested {
+		return nil
+	}
+	m.parts++
+	m.nested++
+	defer func() { m.nested-- }()
 	if ref, ok := schema["$ref"].(string); ok {
 		m.visited[ref]++
 		defer func() { m.visited[ref]-- }()
@@ -285,7 +298,7 @@ func (m *maker) object(schema map[string]any, at string, depth int) any {
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		place := at + "/" + escapePointer(name)
 		if !slices.Contains(required, any(name)) {
-			if depth >= maxDepth || m.repeats(properties[name]) {
+			if depth >= maxDepth || m.parts > maxParts || m.repeats(properties[name]) {
 				continue
 			}
 			options := []option{{label: "left out"}, {label: "given"}}
@@ -341,6 +354,7 @@ func (m *maker) list(schema map[string]any, at string, depth int) any {
 	if depth >= maxDepth || m.repeats(schema) {
 		sizes, options = []int{least}, options[:1]
 	}
+	sizes[0] = min(sizes[0], maxItems*5) // more will not fit
 	items := []any{}
 	for i := range sizes[m.choose(at+"#items", options...)] {
 		items = append(items, m.value(schema["items"], fmt.Sprintf("%s/%d", at, i), depth+1))
@@ -350,7 +364,9 @@ func (m *maker) list(schema map[string]any, at string, depth int) any {
 
 // number makes a multiple of step.
 func (m *maker) number(schema map[string]any, at string, step float64) any {
-	step = numberOf(schema, "multipleOf", step)
+	if multiple := numberOf(schema, "multipleOf", step); multiple > 0 {
+		step = multiple
+	}
 	least, hasLeast := limitOf(schema, "minimum", "exclusiveMinimum", step)
 	most, hasMost := limitOf(schema, "maximum", "exclusiveMaximum", -step)
 	plain := step * float64(1+m.rand.IntN(9))
@@ -360,6 +376,9 @@ func (m *maker) number(schema map[string]any, at string, step float64) any {
 	if hasMost {
 		plain = math.Min(plain, math.Floor(most/step)*step)
 	}
+	if math.IsNaN(plain) || math.Abs(plain) > 1<<53 {
+		return 1 // which will not fit
+	}
 	values, options := []float64{plain}, []option{{}}
 	add := func(value float64, open bool) {
 		if value != plain {
@@ -368,7 +387,7 @@ func (m *maker) number(schema map[string]any, at string, step float64) any {
 	}
 	if hasLeast {
 		add(least, false)
-	} else {
+	} else if plain < 1<<20 {
 		add(-step, true)
 	}
 	if hasMost {
@@ -395,8 +414,10 @@ func numberOf(schema map[string]any, key string, otherwise float64) float64 {
 	return otherwise
 }
 
+// wholeOf is a limit of lengths and numbers of items. What is beyond all that is
+// made here counts as a little beyond.
 func wholeOf(schema map[string]any, key string, otherwise int) int {
-	return int(numberOf(schema, key, float64(otherwise)))
+	return int(max(-1, min(numberOf(schema, key, float64(otherwise)), maxText+1)))
 }
 
 // awkward are texts that are easily broken on the way.
