@@ -20,7 +20,7 @@ BIN := dist/holdall
 STATIC := CGO_ENABLED=0 GOFLAGS=-trimpath
 
 # The stages of a full check, cheapest first so that a mistake shows early.
-TEST_STAGES := deps check-fmt check-mod check-generated check-docs vet check-web test-go e2e e2e-browser e2e-container
+TEST_STAGES := deps check-fmt check-mod check-generated check-docs check-api vet check-web test-go e2e e2e-browser e2e-container
 CHECK_STAGES := $(TEST_STAGES) lint vulncheck
 
 ##@ Work
@@ -55,6 +55,10 @@ migration: ## write the migration for what changed in collections (NAME=add_prio
 .PHONY: docs
 docs: ## write docs/config.md
 	go run . config --markdown > docs/config.md
+
+.PHONY: api
+api: ## write docs/openapi.json, unless clients would break (BREAK=1: even then)
+	@$(STATIC) scripts/api.sh write
 
 .PHONY: image
 image: ## build the container image with docker
@@ -113,6 +117,10 @@ check-generated: ## fail when generated Go code is not current
 .PHONY: check-docs
 check-docs: ## fail when docs/config.md is not current
 	@$(STATIC) scripts/check-docs.sh
+
+.PHONY: check-api
+check-api: ## fail when the API breaks clients of docs/openapi.json, or is not the one in it
+	@$(STATIC) scripts/api.sh check
 
 .PHONY: check-web
 check-web: ## type-check and build the web app, fail when pb_public is not current
