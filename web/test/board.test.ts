@@ -143,7 +143,7 @@ test("unconfirmed changes lie over the state and leave it alone", () => {
 });
 
 test("open columns begin with what waits for a time and then the earliest, ended ones with the latest", () => {
-  const at = (id: string, status: Status, scheduledStart: string, number: number) => card({ id, status, scheduledStart, number });
+  const at = (id: string, status: Status, scheduledStart: WorkOrder["scheduledStart"], number: number) => card({ id, status, scheduledStart, number });
   const columns = columnsOf(
     state([
       at("late", "scheduled", "2026-01-16 09:00:00.000Z", 1),

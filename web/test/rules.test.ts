@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import type { Card } from "../src/data/types.ts";
 import { cleaned, newItem, openRequired, withDone } from "../src/domain/checklist.ts";
 import { contactName, mapLink, phoneIn } from "../src/domain/contact.ts";
 import { filterOf, isFiltered, queryOf } from "../src/domain/filter.ts";
@@ -26,7 +27,7 @@ test("the office moves by the machine, the assigned technician only onwards, oth
 
 test("an order's due time is a countdown, then a reproach", () => {
   const now = new Date("2026-01-14T10:00:00Z");
-  const due = (slaDueAt: string, change = {}) => dueState(card({ slaDueAt, ...change }), now);
+  const due = (slaDueAt: Card["slaDueAt"], change = {}) => dueState(card({ slaDueAt, ...change }), now);
   assert.deepEqual(due("2026-01-16 12:00:00.000Z"), { level: "calm", text: "Due in 2 d" });
   assert.deepEqual(due("2026-01-14 12:00:00.000Z"), { level: "soon", text: "Due in 2 h" });
   assert.deepEqual(due("2026-01-14 09:30:00.000Z"), { level: "over", text: "30 min overdue" });

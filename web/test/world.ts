@@ -3,7 +3,10 @@ import { STATUSES } from "../src/domain/status.ts";
 
 export function order(change: Partial<WorkOrder> = {}): WorkOrder {
   return {
+    collectionId: "work_orders",
+    collectionName: "work_orders",
     id: "o1",
+    externalId: "",
     organization: "org",
     site: "s1",
     number: 1,

@@ -1,55 +1,25 @@
-// The shapes that the server answers with. Times are PocketBase's text form in
-// UTC ("2026-03-01 09:30:00.000Z"), empty when unset.
+// What the screens call the shapes of the API, which types.gen.ts has from the server, and
+// the shapes that are the app's own. Moments are PocketBase's text form in UTC
+// ("2026-03-01 09:30:00.000Z"), empty when unset.
 
-export type Role = "owner" | "dispatcher" | "technician" | "viewer";
-export type Status = "draft" | "scheduled" | "enRoute" | "onSite" | "completed" | "cancelled";
-export type Priority = "low" | "normal" | "high" | "urgent";
+import type { BoardCard, BoardPerson, Expanded, MembershipRole, Organization, WorkOrderPriority, WorkOrderStatus } from "./types.gen.ts";
 
-export interface User {
-  id: string;
-  name: string;
-  email: string;
-  avatar: string;
-  phone: string;
+export type { Board, InvitationPreview, Organization, Site, User } from "./types.gen.ts";
+
+declare module "./types.gen.ts" {
+  interface JSONTypes {
+    "work_orders.checklist": ChecklistItem[] | null;
+    "organizations.settings": OrganizationSettings | null;
+  }
 }
+
+export type Role = MembershipRole;
+export type Status = WorkOrderStatus;
+export type Priority = WorkOrderPriority;
 
 export interface OrganizationSettings {
   /** Hours until an order of a priority is due. */
   slaHours?: Partial<Record<Priority, number>>;
-}
-
-export interface Organization {
-  id: string;
-  name: string;
-  slug: string;
-  timezone: string;
-  settings: OrganizationSettings | null;
-}
-
-export interface Membership {
-  id: string;
-  organization: string;
-  user: string;
-  role: Role;
-  created: string;
-  updated: string;
-  expand?: { organization?: Organization; user?: User };
-}
-
-/** A membership with the organization it leads to. */
-export interface Belonging {
-  id: string;
-  role: Role;
-  organization: Organization;
-}
-
-export interface Site {
-  id: string;
-  organization: string;
-  name: string;
-  address: string;
-  contact: string;
-  location: { lon: number; lat: number } | null;
 }
 
 export interface ChecklistItem {
@@ -59,87 +29,21 @@ export interface ChecklistItem {
   required: boolean;
 }
 
-export interface WorkOrder {
-  id: string;
-  organization: string;
-  site: string;
-  number: number;
-  title: string;
-  description: string;
-  status: Status;
-  priority: Priority;
-  assignee: string;
-  scheduledStart: string;
-  scheduledEnd: string;
-  checklist: ChecklistItem[] | null;
-  startedAt: string;
-  completedAt: string;
-  slaDueAt: string;
-  slaBreachedAt: string;
-  signature: string;
-  report: string;
-  created: string;
-  updated: string;
-  expand?: { site?: Site; assignee?: User };
-}
+export type Membership = Expanded<"memberships", "user">;
+export type WorkOrder = Expanded<"work_orders", "site,assignee">;
+export type Note = Expanded<"notes", "author">;
+export type Photo = Expanded<"photos", "author">;
 
-export interface Note {
+/** A membership with the organization it leads to. */
+export interface Belonging {
   id: string;
-  work_order: string;
-  author: string;
-  body: string;
-  created: string;
-  updated: string;
-  expand?: { author?: User };
-}
-
-export interface Photo {
-  id: string;
-  collectionId: string;
-  collectionName: string;
-  work_order: string;
-  author: string;
-  image: string;
-  caption: string;
-  takenAt: string;
-  created: string;
-  updated: string;
-  expand?: { author?: User };
+  role: Role;
+  organization: Organization;
 }
 
 /** What a work order shows on the board. */
-export interface Card {
-  id: string;
-  number: number;
-  title: string;
-  status: Status;
-  priority: Priority;
-  assignee: string;
-  site: { id: string; name: string; address: string };
-  scheduledStart: string;
-  scheduledEnd: string;
-  slaDueAt: string;
-  slaBreachedAt: string;
-  checklistDone: number;
-  checklistTotal: number;
-  updated: string;
-}
-
-export interface Person {
-  id: string;
-  name: string;
-  avatar: string;
-  role: Role;
-  /** How many orders they have to do, whatever the board is narrowed to. */
-  open: number;
-}
-
-export interface Board {
-  organization: { id: string; name: string; slug: string; timezone: string; role: Role };
-  columns: { status: Status; total: number; items: Card[] }[];
-  people: Person[];
-  generatedAt: string;
-}
+export type Card = BoardCard;
+export type Person = BoardPerson;
 
 export interface BoardFilter {
   q: string;
@@ -172,17 +76,8 @@ export interface DemoAccount {
   organization: string;
 }
 
-export interface InvitationPreview {
-  organization: { name: string };
-  email: string;
-  role: Role;
-  accountExists: boolean;
-}
-
-export type ChangeAction = "create" | "update" | "delete";
-
 /** One record's change, as it came over the live connection. */
 export interface Change<T> {
-  action: ChangeAction;
+  action: "create" | "update" | "delete";
   record: T;
 }

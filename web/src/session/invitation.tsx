@@ -59,7 +59,7 @@ function Acceptance({ token, user, invitation }: { token: string; user: User | n
       </>
     );
   }
-  if (user.email.toLowerCase() !== invitation.email.toLowerCase()) {
+  if (user.email?.toLowerCase() !== invitation.email.toLowerCase()) {
     return (
       <>
         <p>You are signed in as {user.email}, and this invitation is for another address.</p>

@@ -2,10 +2,11 @@ import PocketBase from "pocketbase";
 
 import { Connection } from "../connection.ts";
 import { failureOf } from "../errors.ts";
+import type { TypedPocketBase } from "../types.gen.ts";
 
 /** The one SDK client, wired to the connection state that it feeds. */
 export interface Remote {
-  pb: PocketBase;
+  pb: TypedPocketBase;
   connection: Connection;
 }
 
@@ -18,7 +19,7 @@ const PATIENCE_WITH_FILES = 60_000;
 const PATIENCE_OF_PROBE = 5000;
 
 export function connect(): Remote {
-  const pb = new PocketBase(new URL(".", document.baseURI).href);
+  const pb = new PocketBase(new URL(".", document.baseURI).href) as TypedPocketBase;
   // Screens keep only the newest of their own requests; two of them may well
   // ask for the same at once.
   pb.autoCancellation(false);

@@ -1,8 +1,7 @@
-import type PocketBase from "pocketbase";
-import type { RecordModel } from "pocketbase";
+import type { RecordService } from "pocketbase";
 
 import type { Stop, Watcher } from "../contract.ts";
-import type { ChangeAction } from "../types.ts";
+import type { Expanded, RecordChange, TypedPocketBase, WatchOptions, WritableName } from "../types.gen.ts";
 import type { Remote } from "./client.ts";
 
 /** How long the first read waits for the live connection, so that usually one read is enough. */
@@ -11,7 +10,7 @@ const RETRY_AFTER = 3000;
 
 /** Live changes of collections, over the SDK's one realtime connection. */
 export class Live {
-  private readonly pb: PocketBase;
+  private readonly pb: TypedPocketBase;
   private readonly active = new Set<() => void>();
   private hearsReconnects = false;
 
@@ -31,7 +30,11 @@ export class Live {
    * subscription stands, and again after every break of the connection, since
    * changes in between were not delivered. Where there is no live connection it runs anyway.
    */
-  watch<T>(collection: string, query: { filter: string; expand?: string }, watcher: Watcher<T>): Stop {
+  watch<N extends WritableName, E extends string = "">(
+    collection: N,
+    options: WatchOptions<N, E, "">,
+    watcher: Watcher<Expanded<N, E>>,
+  ): Stop {
     let stopped = false;
     let synced = false;
     let unsubscribe: (() => Promise<void>) | undefined;
@@ -43,12 +46,13 @@ export class Live {
 
     const subscribe = async () => {
       try {
-        const end = await this.pb.collection(collection).subscribe<RecordModel>(
+        const service: RecordService<Expanded<N, E>> = this.pb.collection(collection);
+        const end = await service.subscribe(
           "*",
-          (event) => {
-            if (!stopped) watcher.changed({ action: event.action as ChangeAction, record: event.record as unknown as T });
+          (change) => {
+            if (!stopped) watcher.changed(change as RecordChange<Expanded<N, E>>);
           },
-          { query },
+          options,
         );
         clearTimeout(timer);
         if (stopped) {

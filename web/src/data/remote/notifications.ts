@@ -1,5 +1,6 @@
 import type { Notifications } from "../contract.ts";
 import { Failure } from "../errors.ts";
+import { api, type Subscription } from "../types.gen.ts";
 import { ask, type Remote } from "./client.ts";
 
 /** Where it is noted that a user wants notifications on this device. */
@@ -37,7 +38,7 @@ export function remoteNotifications({ pb }: Remote): Notifications {
 
   /** The server's public key, undefined when it does not push. */
   function serverKey() {
-    key ??= pb.send<{ publicKey: string }>("/api/push/vapid-key", {}).then(
+    key ??= api(pb).push.getVapidKey().then(
       ({ publicKey }) => bytesOf(publicKey),
       (error: { status?: number }) => {
         if (error.status !== 404) key = undefined; // it may work the next time
@@ -69,14 +70,11 @@ export function remoteNotifications({ pb }: Remote): Notifications {
       throw new Failure("The browser could not subscribe to notifications. Try again later.", -1);
     });
     await ask(() =>
-      pb.send("/api/push/devices", {
-        method: "POST",
-        body: {
-          subscription: made.toJSON(),
-          platform: "web",
-          locale: navigator.language,
-          timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-        },
+      api(pb).push.devices({
+        subscription: made.toJSON() as unknown as Subscription, // whose keys it always has
+        platform: "web",
+        locale: navigator.language,
+        timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       }),
     );
   }
@@ -101,7 +99,7 @@ export function remoteNotifications({ pb }: Remote): Notifications {
       localStorage.removeItem(wanted());
       const old = await subscription();
       await old?.unsubscribe();
-      if (old) await ask(() => pb.send("/api/push/devices/forget", { method: "POST", body: { endpoint: old.endpoint } }));
+      if (old) await ask(() => api(pb).push.devicesForget({ endpoint: old.endpoint }));
     },
 
     async resume() {

@@ -1,8 +1,7 @@
-import type { RecordModel } from "pocketbase";
-
 import type { Session } from "../contract.ts";
 import { Failure } from "../errors.ts";
-import type { Belonging, DemoAccount, InvitationPreview, Membership, Organization, User } from "../types.ts";
+import { api, filter, type Expanded } from "../types.gen.ts";
+import type { Belonging, DemoAccount } from "../types.ts";
 import { ask, type Remote } from "./client.ts";
 import type { Live } from "./live.ts";
 
@@ -13,7 +12,7 @@ export function remoteSession({ pb }: Remote, live: Live): Session {
   const users = pb.collection("users");
 
   return {
-    user: () => (pb.authStore.isValid ? (pb.authStore.record as unknown as User) : undefined),
+    user: () => (pb.authStore.isValid ? (pb.authStore.record ?? undefined) : undefined),
 
     onChange: (callback) => pb.authStore.onChange(callback),
 
@@ -68,27 +67,24 @@ export function remoteSession({ pb }: Remote, live: Live): Session {
     async belongings() {
       const user = pb.authStore.record?.id ?? "";
       const rows = await ask(() =>
-        pb.collection("memberships").getFullList<Membership & RecordModel>({
-          filter: pb.filter("user = {:user}", { user }),
+        pb.collection("memberships").getFullList({
+          filter: filter.memberships((membership) => membership.user.eq(user)),
           expand: "organization",
         }),
       );
       return rows.flatMap(belongingOf).sort((a, b) => a.organization.name.localeCompare(b.organization.name));
     },
 
-    createOrganization: (input) => ask(() => pb.collection("organizations").create<Organization>(input)),
+    createOrganization: (input) => ask(() => pb.collection("organizations").create(input)),
 
-    previewInvitation: (token) =>
-      ask(() => pb.send<InvitationPreview>("/api/v1/invitations/preview", { method: "POST", body: { token } })),
+    previewInvitation: (token) => ask(() => api(pb).invitations.preview({ token })),
 
     async acceptInvitation(token, account) {
       const body = account
         ? { token, name: account.name, password: account.password, passwordConfirm: account.password }
         : { token };
-      const answer = await ask(() =>
-        pb.send<{ token?: string; record?: RecordModel }>("/api/v1/invitations/accept", { method: "POST", body }),
-      );
-      if (answer.token && answer.record) {
+      const answer = await ask(() => api(pb).invitations.accept(body));
+      if ("token" in answer) {
         live.close();
         pb.authStore.save(answer.token, answer.record);
       }
@@ -96,7 +92,7 @@ export function remoteSession({ pb }: Remote, live: Live): Session {
   };
 }
 
-function belongingOf(row: Membership): Belonging[] {
+function belongingOf(row: Expanded<"memberships", "organization">): Belonging[] {
   const organization = row.expand?.organization;
   return organization ? [{ id: row.id, role: row.role, organization }] : [];
 }

@@ -1,6 +1,6 @@
 import type { Team } from "../contract.ts";
 import { failureOf } from "../errors.ts";
-import type { Membership, Organization } from "../types.ts";
+import { api, filter } from "../types.gen.ts";
 import { ClientResponseError } from "pocketbase";
 import { ask, type Remote } from "./client.ts";
 import type { Live } from "./live.ts";
@@ -10,18 +10,17 @@ const PATIENCE_WITH_EXPORT = 300_000;
 
 export function remoteTeam({ pb }: Remote, live: Live): Team {
   const memberships = pb.collection("memberships");
-  const ofOrganization = (organization: string) => pb.filter("organization = {:organization}", { organization });
+  const ofOrganization = (organization: string) => filter.memberships((membership) => membership.organization.eq(organization));
 
   return {
     members: (organization) =>
-      ask(() => memberships.getFullList<Membership>({ filter: ofOrganization(organization), sort: "created", expand: "user" })),
+      ask(() => memberships.getFullList({ filter: ofOrganization(organization), sort: "created", expand: "user" })),
 
     watchMembers: (organization, watcher) =>
       live.watch("memberships", { filter: ofOrganization(organization), expand: "user" }, watcher),
 
     invite: async (organization, email, role) => {
-      const path = `/api/v1/organizations/${encodeURIComponent(organization)}/invitations`;
-      await ask(() => pb.send(path, { method: "POST", body: { email, role } }));
+      await ask(() => api(pb).organizations.invite({ id: organization }, { email, role }));
     },
 
     changeRole: async (membership, role) => {
@@ -32,7 +31,7 @@ export function remoteTeam({ pb }: Remote, live: Live): Team {
       await ask(() => memberships.delete(membership));
     },
 
-    saveOrganization: (id, change) => ask(() => pb.collection("organizations").update<Organization>(id, change)),
+    saveOrganization: (id, change) => ask(() => pb.collection("organizations").update(id, change)),
 
     async exported(organization, format) {
       const url = pb.buildURL(`/api/v1/organizations/${encodeURIComponent(organization)}/export?format=${format}`);
