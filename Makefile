@@ -60,6 +60,10 @@ docs: ## write docs/config.md
 api: ## write docs/openapi.json, unless clients would break (BREAK=1: even then)
 	@$(STATIC) scripts/api.sh write
 
+.PHONY: web-types
+web-types: ## write the web app's types of the API
+	@scripts/web-types.sh --out
+
 .PHONY: image
 image: ## build the container image with docker
 	docker build --build-arg VERSION=$(VERSION) -t holdall:$(VERSION) .
@@ -124,7 +128,7 @@ check-api: ## fail when the API breaks clients of docs/openapi.json, or is not t
 
 .PHONY: check-web
 check-web: ## type-check and build the web app, fail when pb_public is not current
-	@scripts/check-web.sh
+	@$(STATIC) scripts/check-web.sh
 
 .PHONY: e2e
 e2e: build build-stock ## run the official SDK against this program and a bare PocketBase
