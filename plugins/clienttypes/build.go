@@ -42,8 +42,7 @@ func build(app core.App, options Options) (*model, error) {
 }
 
 // choose picks the collections and names them. Of two that would have the same
-// name the one that was made first has it: their ids do not tell, so it is the
-// one that is first by its own name.
+// name, the one has it whose own name comes first.
 func (b *builder) choose(all []*core.Collection) error {
 	slices.SortFunc(all, func(x, y *core.Collection) int { return strings.Compare(x.Name, y.Name) })
 	for _, name := range b.options.Collections {

@@ -153,21 +153,18 @@ func (w *dart) fieldNames(c *collection) {
 func (w *dart) body(c *collection, name, doc string, inputs []*input) {
 	w.doc("", doc)
 	class := c.typeName + name
-	fmt.Fprintf(w, "class %s extends RecordBody {\n  const %s({", class, class)
 	taken := dartMembers("toBody", "toFiles", "clear", class)
 	called := make([]string, len(inputs))
+	var parameters []string
 	for i, in := range inputs {
 		called[i] = taken.name(in.field.name + " " + howNames[in.how])
-		if in.name == "passwordConfirm" || in.name == "oldPassword" {
-			called[i] = in.name
-		}
-		w.WriteString(map[bool]string{true: "required this.", false: "this."}[in.required] + called[i] + ", ")
+		parameters = append(parameters, map[bool]string{true: "required this.", false: "this."}[in.required]+called[i])
 	}
 	change := name == "Update"
 	if change {
-		w.WriteString("this.clear = const {}")
+		parameters = append(parameters, "this.clear = const {}")
 	}
-	w.WriteString("});\n")
+	fmt.Fprintf(w, "class %s extends RecordBody {\n  const %s(%s);\n", class, class, dartNamed(parameters))
 	for i, in := range inputs {
 		w.WriteString("\n")
 		w.doc("  ", in.doc)
@@ -192,6 +189,14 @@ func (w *dart) body(c *collection, name, doc string, inputs []*input) {
 		w.files(inputs, called)
 	}
 	w.WriteString("}\n\n")
+}
+
+// dartNamed are named parameters, of which Dart has no empty list.
+func dartNamed(parameters []string) string {
+	if len(parameters) == 0 {
+		return ""
+	}
+	return "{" + strings.Join(parameters, ", ") + "}"
 }
 
 var howNames = map[int]string{appends: "append", prepends: "prepend", removes: "remove", adds: "add", subtracts: "subtract", prefixes: "autogenerate"}

@@ -12,13 +12,12 @@ func (w *dart) namedType(t *namedType) {
 	w.doc("", t.doc)
 	taken := dartMembers("fromJson", "toJson", t.name)
 	called := make([]string, len(t.members))
-	fmt.Fprintf(w, "class %s {\n  const %s(", t.name, t.name)
+	var parameters []string
 	for i, m := range t.members {
 		called[i] = taken.name(m.name)
-		w.WriteString(map[bool]string{true: "{", false: ""}[i == 0])
-		w.WriteString(map[bool]string{true: "this.", false: "required this."}[dartOptional(m)] + called[i] + ", ")
+		parameters = append(parameters, map[bool]string{true: "this.", false: "required this."}[dartOptional(m)]+called[i])
 	}
-	w.WriteString(map[bool]string{true: "}", false: ""}[len(t.members) > 0] + ");\n")
+	fmt.Fprintf(w, "class %s {\n  const %s(%s);\n", t.name, t.name, dartNamed(parameters))
 	if !t.sent {
 		fmt.Fprintf(w, "\n  factory %s.fromJson(Object? json) {\n    final all = json as Map<String, dynamic>? ?? const <String, dynamic>{};\n    return %s(\n", t.name, t.name)
 		for i, m := range t.members {

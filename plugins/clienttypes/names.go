@@ -37,7 +37,7 @@ func newNames() names {
 const (
 	typescriptTaken = `Array Blob Boolean BodyInit Collections Date Error Exclude Extract Fetch File FormData Function Headers Infinity
 		JSON Map Math NaN Number Object Omit Partial Pick PocketBase Promise Proxy RangeError Readonly Record RecordModel RecordService
-		RegExp Request RequestInfo RequestInit Required Response Set String Symbol URL Undefined BigInt
+		RegExp Request RequestInfo RequestInit Required Response Set String Symbol URL BigInt
 		BaseAuthStore BatchService ListResult OAuth2AuthConfig RecordListOptions RecordOptions RecordSubscribeOptions SendOptions
 		SubBatchService UnsubscribeFunc`
 	dartTaken = `Api BaseModel ClientException Comparable DateTime Deprecated Duration Enum Expando Future Invocation Iterable Iterator

@@ -186,21 +186,16 @@ func tsInput(c *collection, in *input, change bool) string {
 		one = "Upload"
 	case f.holds == holdsSelect:
 		one = tsSelect(f)
+	case f.many:
+		one = "string"
 	default:
-		return tsOneOrMore(tsField(c, f), f, in)
+		return tsField(c, f)
 	}
-	return tsOneOrMore(tsList(one, f.many), f, in, one)
-}
-
-// tsOneOrMore admits a single value where several are added or removed.
-func tsOneOrMore(whole string, f *field, in *input, one ...string) string {
+	whole := tsList(one, f.many)
 	if in.how == sets || !f.many {
 		return whole
 	}
-	if len(one) == 0 {
-		return strings.TrimSuffix(whole, "[]") + " | " + whole
-	}
-	return one[0] + " | " + whole
+	return one + " | " + whole // several are added or removed, or one
 }
 
 // tsColumn says what a field is in filters.
