@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -40,9 +41,9 @@ func newPool(design *Document, variables map[string]string) *pool {
 
 // prefixes are the parts of a path that end in a variable, the shortest first,
 // without the names of the variables.
-func prefixes(path string) []string {
+func prefixes(of string) []string {
 	var all []string
-	anonymous := pathVariable.ReplaceAllString(path, "{}")
+	anonymous := pathVariable.ReplaceAllString(of, "{}")
 	for i := range anonymous {
 		if strings.HasSuffix(anonymous[:i+1], "{}") {
 			all = append(all, anonymous[:i+1])
@@ -62,8 +63,12 @@ func (p *pool) fill(op *operation, nth int) ([]string, bool) {
 			break
 		}
 	}
-	for _, name := range names[len(values):] {
+	for i := len(values); i < len(names); i++ {
+		name := names[i]
 		known := p.names[name]
+		if near := p.collections[path.Base(strings.TrimSuffix(paths[i], "/{}"))]; name == "id" && len(near) > 0 {
+			known = near // of what the path is about
+		}
 		if fixed, ok := p.variables[name]; ok {
 			known = []string{fixed}
 		}
