@@ -254,9 +254,11 @@ func (p *Plugin) bind() {
 			})
 			p.bindRoute(e)
 			p.bindReport(e)
-			if err := bindPanel(e); err != nil {
+			page, err := panel()
+			if err != nil {
 				return err
 			}
+			e.UIExtensions = append(e.UIExtensions, page)
 			if err := p.listen(); err != nil {
 				return err
 			}

@@ -8,17 +8,16 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 )
 
-// panelFiles are the page in the dashboard.
+// panelFiles are what the page consists of.
 //
 //go:embed panel
 var panelFiles embed.FS
 
-// bindPanel adds the page to the dashboard.
-func bindPanel(e *core.ServeEvent) error {
+// panel is the page in the dashboard.
+func panel() (core.UIExtension, error) {
 	files, err := fs.Sub(panelFiles, "panel")
 	if err != nil {
-		return fmt.Errorf("observe: find the panel: %w", err)
+		return core.UIExtension{}, fmt.Errorf("observe: find the panel: %w", err)
 	}
-	e.UIExtensions = append(e.UIExtensions, core.UIExtension{Name: "observe", FS: files})
-	return nil
+	return core.UIExtension{Name: "observe", FS: files}, nil
 }
