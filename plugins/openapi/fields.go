@@ -419,7 +419,7 @@ func optional(s *apidoc.Schema) *apidoc.Schema {
 
 // portable are the regular expressions that mean the same in Go and in ECMA-262,
 // which JSON Schema speaks.
-var portable = regexp.MustCompile(`^(?:[^\\\[\]()?]|\\[dwsDW.+*?()\[\]{}^$|/\\]|\[\^?(?:[^\\\[\]]|\\[dws.\-\]\[\\/])+\]|\((?:\?:)?|\)|\?)*$`)
+var portable = regexp.MustCompile(`^(?:[^\\\[\]()?{}]|\{\d+(?:,\d*)?\}|\\[dwsDW.+*?()\[\]{}^$|/\\]|\[\^?(?:[^\\\[\]]|\\[dws.\-\]\[\\/])+\]|\((?:\?:)?|\)|\?)*$`)
 
 // addPattern adds a field's regular expression, which a match anywhere satisfies.
 func addPattern(s *apidoc.Schema, pattern string, orEmpty bool) {
@@ -427,7 +427,9 @@ func addPattern(s *apidoc.Schema, pattern string, orEmpty bool) {
 		return
 	}
 	s.Description = joinSentences(s.Description, "Matches "+pattern+" (RE2).")
-	if !portable.MatchString(pattern) {
+	// flags and named groups, of which ECMA-262 has others
+	special := strings.Contains(strings.ReplaceAll(pattern, "(?:", "("), "(?")
+	if special || !portable.MatchString(pattern) {
 		return
 	}
 	if orEmpty {
