@@ -132,8 +132,12 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := filterguard.Register(app, filterguard.Config{Collections: definedCollections()}); err != nil {
 		return err
 	}
-	// an invitation waits for the mail server, which writers must not
-	once := idempotency.Config{Skip: []string{"/api/v1/organizations/{id}/invitations"}}
+	once := idempotency.Config{Skip: []string{
+		// waits for the mail server, which writers must not
+		"/api/v1/organizations/{id}/invitations",
+		// operators' routes have transactions of their own, and may be repeated
+		"/api/jobs/", "/api/webhooks/", "/api/push/test", "/api/push/resume", "/api/push/messages/{id}/cancel",
+	}}
 	if _, err := idempotency.Register(app, once); err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (q *slowQueries) note(db string, s sqlite.Statement) {
 	entry := q.known[key]
 	if entry == nil {
 		q.forget()
-		entry = &slowEntry{SlowQuery: SlowQuery{Database: db, Query: text}, values: s.Values}
+		entry = &slowEntry{SlowQuery: SlowQuery{Database: db, Query: text, Plan: []string{}}, values: s.Values}
 		q.known[key] = entry
 	}
 	entry.Count++

@@ -212,7 +212,7 @@ func (p *Plugin) accept(e *core.RequestEvent, r *receiver) error {
 	if verdict.ID == "" {
 		verdict.ID = digest(body)
 	}
-	if err := p.store(e.Request, path, verdict.ID, body, now); err != nil {
+	if err := p.store(e.App, e.Request, path, verdict.ID, body, now); err != nil {
 		p.app.Logger().Error("A webhook could not be stored.", slog.String("path", r.path), slog.Any("error", err))
 		return e.InternalServerError("The message could not be stored. Please send it again.", nil)
 	}
@@ -233,7 +233,7 @@ type job struct {
 
 // store puts a message into the inbox, and its job into the queue in the same
 // transaction. One that is there already is not stored again.
-func (p *Plugin) store(request *http.Request, path, id string, body []byte, now time.Time) error {
+func (p *Plugin) store(app core.App, request *http.Request, path, id string, body []byte, now time.Time) error {
 	header := request.Header.Clone()
 	for _, name := range unstored {
 		header.Del(name)
@@ -242,7 +242,7 @@ func (p *Plugin) store(request *http.Request, path, id string, body []byte, now 
 	if err != nil {
 		return err
 	}
-	return p.app.RunInTransaction(func(tx core.App) error {
+	return app.RunInTransaction(func(tx core.App) error {
 		result, err := tx.DB().NewQuery(`INSERT INTO _webhooksInbox (path, message, query, headers, body, received, state, nextAt)
 			VALUES ({:path}, {:message}, {:query}, {:headers}, {:body}, {:now}, 'pending', {:now}) ON CONFLICT DO NOTHING`).
 			Bind(dbx.Params{
