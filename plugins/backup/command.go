@@ -206,7 +206,7 @@ func (p *Plugin) restoreCommand() *cobra.Command {
 		if dir == "" {
 			dir = p.app.DataDir()
 		}
-		bar := newBar(c.ErrOrStderr())
+		bar := newBar(os.Stderr) // what PocketBase sets as the error output is standard output
 		r.tell = bar.set
 		defer bar.end()
 		if f.dryRun {

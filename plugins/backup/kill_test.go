@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "ended", writeUntilKilled(os.Args[2], os.Args[3], os.Args[4]))
 		return
 	}
-	if len(os.Args) == 2 && os.Args[1] == "s3" {
-		fmt.Fprintln(os.Stderr, "ended", serveS3())
+	if len(os.Args) == 3 && os.Args[1] == "s3" {
+		fmt.Fprintln(os.Stderr, "ended", serveS3(os.Args[2]))
 		return
 	}
 	m.Run()
@@ -153,7 +153,7 @@ func killAWriter(t *testing.T, dir string, config backup.Config, round int) said
 			targets++
 		}
 	}
-	enough := 400 + rand.IntN(600) // acknowledged writes, after the targets have something
+	enough := 150 + rand.IntN(250) // acknowledged writes, after the targets have something
 	if config.Sync {               // each of which takes as long as the bucket does
 		enough = 20 + rand.IntN(60)
 	}

@@ -53,7 +53,7 @@ func (p *Plugin) recordsCommand() *cobra.Command {
 		if err != nil {
 			return nil, nil, err
 		}
-		bar := newBar(c.ErrOrStderr())
+		bar := newBar(os.Stderr) // what PocketBase sets as the error output is standard output
 		r.tell = bar.set
 		result, err := p.rescue(c.Context(), r, c.Flags().Arg(0), filter, dryRun)
 		bar.end()

@@ -2,11 +2,15 @@ package backup_test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	osexec "os/exec"
 	"strconv"
@@ -24,12 +28,15 @@ import (
 // bucketName is the bucket of the server below.
 const bucketName = "backups"
 
-// serveS3 is a process that serves a bucket from its memory, badly: so many of a
-// thousand requests fail, stall, are cut off, or succeed without an answer. POST
-// /-/faults?per=100 sets how many.
-func serveS3() error {
-	memory := s3mem.New()
-	if err := memory.CreateBucket(bucketName); err != nil {
+var s3Upstream = flag.String("s3.upstream", "",
+	"the address of an S3 server with a bucket \"backups\" for the access key \"key\" and the secret \"secret\", instead of the one of the tests")
+
+// serveS3 is a process that serves a bucket, from its memory or that of another
+// server, badly: so many of a thousand requests fail, stall, are cut off, or succeed
+// without an answer. POST /-/faults?per=100 sets how many.
+func serveS3(upstream string) error {
+	good, err := goodS3(upstream)
+	if err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +45,6 @@ func serveS3() error {
 	}
 	fmt.Println("http://" + listener.Addr().String())
 	var faults atomic.Int64
-	good := gofakes3.New(memory).Server()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/-/faults" {
 			n, _ := strconv.ParseInt(r.URL.Query().Get("per"), 10, 64)
@@ -56,6 +62,18 @@ func serveS3() error {
 		os.Exit(0)
 	}()
 	return (&http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}).Serve(listener)
+}
+
+func goodS3(upstream string) (http.Handler, error) {
+	if upstream == "" {
+		memory := s3mem.New()
+		return gofakes3.New(memory).Server(), memory.CreateBucket(bucketName)
+	}
+	address, err := url.Parse(upstream)
+	return &httputil.ReverseProxy{
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(address); r.Out.Host = r.In.Host }, // which is signed
+		ErrorLog: log.New(io.Discard, "", 0),
+	}, err
 }
 
 func misbehave(w http.ResponseWriter, r *http.Request, good http.Handler) {
@@ -96,8 +114,8 @@ func (p *partial) Write(b []byte) (int, error) {
 	return p.ResponseWriter.Write(b)
 }
 
-// s3Server is such a process, or a server that the flag -s3 names.
-type s3Server struct{ endpoint string }
+// s3Server is such a process, and a folder in its bucket.
+type s3Server struct{ endpoint, path string }
 
 func startS3(t *testing.T) s3Server {
 	t.Helper()
@@ -105,7 +123,7 @@ func startS3(t *testing.T) s3Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := osexec.CommandContext(t.Context(), program, "s3")
+	command := osexec.CommandContext(t.Context(), program, "s3", *s3Upstream)
 	command.Stderr = io.Discard // each connection that it cuts off
 	input, err := command.StdinPipe()
 	if err != nil {
@@ -123,7 +141,7 @@ func startS3(t *testing.T) s3Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s3Server{strings.TrimSpace(line)}
+	return s3Server{strings.TrimSpace(line), "of/" + t.Name() + "/" + strconv.FormatInt(time.Now().UnixNano(), 36)}
 }
 
 // misbehaves sets how many of a thousand requests go wrong.
@@ -137,5 +155,5 @@ func (s s3Server) misbehaves(t *testing.T, per int) {
 }
 
 func (s s3Server) config() backup.S3 {
-	return backup.S3{Bucket: bucketName, Path: "of/this", Endpoint: s.endpoint, AccessKey: "key", Secret: "secret", ForcePathStyle: true}
+	return backup.S3{Bucket: bucketName, Path: s.path, Endpoint: s.endpoint, AccessKey: "key", Secret: "secret", ForcePathStyle: true}
 }
