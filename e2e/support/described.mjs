@@ -106,7 +106,9 @@ globalThis.fetch = async function fetch(input, init = {}) {
 	if (response.redirected) {
 		return response;
 	}
-	const description = server.description(response.headers.get('holdall-version') ?? '');
+	const changes = changesDocument(method, url.pathname);
+	const version = response.headers.get('holdall-version') ?? '';
+	const description = changes ? server.latest(version) : server.description(version);
 	// read at once, so that the test's own reading finds no half of it gone
 	const copy = hasJSON(response.headers.get('content-type')) ? response.clone().text() : undefined;
 	copy?.catch(() => {}); // the test may break the connection off
@@ -115,9 +117,10 @@ globalThis.fetch = async function fetch(input, init = {}) {
 		body: () => copy,
 		sent: typeof init.body === 'string' ? { type: headers.get('content-type') ?? '', body: init.body } : undefined,
 	}));
-	if (response.ok && changesDocument(method, url.pathname)) {
+	if (response.ok && changes) {
 		server.forgetDescription();
-		await server.description(); // as it is before anything else changes
+	} else {
+		await description; // which is read before anything else changes
 	}
 	return response;
 };
@@ -133,6 +136,7 @@ class DescribedServer {
 	#token = '';
 	#refused = false; // with the superuser's password
 	#descriptions = new Map(); // by the version of the API
+	#former = new Map(); // those of before the schema changed
 
 	constructor(url, superuser) {
 		this.url = url;
@@ -163,7 +167,13 @@ class DescribedServer {
 		return this.#descriptions.get(version);
 	}
 
+	/** One that has been read, if it was before a change: for what changes it, which is in each. */
+	latest(version) {
+		return this.#descriptions.get(version) ?? this.#former.get(version) ?? this.description(version);
+	}
+
 	forgetDescription() {
+		this.#former = new Map([...this.#former, ...this.#descriptions]);
 		this.#descriptions.clear();
 	}
 
