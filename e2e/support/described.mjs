@@ -291,7 +291,7 @@ export class Description {
 }
 
 function validator(document, options = {}) {
-	const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false, inlineRefs: false, ...options });
+	const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false, inlineRefs: false, code: { optimize: false }, ...options });
 	addFormats(ajv);
 	return ajv.addSchema(document, 'api');
 }
