@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -30,7 +31,7 @@ func (p plan) problems(anyType bool) []Problem {
 	if p.body == nil {
 		return nil
 	}
-	all := []Problem{{Status: http.StatusBadRequest, Code: CodeBodyInvalid, When: "the body is not JSON of the right kind, or not UTF-8"}}
+	all := []Problem{{Status: http.StatusBadRequest, Code: CodeBodyInvalid, When: "the body is not JSON of the right kind, not UTF-8 or nested too deeply"}}
 	if !anyType {
 		all = append(all, Problem{Status: http.StatusUnsupportedMediaType, Code: CodeBodyNotJSON, When: "`Content-Type` does not say that the body is JSON"})
 	}
@@ -88,6 +89,9 @@ func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Er
 	if !json.Valid(raw) {
 		return invalidBody(mustBe(target.Type()))
 	}
+	if tooDeep(raw) {
+		return invalidBody(fmt.Sprintf("The body must not have more than %d objects and lists within each other.", maxDepth))
+	}
 	err = decodeValue(bytes.TrimSpace(raw), target, limits{})
 	if err == nil {
 		return nil
@@ -98,6 +102,32 @@ func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Er
 	}
 	maps.Copy(problems, fields)
 	return nil
+}
+
+// maxDepth bounds how many objects and lists of a body stand within each other. What
+// is within so many is read as often, so that without a bound a body of a type that
+// has itself within could take minutes.
+const maxDepth = 100
+
+// tooDeep reports whether there are more, in what is valid JSON.
+func tooDeep(raw []byte) bool {
+	depth, inText := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inText && c == '\\':
+			i++ // whatever it escapes
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
 }
 
 // mustBe says what a body of the type is.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -73,6 +74,7 @@ func requestPlan(in reflect.Type) plan {
 		p.body, p.bodyType = body.Index, body.Type
 		checkType(body.Type, map[reflect.Type]bool{})
 	}
+	checkEmbedded(in)
 	return p
 }
 
@@ -81,16 +83,33 @@ func checkType(t reflect.Type, seen map[reflect.Type]bool) {
 	switch t.Kind() {
 	case reflect.Array:
 		panic(fmt.Sprintf("apidoc: a list of a fixed length, as %s is, cannot be read", t))
-	case reflect.Pointer, reflect.Slice, reflect.Map:
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		panic(fmt.Sprintf("apidoc: %s has no form in JSON", t))
+	case reflect.Map:
+		if t.Key().Kind() != reflect.String && !opaque(t) {
+			panic(fmt.Sprintf("apidoc: the names in %s are no text", t))
+		}
+		checkType(t.Elem(), seen)
+	case reflect.Pointer, reflect.Slice:
 		checkType(t.Elem(), seen)
 	case reflect.Struct:
 		if seen[t] || opaque(t) {
 			return
 		}
 		seen[t] = true
+		checkEmbedded(t)
 		for _, f := range fieldsOf(t, "json") {
 			checkFallback(t, f)
 			checkType(t.FieldByIndex(f.index).Type, seen)
+		}
+	}
+}
+
+// checkEmbedded panics when a struct embeds a pointer that cannot be set.
+func checkEmbedded(t reflect.Type) {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous && f.Type.Kind() == reflect.Pointer && !f.IsExported() {
+			panic(fmt.Sprintf("apidoc: %s embeds a pointer to %s, which is not exported", t, f.Type.Elem()))
 		}
 	}
 }
@@ -216,7 +235,7 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 	case reflect.Map:
 		return decodeMap(raw, target)
 	}
-	if err := json.Unmarshal(raw, target.Addr().Interface()); err != nil {
+	if err := json.Unmarshal(raw, target.Addr().Interface()); err != nil && !setWhole(raw, target) {
 		return invalidType(kindName(t))
 	}
 	if t.Kind() == reflect.String {
@@ -228,6 +247,25 @@ func decodeValue(raw json.RawMessage, target reflect.Value, l limits) error {
 		}
 	}
 	return l.check(target)
+}
+
+// setWhole reads what JSON Schema takes for a whole number and encoding/json does
+// not: 2.0, as some languages write theirs, or 1e3.
+func setWhole(raw json.RawMessage, target reflect.Value) bool {
+	const exact = 1 << 53
+	n, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || n != math.Trunc(n) || math.Abs(n) >= exact {
+		return false
+	}
+	switch {
+	case target.CanInt() && !target.OverflowInt(int64(n)):
+		target.SetInt(int64(n))
+	case target.CanUint() && n >= 0 && !target.OverflowUint(uint64(n)):
+		target.SetUint(uint64(n))
+	default:
+		return false
+	}
+	return true
 }
 
 // decodeMoment takes no other forms than the document has. The types' own decoders

@@ -53,6 +53,11 @@ func TestRequests(t *testing.T) {
 		{name: "twice", members: `"note":"a","note":"b"`, want: "note=validation_duplicate_field"},
 		{name: "twice in a map", members: `"amounts":{"a":1,"a":2}`, want: "amounts.a=validation_duplicate_field"},
 		{name: "an embedded member", members: `"width":0`, want: "width=validation_min_greater_equal_than_required"},
+		{name: "a whole number with a point", members: `"count":2.0,"size":1e1,"level":2.0`},
+		{name: "no whole number", members: `"count":2.5,"size":-1.0,"level":1e-1`, want: "count=validation_invalid_type level=validation_invalid_type size=validation_invalid_type"},
+		{name: "a whole number that is too large", members: `"count":200.0,"width":1e20`, want: "count=validation_invalid_type width=validation_invalid_type"},
+		{name: "a parameter with a space", query: "copies=+2", want: "copies=validation_invalid_type"},
+		{name: "a parameter that is null", query: "copies=null+", want: "copies=validation_invalid_type"},
 		{name: "a parameter twice", query: "q=a&q=b", want: "q=validation_duplicate_field"},
 		{name: "an empty parameter", query: "q=&copies=", want: ""},
 		{name: "an empty parameter that is a pointer", query: "format=", want: "format=validation_in_invalid"},
@@ -95,6 +100,15 @@ func TestRequests(t *testing.T) {
 			}
 		})
 	}
+	t.Run("deep", func(t *testing.T) {
+		t.Parallel()
+		for depth, want := range map[int]int{99: http.StatusOK, 100: http.StatusBadRequest} {
+			body := `{"name":"Ada","code":null,"any":"[{\"[{","raw":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + "}"
+			if answer := send("", body); answer.Code != want || want != http.StatusOK && !strings.Contains(answer.Body.String(), apidoc.CodeBodyInvalid) {
+				t.Errorf("%d lists within each other: got %d %.200s, want %d", depth, answer.Code, answer.Body, want)
+			}
+		}
+	})
 	t.Run("many", func(t *testing.T) {
 		t.Parallel()
 		first := send("", "{"+strings.Join(many, ",")+"}").Body.String()
@@ -172,6 +186,68 @@ func TestSchemas(t *testing.T) {
 			t.Errorf("a parameter that is a pointer has the values %v", p.Schema.Enum)
 		}
 	}
+}
+
+type hiding struct {
+	part
+	Width string `json:"width"`
+}
+
+// A member of an embedded struct is hidden by one of the same name, as in
+// encoding/json.
+func TestHiddenMembers(t *testing.T) {
+	t.Parallel()
+	all := components{}
+	apidoc.SchemaOf(all, reflect.TypeFor[hiding](), false, "")
+	var got []string
+	for _, p := range all["hiding"].Properties {
+		got = append(got, fmt.Sprint(p.Name, " ", p.Schema.Type))
+	}
+	if want := []string{"part <nil>", "width string"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got the members %q, want %q", got, want)
+	}
+}
+
+// What could not be read is found when the route is bound.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]reflect.Type{
+		"a request that is no struct": reflect.TypeFor[string](),
+		"a pattern that is none": reflect.TypeFor[struct {
+			Body struct {
+				A string `json:"a" pattern:"["`
+			}
+		}](),
+		"a default that is none": reflect.TypeFor[struct {
+			A int `query:"a" default:"b"`
+		}](),
+		"a parameter that is an object": reflect.TypeFor[struct {
+			A part `query:"a"`
+		}](),
+		"a list of a fixed length": reflect.TypeFor[struct{ Body [2]string }](),
+		"names that are numbers":   reflect.TypeFor[struct{ Body map[int]string }](),
+		"a function": reflect.TypeFor[struct {
+			Body struct {
+				A func() `json:"a"`
+			}
+		}](),
+		"an embedded pointer that cannot be set": reflect.TypeFor[struct{ *organized }](),
+		"one in the body":                        reflect.TypeFor[struct{ Body struct{ *part } }](),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if recover() == nil {
+					t.Error("it is accepted")
+				}
+			}()
+			apidoc.Parameters(components{}, in)
+		})
+	}
+}
+
+type organized struct {
+	ID string `path:"id"`
 }
 
 func BenchmarkRoute(b *testing.B) {

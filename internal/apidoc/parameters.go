@@ -66,7 +66,7 @@ func setScalar(target reflect.Value, text string, l limits) error {
 		target.SetBool(value)
 		return nil
 	}
-	if err := json.Unmarshal([]byte(text), target.Addr().Interface()); err != nil || text == "null" {
+	if err := json.Unmarshal([]byte(text), target.Addr().Interface()); err != nil || text == "null" || text != strings.TrimSpace(text) {
 		return invalidType(kindName(target.Type()))
 	}
 	return nil

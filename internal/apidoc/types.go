@@ -158,7 +158,17 @@ func readFields(t reflect.Type, tag string) []field {
 		f.optional = f.omitted || f.fallback != nil || sf.Type.Kind() == reflect.Pointer || tag != "json" && sf.Tag.Get("required") != "true"
 		all = append(all, f)
 	}
-	return all
+	return withoutHidden(all)
+}
+
+// withoutHidden leaves out the members of embedded structs that a member of the same
+// name hides, as encoding/json does.
+func withoutHidden(all []field) []field {
+	return slices.DeleteFunc(slices.Clone(all), func(f field) bool {
+		return slices.ContainsFunc(all, func(other field) bool {
+			return other.name == f.name && len(other.index) < len(f.index)
+		})
+	})
 }
 
 // limitsOf reads the tags of a member. It panics on one that makes no sense.
