@@ -119,6 +119,10 @@ func (r *filterRewriter) level(source []byte) ([]byte, error) {
 		source = source[len(next.source):]
 		switch next.Type {
 		case fexpr.TokenGroup:
+			if operands > 0 { // PocketBase forgets the operand
+				r.unreadable = true
+				return nil, nil
+			}
 			inner, err := r.level(next.source[1 : len(next.source)-1])
 			if err != nil {
 				return nil, err
