@@ -126,24 +126,47 @@ func (c *call) appendAnswer(out, body []byte, i int) ([]byte, int, error) {
 }
 
 // appendWith appends an object of which one member is a record, or a list of them.
+// That is read once: it is nearly all of the answer.
 func (c *call) appendWith(out, body []byte, i int, name string) ([]byte, int, error) {
+	if i >= len(body) || body[i] != '{' {
+		return out, -1, errNotJSON
+	}
 	out = append(out, '{')
-	empty := true
-	end, err := eachMember(body, i, func(key, keyEnd, start, end int) error {
-		if !empty {
-			out = append(out, ',')
+	for i = space(body, i+1); i < len(body) && body[i] == '"'; i = space(body, i+1) {
+		key := i
+		keyEnd := stringEnd(body, i)
+		if keyEnd < 0 {
+			break
 		}
-		empty = false
+		if i = space(body, keyEnd); i >= len(body) || body[i] != ':' {
+			break
+		}
 		out = append(append(out, body[key:keyEnd]...), ':')
-		if string(body[key+1:keyEnd-1]) != name {
-			out = append(out, body[start:end]...)
-			return nil
+		i = space(body, i+1)
+		end := -1
+		if string(body[key+1:keyEnd-1]) == name {
+			var err error
+			if out, end, err = c.t.appendRecords(out, body, i, c.collection, c.pick); err != nil {
+				return out, end, err
+			}
+		} else if end = valueEnd(body, i); end >= 0 {
+			out = append(out, body[i:end]...)
 		}
-		var err error
-		out, err = c.t.appendRecords(out, body[:end], start, c.collection, c.pick)
-		return err
-	})
-	return append(out, '}'), end, err
+		if end < 0 {
+			break
+		}
+		if i = space(body, end); i >= len(body) {
+			break
+		}
+		if body[i] == '}' {
+			return append(out, '}'), i + 1, nil
+		}
+		if body[i] != ',' {
+			break
+		}
+		out = append(out, ',')
+	}
+	return out, -1, errNotJSON
 }
 
 // appendWays appends the ways to sign in, where fields are named that identify an

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -24,30 +23,74 @@ type Object struct {
 // member is one of the object's. A clean one is source[start:end].
 type member struct {
 	name, value []byte
-	start, end  int
-	order       int // in the source
+	start, end  int32
+	order       int16 // in the source
 	clean       bool
 }
 
+// What is larger than these has its members copied one by one.
+const (
+	maxPlace = 1<<31 - 1
+	maxOrder = 1<<15 - 1
+)
+
 var objects = sync.Pool{New: func() any { return &Object{members: make([]member, 0, 32)} }}
 
-// parse reads the object that begins at b[i] and returns the index after it.
+// parse reads the object that begins at b[i] and returns the index after it. It is
+// [eachMember], written out: most of what an answer costs is spent here.
 func (o *Object) parse(b []byte, i int) (int, error) {
 	o.source, o.members, o.changed, o.creating = b, o.members[:0], false, false
-	return eachMember(b, i, func(key, keyEnd, value, end int) error {
-		name := b[key+1 : keyEnd-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
+	if i >= len(b) || b[i] != '{' {
+		return -1, errNotJSON
+	}
+	i = space(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1, nil
+	}
+	for i < len(b) && b[i] == '"' {
+		key := i
+		for i++; i < len(b) && b[i] != '"' && b[i] != '\\'; {
+			i++
+		}
+		if i >= len(b) {
+			break
+		}
+		name := b[key+1 : i]
+		if b[i] == '\\' {
+			if i = stringEnd(b, key) - 1; i < 0 {
+				break
+			}
 			var plain string
-			if err := json.Unmarshal(b[key:keyEnd], &plain); err != nil {
-				return errNotJSON
+			if err := json.Unmarshal(b[key:i+1], &plain); err != nil {
+				break
 			}
 			name = []byte(plain)
 		}
+		if i = space(b, i+1); i >= len(b) || b[i] != ':' {
+			break
+		}
+		value := space(b, i+1)
+		end := valueEnd(b, value)
+		if end < 0 {
+			break
+		}
+		order := len(o.members)
 		o.members = append(o.members, member{
-			name: name, value: b[value:end], start: key, end: end, order: len(o.members), clean: true,
+			name: name, value: b[value:end], start: int32(key), end: int32(end), order: int16(order), //nolint:gosec // see clean
+			clean: end <= maxPlace && order <= maxOrder,
 		})
-		return nil
-	})
+		if i = space(b, end); i >= len(b) {
+			break
+		}
+		if b[i] == '}' {
+			return i + 1, nil
+		}
+		if b[i] != ',' {
+			break
+		}
+		i = space(b, i+1)
+	}
+	return -1, errNotJSON
 }
 
 // release gives the object back.
@@ -312,11 +355,12 @@ func contains(names []string, name []byte) bool {
 
 // quote encodes text.
 func quote(text string) []byte {
-	if strings.IndexFunc(text, func(r rune) bool {
-		return r < ' ' || r > '~' || r == '"' || r == '\\' || r == '<' || r == '>' || r == '&'
-	}) < 0 {
-		return []byte(`"` + text + `"`)
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			encoded, _ := json.Marshal(text) // a string cannot fail
+			return encoded
+		}
 	}
-	encoded, _ := json.Marshal(text) // a string cannot fail
-	return encoded
+	quoted := append(make([]byte, 0, len(text)+2), '"')
+	return append(append(quoted, text...), '"')
 }

@@ -221,7 +221,7 @@ func (t *Transformer) expanded(value []byte, c *core.Collection, p *pick) ([]byt
 		out = append(appendName(out, []byte(before)), ':')
 		place := len(out)
 		var err error
-		out, err = t.appendRecords(out, value[:end], start, t.follow(c, name), p.sub(before))
+		out, _, err = t.appendRecords(out, value, start, t.follow(c, name), p.sub(before))
 		changed = changed || before != name || string(out[place:]) != string(value[start:end])
 		return err
 	})
@@ -231,21 +231,25 @@ func (t *Transformer) expanded(value []byte, c *core.Collection, p *pick) ([]byt
 	return append(out, '}'), nil
 }
 
-// appendRecords appends a record, or a list of them.
-func (t *Transformer) appendRecords(to, b []byte, i int, c *core.Collection, p *pick) ([]byte, error) {
+// appendRecords appends a record, or a list of them, or whatever else there is. It
+// returns the index after it.
+func (t *Transformer) appendRecords(to, b []byte, i int, c *core.Collection, p *pick) ([]byte, int, error) {
+	if i < len(b) && b[i] == '{' {
+		return t.appendRecord(to, b, i, c, p)
+	}
 	if i >= len(b) || b[i] != '[' {
-		if i < len(b) && b[i] == '{' {
-			to, _, err := t.appendRecord(to, b, i, c, p)
-			return to, err
+		end := valueEnd(b, i)
+		if end < 0 {
+			return to, end, errNotJSON
 		}
-		return append(to, b[i:]...), nil
+		return append(to, b[i:end]...), end, nil
 	}
 	to = append(to, '[')
 	first := true
 	for i = space(b, i+1); i < len(b) && b[i] != ']'; {
 		if !first {
 			if b[i] != ',' {
-				return to, errNotJSON
+				return to, -1, errNotJSON
 			}
 			to = append(to, ',')
 			i = space(b, i+1)
@@ -259,14 +263,14 @@ func (t *Transformer) appendRecords(to, b []byte, i int, c *core.Collection, p *
 			to = append(to, b[i:end]...)
 		}
 		if err != nil || end < 0 {
-			return to, errors.Join(err, notJSON(end))
+			return to, -1, errors.Join(err, notJSON(end))
 		}
 		i = space(b, end)
 	}
 	if i >= len(b) {
-		return to, errNotJSON
+		return to, -1, errNotJSON
 	}
-	return append(to, ']'), nil
+	return append(to, ']'), i + 1, nil
 }
 
 func notJSON(end int) error {

@@ -38,6 +38,8 @@ func install(app core.App) error {
 type usage struct {
 	mu     sync.Mutex
 	counts map[use]*count
+	number int64 // of the day since 1970
+	day    string
 }
 
 type use struct{ day, version, build string }
@@ -57,7 +59,10 @@ const otherBuilds = "other"
 func (u *usage) add(now time.Time, version, build string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	key := use{now.UTC().Format(time.DateOnly), version, build}
+	if number := now.Unix() / (24 * 60 * 60); number != u.number || u.day == "" {
+		u.number, u.day = number, now.UTC().Format(time.DateOnly)
+	}
+	key := use{u.day, version, build}
 	c := u.counts[key]
 	if c == nil {
 		if len(u.counts) >= maxUses && build != "" {
