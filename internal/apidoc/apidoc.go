@@ -270,7 +270,7 @@ func Route[In, Out any](r *Router, op Op, handle func(e *core.RequestEvent, in *
 
 	route := r.group.Route(op.Method, op.Path, func(e *core.RequestEvent) error {
 		in := new(In)
-		if err := request.decode(e, reflect.ValueOf(in).Elem(), op.AnyContentType); err != nil {
+		if err := request.decode(e, reflect.ValueOf(in).Elem(), op); err != nil {
 			return err
 		}
 		out, err := handle(e, in)

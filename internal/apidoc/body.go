@@ -64,12 +64,12 @@ func limitBody(maximum int64) *hook.Handler[*core.RequestEvent] {
 
 // readBody reads the one JSON value that the body is. One that is a pointer may be
 // left out.
-func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Errors, anyType bool) error {
+func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Errors, op Op) error {
 	optional := target.Kind() == reflect.Pointer
 	if optional && e.Request.ContentLength == 0 {
 		return nil
 	}
-	if kind, _, err := mime.ParseMediaType(e.Request.Header.Get("Content-Type")); !anyType && (err != nil || kind != "application/json") {
+	if kind, _, err := mime.ParseMediaType(e.Request.Header.Get("Content-Type")); !op.AnyContentType && (err != nil || kind != "application/json") {
 		return refuse(http.StatusUnsupportedMediaType, CodeBodyNotJSON, "The body must be JSON, and Content-Type must say so.")
 	}
 	raw, err := io.ReadAll(e.Request.Body)
@@ -79,6 +79,9 @@ func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Er
 			return tooLarge
 		}
 		return invalidBody("The body could not be read.")
+	}
+	if int64(len(raw)) > op.MaxBody { // which a last read that comes with the end passes by
+		return apis.ErrRequestEntityTooLarge
 	}
 	if optional && len(raw) == 0 {
 		return nil

@@ -143,7 +143,7 @@ func scalar(t reflect.Type) bool {
 }
 
 // decode fills the struct, or returns an answer that names each wrong field.
-func (p plan) decode(e *core.RequestEvent, in reflect.Value, anyType bool) error {
+func (p plan) decode(e *core.RequestEvent, in reflect.Value, op Op) error {
 	problems := validation.Errors{}
 	query := e.Request.URL.Query()
 	message := messageInvalidQuery
@@ -169,7 +169,7 @@ func (p plan) decode(e *core.RequestEvent, in reflect.Value, anyType bool) error
 	}
 	if p.body != nil {
 		message = messageInvalid
-		if err := readBody(e, fieldFor(in, p.body), problems, anyType); err != nil {
+		if err := readBody(e, fieldFor(in, p.body), problems, op); err != nil {
 			return err
 		}
 	}

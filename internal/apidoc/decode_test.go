@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -107,6 +108,16 @@ func TestRequests(t *testing.T) {
 			if answer := send("", body); answer.Code != want || want != http.StatusOK && !strings.Contains(answer.Body.String(), apidoc.CodeBodyInvalid) {
 				t.Errorf("%d lists within each other: got %d %.200s, want %d", depth, answer.Code, answer.Body, want)
 			}
+		}
+	})
+	t.Run("large", func(t *testing.T) {
+		t.Parallel()
+		body := `{"name":"Ada","code":null` + strings.Repeat(" ", 4<<10) + "}"
+		request := httptest.NewRequest(http.MethodPost, "/api/crates/x", iotest.DataErrReader(strings.NewReader(body)))
+		request.Header.Set("Content-Type", "application/json")
+		answer := httptest.NewRecorder()
+		if handler.ServeHTTP(answer, request); answer.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("a body without a length that ends with its last read: got %d %s, want 413", answer.Code, answer.Body)
 		}
 	})
 	t.Run("many", func(t *testing.T) {
