@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -9,6 +10,7 @@ import (
 	"github.com/holdall-go/holdall/internal/env"
 	"github.com/holdall-go/holdall/plugins/backup"
 	"github.com/holdall-go/holdall/plugins/health"
+	"github.com/holdall-go/holdall/plugins/observe"
 )
 
 // readBackup says where databases and files are copied to.
@@ -47,7 +49,7 @@ func (cfg *config) readBackup(r *env.Reader) {
 	c.Engine = backup.NewEngine() // of the whole program
 }
 
-// registerBackup adds the backup, and tells the health check of it.
+// registerBackup adds the backup, and tells the health check and the metrics of it.
 func registerBackup(app core.App, root *cobra.Command, cfg *config) (*backup.Plugin, error) {
 	cfg.backup.RootCmd = root
 	plugin, err := backup.Register(app, cfg.backup)
@@ -57,5 +59,16 @@ func registerBackup(app core.App, root *cobra.Command, cfg *config) (*backup.Plu
 	cfg.health.Checks = append(cfg.health.Checks, health.Check{
 		Name: "backup", Run: plugin.Health, Passed: "It is reported.", Failed: "It is not reported.",
 	})
+	cfg.observe.Sources = append(cfg.observe.Sources, backupFigures(plugin))
 	return plugin, nil
+}
+
+// backupFigures are how the backup is, for the metrics.
+func backupFigures(plugin *backup.Plugin) observe.Source {
+	return observe.Source{Name: "backup", Collect: func(_ context.Context, emit func(observe.Figure)) error {
+		plugin.Figures(func(name, help string, value float64, labels ...string) {
+			emit(observe.Figure{Name: name, Help: help, Value: value, Labels: labels})
+		})
+		return nil
+	}}
 }

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -301,7 +302,7 @@ func (p *Plugin) start() error {
 	if err != nil {
 		return err
 	}
-	if err := emptyDirectory(scratch); err != nil { // of a process that was killed
+	if err := removeLeft(scratch); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	state, err := p.state("log")
@@ -363,13 +364,18 @@ func (p *Plugin) stop() {
 	})
 }
 
-// emptyDirectory removes what is in a directory.
-func emptyDirectory(dir string) error {
+// removeLeft removes what a process that was killed left. A command may be at work
+// beside the server, for a while.
+func removeLeft(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || time.Since(info.ModTime()) < 24*time.Hour && !strings.HasPrefix(e.Name(), spoolPrefix) {
+			continue
+		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}

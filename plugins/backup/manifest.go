@@ -44,8 +44,9 @@ type manifest struct {
 	Removed []string `json:"removed,omitempty"`
 }
 
-// manifestKey is the time in milliseconds, and whether it stands for itself.
-var manifestKey = regexp.MustCompile(`^manifests/(\d{13})-(full|delta)\.json\.gz(\.age)?$`)
+// manifestKey is the time in milliseconds, whether it stands for itself, and the size
+// as it is stored: what is not whole is no manifest, and its changes are in the next.
+var manifestKey = regexp.MustCompile(`^manifests/(\d{13})-(full|delta)-(\d+)\.json\.gz(\.age)?$`)
 
 // listed is a manifest that was not read yet.
 type listed struct {
@@ -63,7 +64,7 @@ func manifests(ctx context.Context, v *vault) ([]listed, error) {
 	var found []listed
 	for _, o := range objects {
 		m := manifestKey.FindStringSubmatch(o.key)
-		if m == nil {
+		if m == nil || m[3] != strconv.FormatInt(o.size, 10) {
 			continue
 		}
 		ms, err := strconv.ParseInt(m[1], 10, 64)
@@ -117,7 +118,12 @@ func writeManifest(ctx context.Context, v *vault, at time.Time, m manifest, full
 		w.CloseWithError(errors.Join(err, zipped.Close()))
 	}()
 	defer r.Close()
-	return v.write(ctx, fmt.Sprintf("manifests/%013d-%s.json.gz", at.UnixMilli(), kind), r)
+	sealed, _, err := v.seal(r)
+	if err != nil {
+		return err
+	}
+	key := fmt.Sprintf("manifests/%013d-%s-%d.json.gz%s", at.UnixMilli(), kind, sealed.size, v.suffix())
+	return errors.Join(v.store(ctx, key, sealed), sealed.Close())
 }
 
 // filesAt returns the files that there were at a time. A file that was there but

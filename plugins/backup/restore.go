@@ -222,6 +222,9 @@ func (r *restorer) copyFile(ctx context.Context, f File, path string) (err error
 	return os.Chtimes(path, modified, modified)
 }
 
+// freshDir is where a restore makes the data before it takes its place.
+const freshDir = ".restoring"
+
 // restore restores to a directory that must not hold data, or whose data is
 // moved aside.
 func (r *restorer) restore(ctx context.Context, dir string, force bool) (Restoration, error) {
@@ -232,7 +235,7 @@ func (r *restorer) restore(ctx context.Context, dir string, force bool) (Restora
 		return Restoration{}, err
 	}
 	// within the directory, which may be a file system of its own
-	fresh := filepath.Join(dir, ".restoring")
+	fresh := filepath.Join(dir, freshDir)
 	if err := os.RemoveAll(fresh); err != nil {
 		return Restoration{}, err
 	}

@@ -45,16 +45,18 @@ type segment struct {
 
 var _ litestream.ReplicaClient = (*segments)(nil)
 
-// segmentKey is level, first and last transaction, time in milliseconds, size
-// before encryption. So a list says what a request for each piece would.
-var segmentKey = regexp.MustCompile(`^(\d)/([0-9a-f]{16})-([0-9a-f]{16})-(\d+)-(\d+)\.ltx(\.age)?$`)
+// segmentKey is level, first and last transaction, time in milliseconds, size before
+// encryption and as it is stored. So a list says what a request for each piece
+// would, and which pieces are not whole: there are servers that keep what came of an
+// upload when who sent it was killed.
+var segmentKey = regexp.MustCompile(`^(\d)/([0-9a-f]{16})-([0-9a-f]{16})-(\d+)-(\d+)-(\d+)\.ltx(\.age)?$`)
 
-func parseSegment(prefix, key string) (segmentID, segment, bool) {
-	if len(key) < len(prefix) {
+func parseSegment(prefix string, o object) (segmentID, segment, bool) {
+	if len(o.key) < len(prefix) {
 		return segmentID{}, segment{}, false
 	}
-	m := segmentKey.FindStringSubmatch(key[len(prefix):])
-	if m == nil {
+	m := segmentKey.FindStringSubmatch(o.key[len(prefix):])
+	if m == nil || m[6] != strconv.FormatInt(o.size, 10) {
 		return segmentID{}, segment{}, false
 	}
 	level, err1 := strconv.Atoi(m[1])
@@ -65,7 +67,7 @@ func parseSegment(prefix, key string) (segmentID, segment, bool) {
 	if errors.Join(err1, err2, err3, err4, err5) != nil {
 		return segmentID{}, segment{}, false
 	}
-	return segmentID{level, low, high}, segment{key: key, size: size, at: time.UnixMilli(ms).UTC()}, true
+	return segmentID{level, low, high}, segment{key: o.key, size: size, at: time.UnixMilli(ms).UTC()}, true
 }
 
 // load lists the pieces, once. s.mu is held.
@@ -79,7 +81,7 @@ func (s *segments) load(ctx context.Context) error {
 	}
 	s.known = map[segmentID]segment{}
 	for _, o := range objects {
-		if id, piece, ok := parseSegment(s.prefix, o.key); ok {
+		if id, piece, ok := parseSegment(s.prefix, o); ok {
 			s.known[id] = piece
 		}
 	}
@@ -198,7 +200,7 @@ func (s *segments) WriteLTXFile(ctx context.Context, level int, minTXID, maxTXID
 		return nil, err
 	}
 	defer sealed.Close()
-	key := fmt.Sprintf("%s%d/%s-%s-%d-%d.ltx%s", s.prefix, level, minTXID, maxTXID, header.Timestamp, size, s.vault.suffix())
+	key := fmt.Sprintf("%s%d/%s-%s-%d-%d-%d.ltx%s", s.prefix, level, minTXID, maxTXID, header.Timestamp, size, sealed.size, s.vault.suffix())
 	if err := s.vault.store(ctx, key, sealed); err != nil {
 		return nil, fmt.Errorf("store %s in %s: %w", key, s.vault.name(), err)
 	}
@@ -304,7 +306,7 @@ func generations(ctx context.Context, v *vault, database string) ([]*segments, e
 			s = &segments{vault: v, prefix: m, known: map[segmentID]segment{}}
 			byPrefix[m], found = s, append(found, s)
 		}
-		if id, piece, ok := parseSegment(m, o.key); ok {
+		if id, piece, ok := parseSegment(m, o); ok {
 			s.known[id] = piece
 		}
 	}

@@ -10,6 +10,9 @@ import (
 // spoolInMemory is how much a spool keeps in memory before it takes a file.
 const spoolInMemory = 4 << 20
 
+// spoolPrefix is how files of spools are called, which only the server makes.
+const spoolPrefix = "spool-"
+
 // spool holds what is to be stored, so that its size is known before, and so that
 // it can be sent again. It is closed when it is no longer needed.
 type spool struct {
@@ -28,7 +31,7 @@ func (s *spool) Write(b []byte) (int, error) {
 		return s.memory.Write(b)
 	}
 	if s.file == nil {
-		file, err := os.CreateTemp(s.dir, "spool-")
+		file, err := os.CreateTemp(s.dir, spoolPrefix)
 		if err != nil {
 			return 0, err
 		}

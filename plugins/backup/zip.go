@@ -49,7 +49,7 @@ func (p *Plugin) bindZip() {
 }
 
 // excluded are the names in the data directory that are in no zip.
-func (p *Plugin) excluded() []string { return append(p.asides(), stateDir) }
+func (p *Plugin) excluded() []string { return append(p.asides(), stateDir, freshDir) }
 
 // asides are the directories that restores have moved data to.
 func (p *Plugin) asides() []string {
