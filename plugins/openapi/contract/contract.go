@@ -28,9 +28,15 @@ import (
 
 // Config are the options of the commands. The zero value works.
 type Config struct {
-	// Document returns the document of the program as it is, for a diff with it.
+	// Document returns the document of the program as it is, for a diff with it. With
+	// migrate it applies the migrations first; without, it fails if there are some to
+	// apply, as the document would lack what they bring.
 	// Defaults to none: both documents have to be given.
-	Document func(ctx context.Context) ([]byte, error)
+	Document func(ctx context.Context, migrate bool) ([]byte, error)
+	// Environ is the environment of a program that is started to be checked, as
+	// "NAME=value", beside a home and a place for temporary files of its own.
+	// Defaults to nothing, so that no mail server and no bucket is known to it.
+	Environ []string
 	// Start starts a backend to be checked, with arguments for its "serve".
 	// Defaults to [StartProgram] with the running program.
 	Start func(ctx context.Context, arguments []string) (*Server, error)
@@ -59,7 +65,7 @@ func AddCommands(parent *cobra.Command, config Config) {
 }
 
 func diffCommand(config Config) *cobra.Command {
-	var asJSON bool
+	var asJSON, migrate bool
 	var failOn string
 	c := &cobra.Command{
 		Use:   "diff OLD [NEW]",
@@ -73,7 +79,7 @@ func diffCommand(config Config) *cobra.Command {
 			if !slices.Contains([]string{"breaking", "unversioned", "any", "none"}, failOn) {
 				return wrong(fmt.Errorf("--fail-on can be breaking, unversioned, any or none, got %q", failOn))
 			}
-			changes, err := diffOf(c, config, args)
+			changes, err := diffOf(c, config, args, migrate)
 			if err != nil {
 				return wrong(err)
 			}
@@ -97,10 +103,13 @@ func diffCommand(config Config) *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().StringVar(&failOn, "fail-on", "breaking", "exit 1 on breaking changes, on those without a later dated version (unversioned), on any, or on none")
+	if config.Document != nil {
+		c.Flags().BoolVar(&migrate, "migrate", false, "without NEW: apply the migrations first, as serve does")
+	}
 	return c
 }
 
-func diffOf(c *cobra.Command, config Config, args []string) (*Changes, error) {
+func diffOf(c *cobra.Command, config Config, args []string, migrate bool) (*Changes, error) {
 	older, err := readFile(c, args[0])
 	if err != nil {
 		return nil, err
@@ -114,7 +123,7 @@ func diffOf(c *cobra.Command, config Config, args []string) (*Changes, error) {
 	case config.Document == nil:
 		return nil, errors.New("this program has no document: name both")
 	default:
-		newer, err = config.Document(c.Context())
+		newer, err = config.Document(c.Context(), migrate)
 	}
 	if err != nil {
 		return nil, err
@@ -224,7 +233,7 @@ func conform(ctx context.Context, c *cobra.Command, config Config, f flags, spec
 	if target == "" {
 		start := config.Start
 		if start == nil {
-			start = startThis
+			start = config.startThis
 		}
 		server, err := start(ctx, f.serve)
 		if err != nil {
@@ -249,12 +258,12 @@ func conform(ctx context.Context, c *cobra.Command, config Config, f flags, spec
 }
 
 // startThis runs this program.
-func startThis(ctx context.Context, arguments []string) (*Server, error) {
+func (c Config) startThis(ctx context.Context, arguments []string) (*Server, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	return StartProgram(ctx, program, arguments)
+	return StartProgram(ctx, program, c.Environ, arguments)
 }
 
 // read makes options of the flags.

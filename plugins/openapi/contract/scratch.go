@@ -36,15 +36,15 @@ type Server struct {
 }
 
 // StartProgram runs a program that is built on PocketBase, as "serve", with its
-// data in a directory that is removed afterwards. Nothing of the environment but
-// where programs and temporary files are reaches it, so that it knows no
-// mail server and no bucket.
-func StartProgram(ctx context.Context, program string, arguments []string) (*Server, error) {
+// data in a directory that is removed afterwards, which is also its home and has its
+// temporary files. It has nothing else in its environment but environ ("NAME=value"),
+// so that it knows no mail server and no bucket that it is not told of.
+func StartProgram(ctx context.Context, program string, environ, arguments []string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "conform-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the data: %w", err)
 	}
-	p := &process{program: program, dir: dir, log: &tail{}}
+	p := &process{program: program, dir: dir, environ: environ, log: &tail{}}
 	server, err := p.start(ctx, arguments)
 	if err != nil {
 		return nil, errors.Join(err, p.stop())
@@ -55,6 +55,7 @@ func StartProgram(ctx context.Context, program string, arguments []string) (*Ser
 // process is a program that serves from a directory of ours.
 type process struct {
 	program, dir string
+	environ      []string
 	log          *tail
 	command      *exec.Cmd
 	ended        chan struct{}
@@ -92,11 +93,10 @@ func (p *process) start(ctx context.Context, arguments []string) (*Server, error
 func (p *process) make(ctx context.Context, arguments ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, p.program, append(arguments, "--dir", filepath.Join(p.dir, "data"), "--dev=false")...) //nolint:gosec // the caller names the program
 	c.Dir, c.Stdout, c.Stderr = p.dir, p.log, p.log
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "TZ"} {
-		if value, ok := os.LookupEnv(name); ok {
-			c.Env = append(c.Env, name+"="+value)
-		}
+	for _, name := range []string{"HOME", "TMPDIR", "TMP", "TEMP"} {
+		c.Env = append(c.Env, name+"="+p.dir)
 	}
+	c.Env = append(c.Env, p.environ...) // of two of the same name, the later one counts
 	return c
 }
 

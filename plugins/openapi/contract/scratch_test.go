@@ -16,6 +16,10 @@ import (
 // check starts this program.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "superuser") {
+		if os.Getenv(unwanted) != "" {
+			fmt.Fprintln(os.Stderr, unwanted, "has reached the program")
+			os.Exit(1)
+		}
 		app := pocketbase.New()
 		if err := app.Start(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -25,6 +29,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// unwanted is a variable with which the program does not start.
+const unwanted = "CONTRACT_TEST_UNWANTED"
 
 // stock is what every PocketBase has, as this package's design.
 const stock = `
@@ -49,7 +56,7 @@ components:
 // nothing of it.
 func TestTheProgramItselfIsChecked(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	t.Setenv("HOLDALL_SECRET", "x")
+	t.Setenv(unwanted, "here")
 	out, code := run(t, contract.Config{}, "", "conform", file(t, "stock.yaml", stock), "--as", "superuser", "--only", "health")
 	if code != 0 || !strings.Contains(out, "1 ok, 1 not called") && !strings.Contains(out, "2 operations, 1 ok") {
 		t.Errorf("got %d\n%s", code, out)
@@ -62,15 +69,27 @@ func TestTheProgramItselfIsChecked(t *testing.T) {
 
 func TestAProgramThatCannotStart(t *testing.T) {
 	t.Parallel()
-	if _, err := contract.StartProgram(t.Context(), "/nowhere/holdall", nil); err == nil || !strings.Contains(err.Error(), "/nowhere/holdall") {
+	if _, err := contract.StartProgram(t.Context(), "/nowhere/holdall", nil, nil); err == nil || !strings.Contains(err.Error(), "/nowhere/holdall") {
 		t.Errorf("got %v, want an error that names the program", err)
 	}
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := contract.StartProgram(t.Context(), program, []string{"--no-such-flag"}); err == nil || !strings.Contains(err.Error(), "ended") {
+	if _, err := contract.StartProgram(t.Context(), program, nil, []string{"--no-such-flag"}); err == nil || !strings.Contains(err.Error(), "ended") {
 		t.Errorf("got %v, want what the program said", err)
+	}
+}
+
+func TestAProgramHasTheEnvironmentThatItIsGiven(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = contract.StartProgram(t.Context(), program, []string{unwanted + "=given"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "has reached the program") {
+		t.Errorf("got %v, want what the program says of it", err)
 	}
 }
 
@@ -81,7 +100,7 @@ func TestStartProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := contract.StartProgram(t.Context(), program, nil)
+	server, err := contract.StartProgram(t.Context(), program, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

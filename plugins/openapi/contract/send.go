@@ -33,7 +33,7 @@ type reply struct {
 	status  int
 	header  http.Header
 	body    []byte
-	endless bool // a stream, whose body was not read
+	endless bool // a stream, or too long: its body is not looked into
 }
 
 // json decodes the body.
@@ -119,9 +119,13 @@ func (r *runner) exchange(request *http.Request) (reply, error) {
 		got.endless = true
 		return got, nil
 	}
-	got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
 		return reply{}, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(got.body) > maxAnswer {
+		got.body, got.endless = got.body[:maxAnswer], true
+		r.note("An answer of %s was longer than %d MiB, and was not looked into.", request.URL.Path, maxAnswer>>20)
 	}
 	return got, nil
 }
