@@ -128,14 +128,6 @@ func (b *builder) ordered() []*core.Collection {
 	return sorted
 }
 
-// name is the name of a collection, "" if there is none with that id.
-func (b *builder) name(collectionID string) string {
-	if c := b.byID[collectionID]; c != nil {
-		return c.Name
-	}
-	return ""
-}
-
 // typeNames gives each collection a name for its types, "WorkOrders" for
 // work_orders. Two that would have the same get numbers, in the order of their
 // ids, which do not change.

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,9 +16,12 @@ import (
 	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
-// maxCached bounds how many documents are kept. Callers who may do the same
-// share one.
-const maxCached = 64
+// maxCached and maxCachedBytes bound how many documents are kept. Callers who may do
+// the same share one.
+const (
+	maxCached      = 64
+	maxCachedBytes = 64 << 20
+)
 
 // cache has the documents that were made of the present schema.
 type cache struct {
@@ -25,6 +29,7 @@ type cache struct {
 	registered []route
 	state      state
 	documents  map[string]document
+	bytes      int // of all of them
 	size       int // of the last one made
 }
 
@@ -106,7 +111,7 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 
 	p.cache.mutex.Lock()
 	if !p.cache.state.equal(now) || p.cache.documents == nil {
-		p.cache.state, p.cache.documents = now, map[string]document{}
+		p.cache.state, p.cache.documents, p.cache.bytes = now, map[string]document{}, 0
 	}
 	s.registered = p.cache.registered
 	size := p.cache.size
@@ -120,7 +125,7 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 	if version.Apply != nil {
 		version.Apply(built)
 	}
-	body := built.AppendJSON(make([]byte, 0, size+size/8))
+	body := bytes.Clone(built.AppendJSON(make([]byte, 0, size+size/8))) // which is kept, without the room
 	sum := sha256.Sum256(body)
 	d = document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
 
@@ -128,9 +133,11 @@ func (p *Plugin) documentFor(ctx context.Context, app core.App, caller *core.Rec
 	defer p.cache.mutex.Unlock()
 	p.cache.size = len(body)
 	if p.cache.state.equal(now) && p.cache.documents != nil {
-		if len(p.cache.documents) >= maxCached {
+		if len(p.cache.documents) >= maxCached || p.cache.bytes+len(body) > maxCachedBytes {
 			clear(p.cache.documents)
+			p.cache.bytes = 0
 		}
+		p.cache.bytes += len(body) - len(p.cache.documents[key].body)
 		p.cache.documents[key] = d
 	}
 	return d, nil

@@ -74,12 +74,21 @@ func (b *builder) answerType(field core.Field, ofView bool) *apidoc.Schema {
 	}
 }
 
-func (b *builder) relationAnswer(f *core.RelationField) *apidoc.Schema {
-	target := b.name(f.CollectionId)
-	if f.IsMultiple() {
-		return &apidoc.Schema{Type: "array", Items: &apidoc.Schema{Type: "string"}, Description: "The ids of records of " + target + ".", Target: target}
+// target is the collection that a relation leads to, and how to speak of it to who
+// may not know its name.
+func (b *builder) target(f *core.RelationField) (name, called string) {
+	if c := b.byID[f.CollectionId]; c != nil && b.reader.knows(c) {
+		return c.Name, c.Name
 	}
-	description := "The id of a record of " + target
+	return "", "another collection"
+}
+
+func (b *builder) relationAnswer(f *core.RelationField) *apidoc.Schema {
+	target, called := b.target(f)
+	if f.IsMultiple() {
+		return &apidoc.Schema{Type: "array", Items: &apidoc.Schema{Type: "string"}, Description: "The ids of records of " + called + ".", Target: target}
+	}
+	description := "The id of a record of " + called
 	if !f.Required {
 		description += `, "" if there is none`
 	}
@@ -251,17 +260,17 @@ func dateInput(f *core.DateField) *apidoc.Schema {
 }
 
 func (b *builder) relationInput(f *core.RelationField) *apidoc.Schema {
-	target := b.name(f.CollectionId)
+	target, called := b.target(f)
 	if f.IsMultiple() {
 		s := listInput(&apidoc.Schema{Type: "string", MinLength: types.Pointer(1)}, f.Required, f.MinSelect, f.MaxSelect)
-		s.Description, s.Target = joinSentences("Ids of records of "+target+".", s.Description), target
+		s.Description, s.Target = joinSentences("Ids of records of "+called+".", s.Description), target
 		return s
 	}
-	s := &apidoc.Schema{Type: "string", Description: "The id of a record of " + target + ".", Target: target}
+	s := &apidoc.Schema{Type: "string", Description: "The id of a record of " + called + ".", Target: target}
 	if f.Required {
 		s.MinLength = types.Pointer(1)
 	} else {
-		s.Description = "The id of a record of " + target + `, "" for none.`
+		s.Description = "The id of a record of " + called + `, "" for none.`
 	}
 	return s
 }
@@ -350,7 +359,8 @@ func (b *builder) modifiers(field core.Field) apidoc.Properties {
 	case *core.SelectField:
 		return listModifiers(name, "", &apidoc.Schema{Type: "string", Enum: enum(f.Values, false)})
 	case *core.RelationField:
-		return listModifiers(name, b.name(f.CollectionId), &apidoc.Schema{Type: "string", MinLength: types.Pointer(1)})
+		target, _ := b.target(f)
+		return listModifiers(name, target, &apidoc.Schema{Type: "string", MinLength: types.Pointer(1)})
 	case *core.FileField:
 		one := &apidoc.Schema{Type: "string"}
 		return apidoc.Properties{{

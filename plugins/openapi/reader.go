@@ -3,6 +3,7 @@ package openapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,12 @@ func (r reader) may(c *core.Collection, action string) bool {
 // is told of what comes after signing in neither here nor elsewhere.
 func (r reader) of(c *core.Collection) bool {
 	return r.superuser || r.collection == c.Id
+}
+
+// knows reports whether the reader may do something with records of a collection, or
+// sign in to it, so that the document tells of it in any case.
+func (r reader) knows(c *core.Collection) bool {
+	return r.superuser || c.IsAuth() || slices.ContainsFunc(actions, func(action string) bool { return r.may(c, action) })
 }
 
 // methods are those that rules see as @request.method.

@@ -32,6 +32,7 @@ func (p *Plugin) serveDocument(e *core.RequestEvent) error {
 	}
 	version := e.Request.URL.Query().Get("version")
 	if name, _ := apidoc.Of(e.App).Versions(); name != "" {
+		header.Add("Vary", name)
 		version = cmp.Or(version, e.Request.Header.Get(name))
 	}
 	d, err := p.documentFor(e.Request.Context(), e.App, caller, version)

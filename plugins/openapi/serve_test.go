@@ -111,6 +111,7 @@ func TestDocumentsFollowWhatTheyDescribe(t *testing.T) {
 func TestViews(t *testing.T) {
 	t.Parallel()
 	app := torture.New(t, register(openapi.Config{Private: true}))
+	tellsOfLocked(t, app)
 	do := serve(t, app)
 	root := pbtest.Superuser(t, app)
 	if got := do(pbtest.Request{Path: openapi.Path}).Status; got != 401 {
@@ -130,6 +131,27 @@ func TestViews(t *testing.T) {
 		if !bytes.Contains(all, []byte(secret)) {
 			t.Errorf("the document of superusers does not tell of %s", secret)
 		}
+	}
+}
+
+// tellsOfLocked has a collection that is open to everybody lead to one that is
+// locked.
+func tellsOfLocked(t *testing.T, app core.App) {
+	t.Helper()
+	locked, err := app.FindCollectionByNameOrId("locked")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, err := app.FindCollectionByNameOrId("targets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets.Fields.Add(
+		&core.RelationField{Name: "one_kept", CollectionId: locked.Id, MaxSelect: 1},
+		&core.RelationField{Name: "some_kept", CollectionId: locked.Id, MaxSelect: 9},
+	)
+	if err := app.Save(targets); err != nil {
+		t.Fatal(err)
 	}
 }
 
