@@ -9,6 +9,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+case ${1:-} in
+check | write) ;;
+*) echo "usage: scripts/api.sh check|write" >&2 && exit 2 ;;
+esac
+
 baseline=${BASELINE:-docs/openapi.json}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -23,7 +28,7 @@ document() {
 # covered says whether clients of the version in the baseline are served as it says.
 covered() {
 	local date
-	date=$(sed -n '0,/^    "version":/s/^    "version": "\(.*\)".*/\1/p' "$baseline")
+	date=$(awk -F '"' '/^    "version":/ { print $4; exit }' "$baseline")
 	"$work/holdall" openapi diff "$baseline" "$work/openapi.json" --fail-on unversioned >"$work/changes" &&
 		document --version "$date" >"$work/before.json" &&
 		"$work/holdall" openapi diff "$baseline" "$work/before.json" >"$work/changes"
@@ -42,7 +47,7 @@ fi
 
 if [[ $1 == write ]]; then
 	cp "$work/openapi.json" "$baseline"
-elif ! cmp --silent "$baseline" "$work/openapi.json"; then
+elif ! cmp -s "$baseline" "$work/openapi.json"; then
 	cat "$work/changes" >&2
 	echo "$baseline is not the API: run make api and commit the result" >&2
 	exit 1
