@@ -21,6 +21,9 @@ type bar struct {
 	any   bool
 }
 
+// leastShown is how many bytes are worth a line in a log.
+const leastShown = 16 << 20
+
 func newBar(out io.Writer) *bar {
 	b := &bar{out: out}
 	if file, ok := out.(*os.File); ok {
@@ -33,7 +36,7 @@ func newBar(out io.Writer) *bar {
 func (b *bar) set(done, all int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if all <= 0 {
+	if all <= 0 || (!b.terminal && all < leastShown) {
 		return
 	}
 	done = min(done, all)

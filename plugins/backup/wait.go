@@ -3,6 +3,7 @@ package backup
 import (
 	"bufio"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -87,7 +88,7 @@ func (w *waiting) hold(ctx context.Context, before uint64) {
 	ctx, cancel := context.WithTimeout(ctx, w.plugin.config.SyncTimeout)
 	defer cancel()
 	err := w.plugin.Wait(ctx)
-	if err == nil || context.Cause(ctx) == context.Canceled { //nolint:errorlint // the cause is one of two values
+	if err == nil || errors.Is(context.Cause(ctx), context.Canceled) {
 		return // it is there, or nobody is left to wait
 	}
 	w.mu.Lock()
@@ -98,11 +99,11 @@ func (w *waiting) hold(ctx context.Context, before uint64) {
 	}
 	w.degraded = time.Now()
 	w.plugin.log.Error("answers no longer wait for the backup, which does not keep up", slog.Any("error", err))
-	w.plugin.workers.Go("wait again", w.recover)
+	w.plugin.workers.Go("wait again", w.resume)
 }
 
-// recover ends the fallback as soon as the targets have caught up.
-func (w *waiting) recover(ctx context.Context) {
+// resume ends the fallback as soon as the targets have caught up.
+func (w *waiting) resume(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := w.plugin.Wait(ctx); err != nil {
 			select {
