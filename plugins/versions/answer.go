@@ -33,6 +33,7 @@ func (p *Plugin) changeAnswer(e *core.RequestEvent) error {
 	err := e.Next()
 	switch {
 	case a.tooLarge:
+		e.Response.Header().Del("Etag") // which is of the answer that nobody gets
 		return errTooLarge
 	case err != nil:
 		if a.status == 0 {

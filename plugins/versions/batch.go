@@ -80,7 +80,9 @@ func (c *call) changeBatched(e *core.BatchRequestEvent, i int, request *core.Int
 	for name, value := range request.Body {
 		switch value.(type) {
 		case *filesystem.File, []*filesystem.File:
-			files[plan.renamed(name)] = value
+			if !plan.isNew(name) {
+				files[plan.renamed(name)] = value
+			}
 		default:
 			body[name] = value
 		}

@@ -302,6 +302,14 @@ func TestForms(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a file with a name that came later", func(t *testing.T) {
+		t.Parallel()
+		body, kind := form(t, "title", "a form", "picture", "two.txt::x", "photo", "one.txt::x", "picture+", "three.txt::x")
+		a := w.send(t, first, http.MethodPost, orders, body, "Content-Type", kind)
+		if got := encode(a.get("photo")); !strings.HasPrefix(got, `["one_`) || strings.Contains(got, ",") {
+			t.Errorf("got %d, want the file with the old name alone: %s", a.status, a.raw)
+		}
+	})
 	t.Run("encoded", func(t *testing.T) {
 		t.Parallel()
 		values := url.Values{"name": {"Ada Byron"}, "login": {"ada"}, "email": {"a@example.com"}, "password": {"1234567890"}, "passwordConfirm": {"1234567890"}}

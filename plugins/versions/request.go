@@ -356,9 +356,24 @@ func formValues(value []byte) ([]string, error) {
 func renameFiles(p *plan, files map[string][]*multipart.FileHeader) map[string][]*multipart.FileHeader {
 	changed := make(map[string][]*multipart.FileHeader, len(files))
 	for name, uploads := range files {
-		changed[p.renamed(name)] = uploads
+		if !p.isNew(name) {
+			changed[p.renamed(name)] = uploads
+		}
 	}
 	return changed
+}
+
+// isNew tells whether a member of a request is about a field that clients of the
+// version cannot know, as [Change.forward] has it, so that it makes way.
+func (p *plan) isNew(name string) bool {
+	_, base := baseName([]byte(name))
+	field := string(base)
+	if names, by := p.resolve(field, 0); by >= 0 || names[0] != field {
+		return false // it was there under this name
+	}
+	return slices.ContainsFunc(p.changes, func(c *Change) bool {
+		return c.kind != transformFields && slices.Contains(c.new, field)
+	})
 }
 
 // renamed is what a member of a request is called in the newest shape, which may

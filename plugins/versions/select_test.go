@@ -3,6 +3,7 @@ package versions_test
 import (
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,29 @@ func TestUsage(t *testing.T) {
 		t.Errorf("got %+v, %v", usage, err)
 	}
 	check(w.app, w.send(t, none, http.MethodGet, versions.Path, nil, "Authorization", root))
+}
+
+// Whoever makes up the names of builds fills neither memory nor the table, however
+// often the counts are written down.
+func TestUsageOfMadeUpBuilds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, versions.Config{Versions: history(), Build: func(e *core.RequestEvent) string { return e.Request.Header.Get("X-Build") }})
+	const requests, apart = 540, 512
+	for i := range requests {
+		w.send(t, first, http.MethodGet, "/api/health", nil, "X-Build", strconv.Itoa(i))
+		if i%200 == 0 {
+			if err := versions.Flush(w.plugin, w.app); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	usage, err := w.plugin.Usage(t.Context(), w.app)
+	if err != nil || usage[first].Requests != requests || len(usage[first].Builds) != apart+1 {
+		t.Fatalf("got %d requests of %d builds, %v, want %d of %d", usage[first].Requests, len(usage[first].Builds), err, requests, apart+1)
+	}
+	if most := usage[first].Builds[0]; most.Build != "other" || most.Requests != requests-apart {
+		t.Errorf("got %+v, want the others", most)
+	}
 }
 
 // other is the plugin of another app, which has counted nothing.

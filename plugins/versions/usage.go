@@ -38,7 +38,8 @@ func install(app core.App) error {
 type usage struct {
 	mu     sync.Mutex
 	counts map[use]*count
-	number int64 // of the day since 1970
+	known  map[use]bool // what was counted apart on the day, written down or not
+	number int64        // of the day since 1970
 	day    string
 }
 
@@ -49,9 +50,9 @@ type count struct {
 	last     int64 // in Unix milliseconds
 }
 
-// maxUses bounds what is counted apart between two writes: who makes builds up
-// fills no memory.
-const maxUses = 4096
+// maxUses bounds what is counted apart in a day: who makes builds up fills neither
+// memory nor the table.
+const maxUses = 512
 
 // otherBuilds is what builds beyond that are counted as.
 const otherBuilds = "other"
@@ -60,19 +61,20 @@ func (u *usage) add(now time.Time, version, build string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if number := now.Unix() / (24 * 60 * 60); number != u.number || u.day == "" {
-		u.number, u.day = number, now.UTC().Format(time.DateOnly)
+		u.number, u.day, u.known = number, now.UTC().Format(time.DateOnly), map[use]bool{}
 	}
 	key := use{u.day, version, build}
+	if build != "" && !u.known[key] {
+		if len(u.known) >= maxUses {
+			key.build = otherBuilds
+		} else {
+			u.known[key] = true
+		}
+	}
 	c := u.counts[key]
 	if c == nil {
-		if len(u.counts) >= maxUses && build != "" {
-			key.build = otherBuilds
-			c = u.counts[key]
-		}
-		if c == nil {
-			c = &count{}
-			u.counts[key] = c
-		}
+		c = &count{}
+		u.counts[key] = c
 	}
 	c.requests++
 	c.last = max(c.last, now.UnixMilli())

@@ -46,11 +46,14 @@ type Config struct {
 	Header string
 
 	// Pin says which version a request gets that names none, by who asks (e.Auth) or
-	// by the build of their app. "" is the newest. Defaults to none.
+	// by the build of their app. "" is the newest. It must not read the body, nor call
+	// e.RequestInfo, which would keep the request as it was sent. Defaults to none.
 	Pin func(e *core.RequestEvent) string
 
 	// Build says which build of an app has sent a request that has a version, so that
-	// its use is counted for each, at most 64 bytes of it. Defaults to none.
+	// its use is counted for each, at most 64 bytes of it. After 512 builds in a day,
+	// further ones count as "other". What Pin must not do, it must not either. Defaults
+	// to none.
 	Build func(e *core.RequestEvent) string
 
 	// Docs is an address where clients read how to move on. It is linked to in
