@@ -422,6 +422,14 @@ func TestOtherMachinesAreNotCalled(t *testing.T) {
 			t.Errorf("%q: got %v, want that this is no address", address, err)
 		}
 	}
+	sly, err := contract.ParseDocument([]byte(strings.Replace(stock, "  /api/health:", `  "@192.0.2.1:8090/api/health":`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = contract.Conform(t.Context(), sly, "http://127.0.0.1:1", contract.Options{AllowRemote: true})
+	if err == nil || !strings.Contains(err.Error(), "begins with a slash") {
+		t.Errorf("a path that names a host: got %v, want a refusal", err)
+	}
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("a redirect was followed")
 	}))

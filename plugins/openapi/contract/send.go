@@ -69,6 +69,9 @@ type raw string
 
 // send makes a request. A backend that says to come back later is asked again.
 func (r *runner) send(ctx context.Context, method, target string, header http.Header, body any, hasBody bool) (reply, error) {
+	if !strings.HasPrefix(target, "/") { // or else it could name another host
+		return reply{}, fmt.Errorf("a path begins with a slash, got %q", target)
+	}
 	var content []byte
 	if hasBody {
 		content = bodyOf(body)
