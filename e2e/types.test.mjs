@@ -95,7 +95,11 @@ test('filters escape any text', async () => {
 	}
 	const both = tortured.filter.torture_targets((f) => tortured.and(tortured.or(f.name.eq("it's"), f.name.eq('(x')), f.name.ne('(x')));
 	assert.deepEqual((await targets.getFullList({ filter: both })).map((record) => record.name), ["it's"]);
-	assert.throws(() => tortured.filter.torture_targets((f) => f.name.eq('\0')), RangeError);
+	// what gets past the compiler is refused rather than compared with its name
+	for (const value of ['\0', undefined, ['a'], {}, NaN, Infinity, new Date(NaN)]) {
+		assert.throws(() => tortured.filter.torture_targets((f) => f.name.eq(value)), RangeError);
+	}
+	assert.throws(() => tortured.filter.torture_targets((f) => f["name = 'a' || id"].eq('x')), RangeError);
 });
 
 test('filters on the types of fields select the right records', async () => {
@@ -172,6 +176,12 @@ test('expand and routes answer in the shape of their types', async () => {
 	const csv = await api(pb).organizations.export({ id: organization, format: 'csv' });
 	assert.match(await csv.text(), /^(\uFEFF)?"?number/);
 	await assert.rejects(api(pb).organizations.export({ id: 'nowhere' }), { name: 'ClientResponseError 404' });
+});
+
+test('a value leads to no other path', async () => {
+	for (const id of ['..', '.', '', undefined]) {
+		await assert.rejects(app.api(root).workOrders.transition({ id }, { to: 'enRoute' }), RangeError);
+	}
 });
 
 test('what is not current is refused', async () => {

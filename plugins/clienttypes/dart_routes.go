@@ -229,7 +229,7 @@ func (w *dart) parameters(r *route) (path, query, headers, parameters string) {
 		kind := dartType(p.typ, !p.required)
 		if p.in == "path" {
 			kind = "String"
-			path = strings.NewReplacer("{"+p.name+"}", "${_part("+name+")}", "{"+p.name+"...}", "$"+name).Replace(path)
+			path = strings.NewReplacer("{"+p.name+"}", "${_part("+name+")}", "{"+p.name+"...}", "${_rest("+name+")}").Replace(path)
 		}
 		value := dartString(p.name) + ": " + dartJSON(p.typ, name, strings.HasSuffix(kind, "?"))
 		switch p.in {

@@ -137,9 +137,9 @@ String _literal(Object? value) {
     if (!text.contains("e")) return text;
     return value.abs() > 1 ? BigInt.from(value).toString() : value.toStringAsFixed(20);
   }
-  final text = "$value";
-  if (text.contains("\u0000")) throw ArgumentError("a null character cannot be in a filter");
-  return "'${text.replaceAll(r"\", r"\\").replaceAll("'", r"\'")}'";
+  if (value is! String) throw ArgumentError.value(value, "value", "cannot be in a filter");
+  if (value.contains("\u0000")) throw ArgumentError("a null character cannot be in a filter");
+  return "'${value.replaceAll(r"\", r"\\").replaceAll("'", r"\'")}'";
 }
 
 /// Whether a comparison means any of many values or all, or there is but one.
@@ -169,7 +169,12 @@ class Term<T> {
   Filter ne(T? value) => _compare("!=", value);
 
   /// Compares with another field: `f.updated.against(">", f.created)`.
-  Filter against(String operator, Term<T> other) => Filter("$_path ${_mark == _Mark.any ? "?" : ""}$operator ${other._path}");
+  Filter against(String operator, Term<T> other) {
+    if (!const {"=", "!=", ">", ">=", "<", "<=", "~", "!~"}.contains(operator)) {
+      throw ArgumentError.value(operator, "operator", "is none of a filter");
+    }
+    return Filter("$_path ${_mark == _Mark.any ? "?" : ""}$operator ${other._path}");
+  }
 
   Filter _compare(String operator, Object? value) => Filter("$_path ${_mark == _Mark.any ? "?" : ""}$operator ${_literal(value)}");
 
@@ -421,8 +426,15 @@ Map<String, String> _headers(Map<String, Object?> given, String? idempotencyKey)
       if (idempotencyKey != null) "Idempotency-Key": idempotencyKey,
     };
 
-/// A value as a part of a path.
-String _part(Object value) => Uri.encodeComponent("$value");
+/// A value as a part of a path, which must not lead elsewhere.
+String _part(Object value) {
+  final text = "$value";
+  if (text.isEmpty || text == "." || text == "..") throw ArgumentError.value(text, "value", "cannot be a part of a path");
+  return Uri.encodeComponent(text);
+}
+
+/// A value as the rest of a path.
+String _rest(String value) => value.split("/").map(_part).join("/");
 
 /// For answers that are no JSON, which the SDK would read as text.
 Future<http.Response> _download(PocketBase pb, String method, String path, Map<String, dynamic> query, Map<String, String> headers) async {

@@ -1152,7 +1152,7 @@ function join(parts: Part<any>[], by: string): string {
 }
 
 function fieldsAt(prefix: string, mark: Mark): unknown {
-  return new Proxy({}, { get: (_, name) => new Path(prefix + String(name), mark) });
+  return new Proxy({}, { get: (_, key) => (typeof key === "string" ? new Path(prefix + name(key), mark) : undefined) });
 }
 
 function name(text: string): string {
@@ -1170,9 +1170,9 @@ function literal(value: unknown): string {
     if (!/e/.test(String(value))) return String(value);
     return Number.isInteger(value) ? BigInt(value).toString() : value.toFixed(20);
   }
-  const text = String(value);
-  if (text.includes("\0")) throw new RangeError("a null character cannot be in a filter");
-  return `'${text.replace(/\\/g, "\\\\").replace(/'/g, "\\'")}'`;
+  if (typeof value !== "string") throw new RangeError(`${value === undefined ? "undefined" : `a value of the type ${typeof value}`} cannot be in a filter`);
+  if (value.includes("\0")) throw new RangeError("a null character cannot be in a filter");
+  return `'${value.replace(/\\/g, "\\\\").replace(/'/g, "\\'")}'`;
 }
 
 /** How a comparison takes many values: any of them, all of them, or there is but one. */
@@ -1236,15 +1236,21 @@ export interface RecordRouteOptions<N extends CollectionName, E extends string> 
 
 type Params = { [name: string]: unknown } | undefined;
 
-function call<T>(pb: PocketBase, method: string, path: string, params: Params, inHeader: string[], body?: unknown, options?: RouteOptions): Promise<T> {
+/** A value as a part of a path, which must not lead elsewhere. */
+function segment(value: unknown): string {
+  if (value === undefined || value === null || value === "" || value === "." || value === "..") throw new RangeError(`"${value}" cannot be a part of a path`);
+  return encodeURIComponent(String(value));
+}
+
+async function call<T>(pb: PocketBase, method: string, path: string, params: Params, inHeader: string[], body?: unknown, options?: RouteOptions): Promise<T> {
   const { idempotencyKey, query, headers, ...rest }: RouteOptions = options ?? {};
   const all = { ...params, ...query };
   const sent: { [name: string]: string } = { ...(headers as { [name: string]: string }) };
   if (idempotencyKey) sent["Idempotency-Key"] = idempotencyKey;
   const url = path.replace(/\{(\w+)(\.\.\.)?\}/g, (_, name: string, tail) => {
-    const value = String(all[name]);
+    const value = all[name];
     delete all[name];
-    return tail ? value.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(value);
+    return tail ? String(value).split("/").map(segment).join("/") : segment(value);
   });
   for (const name of inHeader) {
     if (all[name] !== undefined) sent[name] = String(all[name]);
