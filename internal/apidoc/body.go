@@ -31,7 +31,7 @@ func (p plan) problems(anyType bool) []Problem {
 	if p.body == nil {
 		return nil
 	}
-	all := []Problem{{Status: http.StatusBadRequest, Code: CodeBodyInvalid, When: "the body is not JSON of the right kind, not UTF-8 or nested too deeply"}}
+	all := []Problem{{Status: http.StatusBadRequest, Code: CodeBodyInvalid, When: "the body is not JSON of the right kind, or not UTF-8"}}
 	if !anyType {
 		all = append(all, Problem{Status: http.StatusUnsupportedMediaType, Code: CodeBodyNotJSON, When: "`Content-Type` does not say that the body is JSON"})
 	}
@@ -64,7 +64,7 @@ func limitBody(maximum int64) *hook.Handler[*core.RequestEvent] {
 
 // readBody reads the one JSON value that the body is. One that is a pointer may be
 // left out.
-func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Errors, op Op) error {
+func (p plan) readBody(e *core.RequestEvent, target reflect.Value, problems validation.Errors, op Op) error {
 	optional := target.Kind() == reflect.Pointer
 	if optional && e.Request.ContentLength == 0 {
 		return nil
@@ -92,7 +92,7 @@ func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Er
 	if !json.Valid(raw) {
 		return invalidBody(mustBe(target.Type()))
 	}
-	if tooDeep(raw) {
+	if p.recursive && tooDeep(raw) {
 		return invalidBody(fmt.Sprintf("The body must not have more than %d objects and lists within each other.", maxDepth))
 	}
 	err = decodeValue(bytes.TrimSpace(raw), target, limits{})
@@ -107,9 +107,9 @@ func readBody(e *core.RequestEvent, target reflect.Value, problems validation.Er
 	return nil
 }
 
-// maxDepth bounds how many objects and lists of a body stand within each other. What
-// is within so many is read as often, so that without a bound a body of a type that
-// has itself within could take minutes.
+// maxDepth bounds how many objects and lists of a body stand within each other, if its
+// type has itself within and so no bound of its own. What is within so many is read
+// as often, which could take minutes.
 const maxDepth = 100
 
 // tooDeep reports whether there are more, in what is valid JSON.

@@ -46,6 +46,7 @@ type plan struct {
 	parameters []parameter
 	body       []int // the index of Body, nil without one
 	bodyType   reflect.Type
+	recursive  bool // the type of the body has itself within
 }
 
 // parameter is a member that a part of the address or a header fills.
@@ -73,6 +74,7 @@ func requestPlan(in reflect.Type) plan {
 	if body, ok := in.FieldByName("Body"); ok {
 		p.body, p.bodyType = body.Index, body.Type
 		checkType(body.Type, map[reflect.Type]bool{})
+		p.recursive = recursive(body.Type, nil)
 	}
 	checkEmbedded(in)
 	return p
@@ -102,6 +104,25 @@ func checkType(t reflect.Type, seen map[reflect.Type]bool) {
 			checkFallback(t, f)
 			checkType(t.FieldByIndex(f.index).Type, seen)
 		}
+	}
+}
+
+// recursive reports whether a type has itself within, or one of those that it is
+// within.
+func recursive(t reflect.Type, within []reflect.Type) bool {
+	if slices.Contains(within, t) {
+		return true
+	}
+	within = append(slices.Clip(within), t)
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return recursive(t.Elem(), within)
+	case reflect.Struct:
+		return !opaque(t) && slices.ContainsFunc(fieldsOf(t, "json"), func(f field) bool {
+			return recursive(t.FieldByIndex(f.index).Type, within)
+		})
+	default:
+		return false
 	}
 }
 
@@ -169,7 +190,7 @@ func (p plan) decode(e *core.RequestEvent, in reflect.Value, op Op) error {
 	}
 	if p.body != nil {
 		message = messageInvalid
-		if err := readBody(e, fieldFor(in, p.body), problems, op); err != nil {
+		if err := p.readBody(e, fieldFor(in, p.body), problems, op); err != nil {
 			return err
 		}
 	}
