@@ -21,6 +21,8 @@ const (
 	DeviceHeader = "Holdall-Device"
 	// cookiePath has the routes of all sign-ins below it.
 	cookiePath = "/api/collections/"
+	// maxToken bounds a token of another account, in bytes, that is sent back.
+	maxToken = 100
 	// maxTokens is how many accounts a cookie is for, the last ones.
 	maxTokens = 5
 	// between separates the tokens in a cookie.
@@ -136,7 +138,7 @@ func (p *Plugin) tell(e *core.RequestEvent, header http.Header, record *core.Rec
 	t.since = now
 	list := []string{t.sign(record)}
 	for _, other := range tokens(e) {
-		if strings.Count(other, ".") == 3 && !strings.HasPrefix(other, t.account+".") {
+		if len(other) <= maxToken && strings.Count(other, ".") == 3 && !strings.HasPrefix(other, t.account+".") {
 			list = append(list, other)
 		}
 	}
