@@ -54,6 +54,10 @@ type feedCache struct {
 
 const maxFeeds = 1024
 
+// maxKept is how large an event may be, before and after together, to be kept for
+// the others. A feed is there for longer than its clients.
+const maxKept = 64 << 10
+
 // get returns the feed of a topic as build makes it.
 func (c *feedCache) get(key string, build func() (*feed, error)) (*feed, error) {
 	c.mu.Lock()
@@ -248,7 +252,9 @@ func (f *feed) event(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.from, f.to = data, changed
+	if f.from, f.to = data, changed; len(data)+len(changed) > maxKept {
+		f.from, f.to = nil, nil
+	}
 	return changed, nil
 }
 
