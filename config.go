@@ -19,6 +19,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/jobs"
+	"github.com/holdall-go/holdall/plugins/limits"
 	"github.com/holdall-go/holdall/plugins/observe"
 	"github.com/holdall-go/holdall/plugins/openapi"
 	"github.com/holdall-go/holdall/plugins/push"
@@ -66,6 +67,7 @@ type config struct {
 	observeOff bool
 	observe    observe.Config
 
+	limits   limits.Config
 	backup   backup.Config
 	log      requestlog.Config
 	health   health.Config
@@ -88,7 +90,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readChanges(r)
 	cfg.readAPI(r)
 	cfg.readJobs(r)
-	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r))
+	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r), cfg.readCallers(r))
 	cfg.readApp(r)
 	cfg.readMail(r)
 	cfg.readStorage(r)
@@ -98,7 +100,7 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:

@@ -132,6 +132,9 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := filterguard.Register(app, filterguard.Config{Collections: definedCollections()}); err != nil {
 		return err
 	}
+	if err := registerLimits(app, root, cfg); err != nil {
+		return err
+	}
 	once := idempotency.Config{Skip: []string{
 		// waits for the mail server, which writers must not
 		"/api/v1/organizations/{id}/invitations",
