@@ -43,6 +43,9 @@ type Config struct {
 	// Connections bounds connections, and how slowly they may send.
 	Connections Connections
 
+	// Quota bounds what is stored.
+	Quota Quota
+
 	// Exempt are the addresses whose failed sign-ins and connections are not
 	// counted by address, as many people can be behind one. Defaults to loopback
 	// and private addresses: a proxy whose headers PocketBase has not been told to
@@ -135,6 +138,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	p.bindRequests(app)
 	p.bindConnections(app)
 	p.describe(app)
+	if err := p.bindQuota(app); err != nil {
+		return nil, err
+	}
 	if config.Lockout.Off {
 		return p, nil
 	}

@@ -233,7 +233,7 @@ func (p *Plugin) charge(e *core.RequestEvent, cost int) error {
 		return nil
 	}
 	now := p.config.Now().Sub(p.rates.started).Seconds()
-	var policies, state []byte
+	policies, state := make([]byte, 0, 128), make([]byte, 0, 96)
 	for i, k := range p.rates.rates {
 		caller := p.caller(e, k.By)
 		if caller == "" {

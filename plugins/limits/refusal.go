@@ -17,6 +17,8 @@ const (
 	CodeRate         = "rate_limit_exceeded"
 	CodeConnections  = "too_many_connections"
 	CodeQueryTimeout = "query_timeout"
+	CodeQuotaRows    = "quota_records_exceeded"
+	CodeQuotaBytes   = "quota_bytes_exceeded"
 	CodeParts        = "too_many_parts"
 	CodePerPage      = "validation_per_page_too_large"
 	CodeExpand       = "validation_expand_too_large"
