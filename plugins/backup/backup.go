@@ -178,11 +178,11 @@ const stateDir = ".backup"
 type Plugin struct {
 	app    core.App
 	config Config
-	log    *slog.Logger
 
 	workers *bg.Group
 	started sync.Once
 	stopped sync.Once
+	running chan struct{} // closed when copying has begun
 	waiting *waiting
 
 	mu        sync.Mutex
@@ -220,7 +220,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		config.Engine.KeepWAL = true
 	}
 	app.Store().Set(registered, true)
-	p := &Plugin{app: app, config: config.withDefaults(), log: discard}
+	p := &Plugin{app: app, config: config.withDefaults(), running: make(chan struct{})}
 	p.workers = bg.New(app, "backup", p.config.StopTimeout)
 	p.waiting = newWaiting(p)
 	p.bindZip()
@@ -284,6 +284,9 @@ func (p *Plugin) state(purpose string) (string, error) {
 	return dir, nil
 }
 
+// logger is the app's, which is another one before its databases are open.
+func (p *Plugin) logger() *slog.Logger { return p.app.Logger().With(slog.String("plugin", "backup")) }
+
 // Start copies what is committed, from now until the app terminates. Serving an app
 // starts it by itself; a program that does not serve calls it after Bootstrap.
 // Calling it twice is harmless.
@@ -297,7 +300,6 @@ func (p *Plugin) Start() error {
 }
 
 func (p *Plugin) start() error {
-	p.log = p.app.Logger().With(slog.String("plugin", "backup"))
 	scratch, err := p.state("tmp")
 	if err != nil {
 		return err
@@ -316,7 +318,7 @@ func (p *Plugin) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, name := range databases {
-		s, err := newShipment(filepath.Join(p.app.DataDir(), name), state, vaults, p.config, p.log)
+		s, err := newShipment(filepath.Join(p.app.DataDir(), name), state, vaults, p.config, p.logger())
 		if err != nil {
 			return err
 		}
@@ -338,6 +340,7 @@ func (p *Plugin) start() error {
 	if p.config.DrillInterval > 0 {
 		p.workers.Go("drill", p.drillRegularly)
 	}
+	close(p.running)
 	return nil
 }
 
@@ -355,7 +358,7 @@ func (p *Plugin) stop() {
 		}
 		for _, s := range shipments {
 			if err := s.close(ctx); err != nil {
-				p.log.Error("the backup does not have the last changes; it gets them at the next start", slog.Any("error", err))
+				p.logger().Error("the backup does not have the last changes; it gets them at the next start", slog.Any("error", err))
 			}
 		}
 		if len(shipments) > 0 {

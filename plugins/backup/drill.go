@@ -150,10 +150,10 @@ func (p *Plugin) drillRegularly(ctx context.Context) {
 			return
 		}
 		if result.OK {
-			p.log.Info("the restore drill succeeded", slog.Float64("seconds", result.Seconds))
+			p.logger().Info("the restore drill succeeded", slog.Float64("seconds", result.Seconds))
 			continue
 		}
-		p.log.Error("the restore drill failed", slog.String("error", result.Error), slog.String("target", result.Target))
+		p.logger().Error("the restore drill failed", slog.String("error", result.Error), slog.String("target", result.Target))
 	}
 }
 

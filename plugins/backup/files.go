@@ -61,7 +61,7 @@ type mirrorStats struct {
 func newMirror(p *Plugin, v *vault, state string) *mirror {
 	m := &mirror{
 		plugin: p, vault: v, state: state, woken: make(chan struct{}, 1), dirty: map[string]struct{}{},
-		log: p.log.With(slog.String("target", v.name())),
+		log: p.logger().With(slog.String("target", v.name())),
 	}
 	content, err := os.ReadFile(state)
 	if err != nil || json.Unmarshal(content, &m.known) != nil {

@@ -208,8 +208,6 @@ func (p *Plugin) routes(e *core.ServeEvent) {
 	p.waiting.bind(e)
 }
 
-var errNotStarted = errors.New("backup: nothing is copied before the app serves")
-
 // statusFile is where a serving app leaves its status for the command.
 func (p *Plugin) statusFile() string { return filepath.Join(p.app.DataDir(), stateDir, "status.json") }
 
@@ -236,7 +234,7 @@ func (p *Plugin) saveStatus() {
 		err = replaceFile(p.statusFile(), content)
 	}
 	if err != nil {
-		p.log.Warn("the status of the backup cannot be saved", "error", err)
+		p.logger().Warn("the status of the backup cannot be saved", "error", err)
 	}
 }
 

@@ -43,13 +43,18 @@ func newWaiting(p *Plugin) *waiting {
 // or when ctx is done. Programs call it where they acknowledge something by other
 // means than an HTTP answer.
 func (p *Plugin) Wait(ctx context.Context) error {
-	p.mu.Lock()
-	shipments := p.shipments
-	p.mu.Unlock()
-	if len(shipments) == 0 {
-		return errNotStarted
+	if err := p.needTarget(); err != nil {
+		return err
 	}
-	return shipments[0].wait(ctx)
+	select {
+	case <-p.running:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	first := p.shipments[0]
+	p.mu.Unlock()
+	return first.wait(ctx)
 }
 
 // bind adds the middleware if the config asks for it.
@@ -98,7 +103,7 @@ func (w *waiting) hold(ctx context.Context, before uint64) {
 		return
 	}
 	w.degraded = time.Now()
-	w.plugin.log.Error("answers no longer wait for the backup, which does not keep up", slog.Any("error", err))
+	w.plugin.logger().Error("answers no longer wait for the backup, which does not keep up", slog.Any("error", err))
 	w.plugin.workers.Go("wait again", w.resume)
 }
 
@@ -117,7 +122,7 @@ func (w *waiting) resume(ctx context.Context) {
 		after := time.Since(w.degraded)
 		w.degraded = time.Time{}
 		w.mu.Unlock()
-		w.plugin.log.Info("answers wait for the backup again", slog.String("after", after.Round(time.Second).String()))
+		w.plugin.logger().Info("answers wait for the backup again", slog.String("after", after.Round(time.Second).String()))
 		return
 	}
 }

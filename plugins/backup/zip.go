@@ -41,7 +41,7 @@ func (p *Plugin) bindZip() {
 			p.stop() // the files are taken away under it, and the program starts anew
 			err := e.Next()
 			if err != nil && p.config.Enabled() {
-				p.log.Error("a restore failed, and the backup has ended for it; restart the server", slog.Any("error", err))
+				p.logger().Error("a restore failed, and the backup has ended for it; restart the server", slog.Any("error", err))
 			}
 			return err
 		},
