@@ -5,6 +5,7 @@
 //
 // global fetch, with which the official SDK talks, is listened to; a browser's
 // traffic is handed to `observe`.
+import { createHash } from 'node:crypto';
 import { after, afterEach } from 'node:test';
 
 import addFormats from 'ajv-formats';
@@ -204,13 +205,19 @@ class DescribedServer {
 		if (!this.#token) {
 			return null;
 		}
-		const answer = await plainFetch(`${this.url}/api/openapi.json${version && `?version=${version}`}`, { headers: { Authorization: this.#token } }).catch(() => undefined);
+		const before = await this.#former.get(version);
+		const headers = { Authorization: this.#token, ...(before?.etag && { 'If-None-Match': before.etag }) };
+		const answer = await plainFetch(`${this.url}/api/openapi.json${version && `?version=${version}`}`, { headers }).catch(() => undefined);
+		if (answer?.status === 304) {
+			return before;
+		}
 		if (!answer?.ok) {
 			return null;
 		}
 		const text = await answer.text();
 		const description = known.get(text) ?? new Description(JSON.parse(text));
 		known.set(text, description);
+		description.etag = answer.headers.get('etag');
 		// another's view would not have this
 		return description.document.paths['/api/settings'] ? description : null;
 	}
@@ -223,6 +230,7 @@ export class Description {
 	#paths;
 	#names = new Map(); // of collections, by their ids
 	#schemas;
+	#validators = new Map(); // by the kind and the pointer
 
 	constructor(document) {
 		this.document = document;
@@ -236,13 +244,7 @@ export class Description {
 				this.#names.set(properties.collectionId.const, properties.collectionName.const);
 			}
 		}
-		this.#schemas = {
-			answer: () => validator(withoutOthers(document)),
-			// PocketBase takes "3" for 3
-			request: () => validator(document, { coerceTypes: true }),
-			// ?fields= leaves out what is required
-			part: () => validator(withoutOthers(document)).removeKeyword('required').addKeyword('required'),
-		};
+		this.#schemas = new Schemas(document);
 	}
 
 	/** The path and the operation of a request, undefined if there is none. */
@@ -276,11 +278,11 @@ export class Description {
 	 * @param {'answer'|'request'|'part'} kind
 	 */
 	difference(kind, pointer, value) {
-		if (typeof this.#schemas[kind] === 'function') {
-			this.#schemas[kind] = this.#schemas[kind]();
+		const key = `${kind} ${pointer}`;
+		if (!this.#validators.has(key)) {
+			this.#validators.set(key, this.#schemas.validator(kind, this.follow({ $ref: `#${pointer}` }).value));
 		}
-		const ajv = this.#schemas[kind];
-		const validate = ajv.getSchema(`api#${pointer}`);
+		const validate = this.#validators.get(key);
 		if (validate(value)) {
 			return undefined;
 		}
@@ -290,13 +292,107 @@ export class Description {
 	}
 }
 
-function validator(document, options = {}) {
-	const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false, inlineRefs: false, code: { optimize: false }, ...options });
-	addFormats(ajv);
-	return ajv.addSchema(document, 'api');
+/**
+ * The schemas of a document. What is compiled of one serves every document that has
+ * the same, so that a change of the schema costs what it changes.
+ */
+class Schemas {
+	#components;
+	#references = new Map(); // from one component to others, by its name
+	#ids = new Map(); // by the names of components
+
+	constructor(document) {
+		this.#components = document.components.schemas;
+	}
+
+	/** What compares a value with a schema. */
+	validator(kind, schema) {
+		const ajv = kinds[kind];
+		const named = this.#named(schema);
+		const id = `schema.${digest(JSON.stringify(named))}`;
+		for (const name of this.#reached(references(schema))) {
+			this.#add(ajv, this.#id(name), this.#components[name]);
+		}
+		this.#add(ajv, id, schema);
+		return ajv.getSchema(id);
+	}
+
+	#add(ajv, id, schema) {
+		if (!ajv.schemas[id]) {
+			ajv.addSchema(ajv.opts.closed ? withoutOthers(this.#named(schema)) : this.#named(schema), id);
+		}
+	}
+
+	/** A schema that says with each reference which text it means. */
+	#named(value) {
+		if (Array.isArray(value)) {
+			return value.map((inner) => this.#named(inner));
+		}
+		if (value === null || typeof value !== 'object') {
+			return value;
+		}
+		return Object.fromEntries(Object.entries(value).map(([key, inner]) =>
+			[key, key === '$ref' && typeof inner === 'string' ? this.#id(component(inner)) : this.#named(inner)]));
+	}
+
+	/** A component and everything it leads to, in one name. */
+	#id(name) {
+		if (!this.#ids.has(name)) {
+			const texts = [...this.#reached([name])].sort().map((each) => [each, this.#components[each]]);
+			this.#ids.set(name, `${name.replace(/[^A-Za-z0-9_]/g, '-')}.${digest(JSON.stringify([name, texts]))}`);
+		}
+		return this.#ids.get(name);
+	}
+
+	#reached(names) {
+		const reached = new Set(names);
+		for (const name of reached) { // which grows meanwhile
+			if (!this.#references.has(name)) {
+				this.#references.set(name, references(this.#components[name]));
+			}
+			this.#references.get(name).forEach((next) => reached.add(next));
+		}
+		return reached;
+	}
 }
 
-/** The document with no members in objects but those it names. */
+/** The components that a schema names. */
+function references(value, found = new Set()) {
+	for (const [key, inner] of Object.entries(value ?? {})) {
+		if (key === '$ref' && typeof inner === 'string') {
+			found.add(component(inner));
+		} else if (typeof inner === 'object') {
+			references(inner, found);
+		}
+	}
+	return found;
+}
+
+function component(reference) {
+	const [, name] = /^#\/components\/schemas\/([^/]+)$/.exec(reference) ?? [];
+	if (!name) {
+		throw new Error(`a schema refers to ${reference}, which is no component`);
+	}
+	return unescape(name);
+}
+
+const digest = (text) => createHash('sha256').update(text).digest('hex').slice(0, 20);
+
+function schemas(options = {}) {
+	const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false, inlineRefs: false, code: { optimize: false }, ...options });
+	addFormats(ajv);
+	return ajv;
+}
+
+const kinds = {
+	answer: schemas({ closed: true }),
+	// PocketBase takes "3" for 3
+	request: schemas({ coerceTypes: true }),
+	// ?fields= leaves out what is required
+	part: schemas({ closed: true }).removeKeyword('required').addKeyword('required'),
+};
+
+/** A schema with no members in objects but those it names. */
 function withoutOthers(value) {
 	if (Array.isArray(value)) {
 		return value.map(withoutOthers);
