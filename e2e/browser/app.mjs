@@ -85,8 +85,8 @@ class World {
 	 * Declares a test with a page of its own.
 	 *
 	 * @param {string} name
-	 * @param {{as?: string, at?: string, viewport?: object, scheme?: 'light'|'dark', allow?: RegExp[], wired?: boolean}} options
-	 *   as: who is signed in · at: where, after the "#" · allow: console errors that belong to the test ·
+	 * @param {{as?: string, at?: string, path?: string, viewport?: object, scheme?: 'light'|'dark', allow?: RegExp[], wired?: boolean}} options
+	 *   as: who is signed in · at: where, after the "#" · path: where, if not in the app · allow: console errors that belong to the test ·
 	 *   wired: the page reaches the server by a wire that the body gets, to cut it
 	 * @param {(page: import('playwright-core').Page, wire?: object) => Promise<void>} body
 	 */
@@ -111,7 +111,7 @@ class World {
 	}
 
 	/** Opens a page and watches it. */
-	async page({ as, at = '', viewport = desktop, scheme = 'light', allow = [], base = this.url }) {
+	async page({ as, at = '', path = `/#/${at}`, viewport = desktop, scheme = 'light', allow = [], base = this.url }) {
 		const context = await this.browser.newContext({ viewport, colorScheme: scheme, hasTouch: viewport.width < 500, reducedMotion: 'reduce' });
 		const page = await context.newPage();
 		page.setDefaultTimeout(10_000);
@@ -126,7 +126,7 @@ class World {
 				}
 			}, [authStore.token, authStore.record]);
 		}
-		await page.goto(`${base}/#/${at}`);
+		await page.goto(base + path);
 		return { page, problems };
 	}
 
