@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { app, createOrder, lookUp, people, phone, assertFits, soon } from './app.mjs';
+import { app, createOrder, invented, lookUp, people, phone, assertFits, soon } from './app.mjs';
 import { until } from '../support/server.mjs';
 
 const world = app();
@@ -178,7 +178,7 @@ world.test('a screen that cannot be drawn says so, and can be tried again', { as
 	await page.route('**/board*', async (route) => {
 		const answer = await (await route.fetch()).json();
 		answer.columns[0].items[0].site = null;
-		await route.fulfill({ json: answer });
+		await route.fulfill({ json: answer, headers: { [invented]: 'yes' } });
 	});
 	await page.reload();
 	await page.getByText('Something went wrong in this app.').waitFor();
@@ -354,7 +354,7 @@ world.test('a refusal inside an open order can be read and closed', { as: people
 
 world.test('an expired sign-in leads back to the sign-in screen', { as: people.dispatcher, at: board, allow: [/status of 401/] }, async (page) => {
 	await column(page, 'draft').locator('.card').first().waitFor();
-	await page.route('**/board*', (route) => route.fulfill({ status: 401, json: { status: 401, message: 'Sign in first.', data: {} } }));
+	await page.route('**/board*', (route) => route.fulfill({ status: 401, headers: { [invented]: 'yes' }, json: { status: 401, message: 'Sign in first.', data: {} } }));
 	await page.getByLabel('Priority').selectOption('low');
 	await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 });
