@@ -392,16 +392,21 @@ const kinds = {
 	part: schemas({ closed: true }).removeKeyword('required').addKeyword('required'),
 };
 
-/** A schema with no members in objects but those it names. */
-function withoutOthers(value) {
+/**
+ * A schema with no members in objects but those it names. One of the parts of an
+ * allOf does not name what the others do.
+ */
+function withoutOthers(value, part = false) {
 	if (Array.isArray(value)) {
-		return value.map(withoutOthers);
+		return value.map((inner) => withoutOthers(inner));
 	}
 	if (value === null || typeof value !== 'object') {
 		return value;
 	}
-	const copy = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutOthers(inner)]));
-	const closed = copy.type === 'object' && copy.properties && !('additionalProperties' in copy);
+	const copy = Object.fromEntries(Object.entries(value).map(([key, inner]) => [
+		key, key === 'allOf' && Array.isArray(inner) ? inner.map((one) => withoutOthers(one, true)) : withoutOthers(inner),
+	]));
+	const closed = !part && copy.type === 'object' && copy.properties && !('additionalProperties' in copy);
 	if (closed && !copy.allOf && !copy.anyOf && !copy.oneOf) {
 		copy.additionalProperties = false;
 	}
