@@ -166,6 +166,12 @@ class World {
 	}
 }
 
+/** Answers of which the browser has no body for us: streams and downloads. */
+const unread = [
+	(headers) => headers['content-type']?.startsWith('text/event-stream'),
+	(headers) => headers['content-disposition']?.startsWith('attachment'),
+];
+
 /** What passed between the page and a server, to compare with its document. */
 function exchange(response) {
 	const request = response.request();
@@ -173,7 +179,7 @@ function exchange(response) {
 	const body = request.postData();
 	return {
 		method: request.method(), url: response.url(), status: response.status(), headers,
-		body: () => (headers['content-type']?.startsWith('text/event-stream') ? undefined : response.text()),
+		body: () => (unread.some((is) => is(headers)) ? undefined : response.text().catch(() => undefined)), // gone with its page
 		sent: body === null ? undefined : { type: request.headers()['content-type'] ?? '', body },
 	};
 }
