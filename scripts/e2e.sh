@@ -38,6 +38,13 @@ run "${files[@]}" && exit 0
 mapfile -t failed < <(awk '/^ *not ok /{bad = 1} /^ *ok /{bad = 0} bad && /location:/{print}' "$tap" |
 	sed -E "s/.*location: '(.*):[0-9]+:[0-9]+'.*/\1/" | sort -u)
 ((${#failed[@]} > 0)) || exit 1
+for file in "${failed[@]}"; do
+	# a test that a helper declares is in any of the files
+	if [[ $file != *.test.mjs ]]; then
+		failed=("${files[@]}")
+		break
+	fi
+done
 printf '\nonce more, alone: %s\n' "${failed[*]}"
 for file in "${failed[@]}"; do
 	run "$file" || exit 1

@@ -4,7 +4,7 @@ import { inflateSync } from 'node:zlib';
 
 import { until } from '../support/server.mjs';
 import { picture } from '../support/world.mjs';
-import { app, assertFits, createOrder, lookUp, people, phone, soon } from './app.mjs';
+import { app, assertFits, createOrder, invented, lookUp, people, phone, soon } from './app.mjs';
 
 const world = app();
 const day = `o/${people.slug}/day`;
@@ -276,7 +276,7 @@ world.test('a note and a photo are deleted after a question', { as: people.techn
 world.test('a picture whose address has expired is asked for again', { as: people.technician, at: day, viewport: phone, allow: [/status of 404/] }, async (page) => {
 	const { order } = await assignedOrder({ title: 'Look again' });
 	let refused = 0;
-	await page.route(/api\/files\/[^/]+\/[^/]+\//, (route) => (refused++ < 1 ? route.fulfill({ status: 404, body: '' }) : route.continue()));
+	await page.route(/api\/files\/[^/]+\/[^/]+\//, (route) => (refused++ < 1 ? route.fulfill({ status: 404, headers: { [invented]: 'yes' }, body: '' }) : route.continue()));
 	await orderLink(page, order).click();
 	await page.getByLabel('Add photo').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: Buffer.from(await picture().arrayBuffer()) });
 	await page.waitForFunction(() => document.querySelector('.photo img[alt^="Photo, by"]')?.naturalWidth > 0);
