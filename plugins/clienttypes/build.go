@@ -9,6 +9,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/dbutils"
 
 	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/fields"
 )
 
 // builder makes the model of an app.
@@ -88,8 +89,8 @@ func (b *builder) fill(c *collection, source *core.Collection) {
 			b.addInputs(c, source, f, sent[f.GetName()])
 		}
 		if !b.options.System {
-			c.create = without(c.create, barred(source.CreateRule, false))
-			c.update = without(c.update, barred(source.UpdateRule, true))
+			c.create = without(c.create, fields.Barred(source.CreateRule, false))
+			c.update = without(c.update, fields.Barred(source.UpdateRule, true))
 		}
 	}
 	for _, other := range b.model.collections {
@@ -106,13 +107,13 @@ func (b *builder) fill(c *collection, source *core.Collection) {
 }
 
 // without are the inputs that set none of the fields.
-func without(inputs []*input, fields map[string]bool) []*input {
-	return slices.DeleteFunc(inputs, func(in *input) bool { return fields[in.field.name] })
+func without(inputs []*input, barred map[string]bool) []*input {
+	return slices.DeleteFunc(inputs, func(in *input) bool { return barred[in.field.name] })
 }
 
 // field tells of a field as it is sent.
 func (b *builder) field(source *core.Collection, f core.Field) *field {
-	d := &field{name: f.GetName(), doc: sentences(help(f), meaning(b, f))}
+	d := &field{name: f.GetName(), doc: sentences(fields.Help(f), meaning(b, f))}
 	switch f := f.(type) {
 	case *core.NumberField:
 		d.holds, d.integer = holdsNumber, f.OnlyInt && !source.IsView()
@@ -158,7 +159,7 @@ func (b *builder) addInputs(c *collection, source *core.Collection, f core.Field
 		}
 		return
 	}
-	set := &input{name: name, field: described, required: required(f), doc: sentences(help(f), limits(f))}
+	set := &input{name: name, field: described, required: required(f), doc: sentences(fields.Help(f), limits(f))}
 	if flag, ok := f.(*core.BoolField); ok && flag.Required {
 		set.only = true
 	}

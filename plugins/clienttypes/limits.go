@@ -178,38 +178,6 @@ func sentences(all ...string) string {
 	return strings.Join(present, " ")
 }
 
-// help is what the dashboard shows beside the field.
-func help(field core.Field) string {
-	switch f := field.(type) {
-	case *core.TextField:
-		return f.Help
-	case *core.NumberField:
-		return f.Help
-	case *core.BoolField:
-		return f.Help
-	case *core.EmailField:
-		return f.Help
-	case *core.URLField:
-		return f.Help
-	case *core.DateField:
-		return f.Help
-	case *core.SelectField:
-		return f.Help
-	case *core.RelationField:
-		return f.Help
-	case *core.FileField:
-		return f.Help
-	case *core.JSONField:
-		return f.Help
-	case *core.GeoPointField:
-		return f.Help
-	case *core.EditorField:
-		return f.Help
-	default:
-		return ""
-	}
-}
-
 // required reports whether a new record must set the field.
 func required(field core.Field) bool {
 	switch f := field.(type) {

@@ -10,6 +10,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/fields"
 )
 
 // How PocketBase writes a moment: in UTC, "" for none.
@@ -29,7 +30,7 @@ const maxText = 5000
 // before a limit was set, so limits are no part of it.
 func (b *builder) answerSchema(field core.Field, ofView bool) *apidoc.Schema {
 	s := b.answerType(field, ofView)
-	s.Description = joinSentences(help(field), s.Description)
+	s.Description = joinSentences(fields.Help(field), s.Description)
 	return s
 }
 
@@ -115,7 +116,7 @@ func (b *builder) inputSchema(field core.Field) *apidoc.Schema {
 	}
 	s := b.inputType(field)
 	b.inputs[field] = s
-	s.Description = joinSentences(help(field), s.Description)
+	s.Description = joinSentences(fields.Help(field), s.Description)
 	if len(s.Examples) == 0 {
 		if example, ok := b.example(field); ok {
 			s.Examples = []any{example}
@@ -317,10 +318,10 @@ func upload(f *core.FileField) *apidoc.Schema {
 		description += " One of " + strings.Join(f.MimeTypes, ", ") + "."
 	}
 	if !f.IsMultiple() {
-		file.Description = joinSentences(help(f), description)
+		file.Description = joinSentences(fields.Help(f), description)
 		return file
 	}
-	s := &apidoc.Schema{Type: "array", Items: file, MaxItems: types.Pointer(f.MaxSelect), Description: joinSentences(help(f), description)}
+	s := &apidoc.Schema{Type: "array", Items: file, MaxItems: types.Pointer(f.MaxSelect), Description: joinSentences(fields.Help(f), description)}
 	if f.Required {
 		s.MinItems = types.Pointer(1)
 	}
@@ -472,40 +473,6 @@ func enum(values []string, orEmpty bool) []any {
 		all = append(all, "")
 	}
 	return all
-}
-
-// help is what the dashboard shows beside the field.
-func help(field core.Field) string {
-	switch f := field.(type) {
-	case *core.TextField:
-		return f.Help
-	case *core.NumberField:
-		return f.Help
-	case *core.BoolField:
-		return f.Help
-	case *core.EmailField:
-		return f.Help
-	case *core.URLField:
-		return f.Help
-	case *core.DateField:
-		return f.Help
-	case *core.SelectField:
-		return f.Help
-	case *core.RelationField:
-		return f.Help
-	case *core.FileField:
-		return f.Help
-	case *core.JSONField:
-		return f.Help
-	case *core.GeoPointField:
-		return f.Help
-	case *core.EditorField:
-		return f.Help
-	case *core.PasswordField:
-		return f.Help
-	default:
-		return ""
-	}
 }
 
 func joinSentences(sentences ...string) string {

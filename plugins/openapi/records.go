@@ -7,6 +7,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/dbutils"
 
 	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/fields"
 )
 
 // addRecords adds what the reader may do with the records of a collection.
@@ -228,7 +229,7 @@ func (b *builder) writable(c *core.Collection, field core.Field) bool {
 // createBody is what a new record is made from, as JSON or with files as a form.
 func (b *builder) createBody(c *core.Collection, form bool) *apidoc.Schema {
 	s := &apidoc.Schema{Type: "object"}
-	barred := barred(c, actionCreate)
+	barred := fields.Barred(ruleOf(c, actionCreate), false)
 	for _, field := range c.Fields {
 		if !b.writable(c, field) || barred[field.GetName()] && !b.reader.superuser {
 			continue
@@ -271,7 +272,7 @@ func confirmation() *apidoc.Schema {
 // updateBody is what a record is changed with.
 func (b *builder) updateBody(c *core.Collection, form bool) *apidoc.Schema {
 	s := &apidoc.Schema{Type: "object"}
-	barred := barred(c, actionUpdate)
+	barred := fields.Barred(ruleOf(c, actionUpdate), true)
 	for _, field := range c.Fields {
 		name := field.GetName()
 		if !b.writable(c, field) || name == core.FieldNameId || barred[name] && !b.reader.superuser {
@@ -324,7 +325,7 @@ func (b *builder) manages(c *core.Collection) bool {
 // fields tell; nil if there is none without knowing more.
 func (b *builder) exampleBody(c *core.Collection) any {
 	body := map[string]any{}
-	barred := barred(c, actionCreate)
+	barred := fields.Barred(ruleOf(c, actionCreate), false)
 	for _, field := range c.Fields {
 		if !b.writable(c, field) || barred[field.GetName()] || field.GetName() == core.FieldNameId || !required(field) && !readable(field) {
 			continue
