@@ -1,0 +1,1 @@
+// This file lets the functions of tracing.go have no body.
