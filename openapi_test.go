@@ -40,7 +40,9 @@ func serveDescribed(t *testing.T) *described {
 	t.Helper()
 	d := &described{server: serve(t, "", nil, "--demo"), people: map[string]member{}}
 	d.root = d.signIn(t, rootPassword)
-	d.document = apispec.Read(t, d.documentFor(t, d.root))
+	body := d.documentFor(t, d.root)
+	apispec.Validate(t, body)
+	d.document = apispec.Read(t, body)
 
 	var demo struct{ Accounts []member }
 	d.ask(t, "", "GET", "/api/v1/demo", nil, &demo)
