@@ -20,7 +20,7 @@ BIN := dist/holdall
 STATIC := CGO_ENABLED=0 GOFLAGS=-trimpath
 
 # The stages of a full check, cheapest first so that a mistake shows early.
-TEST_STAGES := deps check-fmt check-mod check-generated check-docs check-api vet check-web test-go e2e e2e-browser e2e-container
+TEST_STAGES := deps check-fmt check-mod check-generated check-docs check-api check-web test-go e2e e2e-browser e2e-container
 CHECK_STAGES := $(TEST_STAGES) lint vulncheck
 
 ##@ Work
@@ -91,7 +91,7 @@ deps: ## install what the tests need (Debian packages, npm and Go modules)
 	@scripts/deps.sh
 
 .PHONY: test-go
-test-go: ## run the Go tests with the race detector (PKG=./plugins/schema for some)
+test-go: ## run go vet and the Go tests with the race detector (PKG=./plugins/schema for some)
 	@scripts/test-go.sh $(PKG)
 
 .PHONY: test-short

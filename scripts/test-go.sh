@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the Go tests with the race detector. Tests that fail get one more run, by
-# themselves and one package after the other: on a busy machine some fail that do
-# not on a quiet one. What passes then is printed as flaky, which is a defect to
+# Runs go vet and the Go tests with the race detector. Tests that fail get one
+# more run, by themselves and one package after the other: on a busy machine some
+# fail that do not on a quiet one. What passes then is printed as flaky, which is a defect to
 # mend. A data race, a panic and a build that fails get no second run.
 #
 #   scripts/test-go.sh ./plugins/schema
@@ -15,6 +15,12 @@ flags=(-race)
 for package in modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory; do
 	flags+=("-gcflags=$package=-race=false -d=checkptr=0")
 done
+
+# With the same flags, what go vet compiles is what the tests need. It knows no
+# flags of tests.
+if [[ " $* " != *' -'* ]]; then
+	go vet "${flags[@]}" "$@" || exit 1
+fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
