@@ -72,6 +72,41 @@ func TestRestoreToEachMoment(t *testing.T) {
 	}
 }
 
+// Directories may be relative, as people type them, and have any name.
+func TestRestoreWithRelativeDirectories(t *testing.T) {
+	t.Parallel()
+	dir, target := t.TempDir(), t.TempDir()
+	app, plugin := start(t, dir, quick(target))
+	write(t, app, "kept", "")
+	shipped(t, plugin)
+	at := moment()
+	terminate(t, app)
+
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative := func(path string) string {
+		t.Helper()
+		path, err := filepath.Rel(here, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	if out, err := run(t, relative(dir), quick(target), "restore", "--to", at, "--dry-run"); err != nil {
+		t.Errorf("compare with what is there: %v\n%s", err, out)
+	}
+	for _, name := range []string{"plain", "with space", "50%25", "a#b"} {
+		into := relative(filepath.Join(t.TempDir(), name))
+		if out, err := run(t, relative(dir), quick(target), "restore", "--to", at, "--into", into); err != nil {
+			t.Errorf("into %s: %v\n%s", into, err, out)
+		} else if got := titles(t, into); got != "kept " {
+			t.Errorf("into %s: got %q", into, got)
+		}
+	}
+}
+
 func TestGenerationGoesOnAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir, target := t.TempDir(), t.TempDir()

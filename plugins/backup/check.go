@@ -30,18 +30,26 @@ func listFiles(path string, files map[string]File) error {
 
 // openDatabase opens a database file apart from any app.
 func openDatabase(path string, readOnly bool) (*sql.DB, error) {
-	address := url.URL{Scheme: "file", Path: path}
 	query := url.Values{"_pragma": {"busy_timeout(10000)"}}
 	if readOnly {
 		query.Set("mode", "ro")
 	}
-	address.RawQuery = query.Encode()
-	db, err := sql.Open("sqlite", address.String())
+	db, err := sql.Open("sqlite", addressOf(path, query))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
 	return db, nil
+}
+
+// addressOf is the URI of a database file, whose path may be relative and have
+// any characters. A URI with an authority, as package url would write it, has only
+// absolute ones.
+//
+// Source: https://www.sqlite.org/uri.html
+func addressOf(path string, query url.Values) string {
+	escaped := url.URL{Path: path}
+	return "file:" + escaped.EscapedPath() + "?" + query.Encode()
 }
 
 // checkDatabase returns an error if the file is no sound database.

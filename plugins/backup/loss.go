@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -45,7 +46,7 @@ func compare(ctx context.Context, now, then string) (loss Loss, err error) {
 		return loss, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.ExecContext(ctx, "ATTACH DATABASE ? AS then_db", "file:"+strings.ReplaceAll(then, "?", "%3f")+"?mode=ro"); err != nil {
+	if _, err := db.ExecContext(ctx, "ATTACH DATABASE ? AS then_db", addressOf(then, url.Values{"mode": {"ro"}})); err != nil {
 		return loss, fmt.Errorf("open the restored database: %w", err)
 	}
 	current, err := tables(ctx, db, "main")
