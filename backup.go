@@ -47,6 +47,8 @@ func (cfg *config) readBackup(r *env.Reader) {
 	c.DrillInterval = orOff(env.Get(r, env.Duration, "BACKUP_DRILL_INTERVAL", 7*24*time.Hour,
 		"How often the backup is restored to a scratch directory and checked. 0 never does it."))
 	c.Engine = backup.NewEngine() // of the whole program
+	c.Setup = "Set " + envPrefix + "BACKUP_DIR to a directory on another disk, or " + envPrefix + "BACKUP_S3_BUCKET and what goes with it, " +
+		"and start the program again. All options are in docs/backup.md."
 }
 
 // registerBackup adds the backup, and tells the health check and the metrics of it.

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -101,6 +102,10 @@ type Config struct {
 	// reach the targets. Defaults to 10s.
 	StopTimeout time.Duration
 
+	// Setup is what the dashboard says about how to name a target as long as there is
+	// none. Defaults to naming Directory and S3.
+	Setup string
+
 	// RootCmd, if set, gains the commands "backup" and "restore".
 	RootCmd *cobra.Command
 }
@@ -126,6 +131,9 @@ func (c Config) withDefaults() Config {
 		if *d.value == 0 {
 			*d.value = d.def
 		}
+	}
+	if c.Setup == "" {
+		c.Setup = "Set Directory or S3 in the config of the plugin, and start the program again."
 	}
 	return c
 }
@@ -185,10 +193,14 @@ type Plugin struct {
 	running chan struct{} // closed when copying has begun
 	waiting *waiting
 
+	drills   drills
+	drilling sync.Mutex   // held during a drill
+	underWay atomic.Int32 // drills that run or wait for another
+
 	mu        sync.Mutex
+	startedAt time.Time
 	shipments []*shipment
 	mirrors   []*mirror
-	drilled   *DrillResult
 }
 
 // MustRegister is [Register] for main functions: it panics on an error.
@@ -221,26 +233,32 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	}
 	app.Store().Set(registered, true)
 	p := &Plugin{app: app, config: config.withDefaults(), running: make(chan struct{})}
+	p.drills.path = func() string { return filepath.Join(app.DataDir(), stateDir, "drills.json") }
 	p.workers = bg.New(app, "backup", p.config.StopTimeout)
 	p.waiting = newWaiting(p)
 	p.bindZip()
 	if config.RootCmd != nil {
 		config.RootCmd.AddCommand(p.command(), p.restoreCommand())
 	}
-	if !config.Enabled() {
-		return p, nil
-	}
-	p.bindFiles()
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallBackupStart",
 		Func: func(e *core.ServeEvent) error {
 			p.routes(e)
+			page, err := panel()
+			if err != nil {
+				return err
+			}
+			e.UIExtensions = append(e.UIExtensions, page)
 			if err := e.Next(); err != nil {
 				return err
 			}
 			return p.Start()
 		},
 	})
+	if !config.Enabled() {
+		return p, nil
+	}
+	p.bindFiles()
 	app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{
 		Id: "holdallBackupStop",
 		Func: func(e *core.TerminateEvent) error {
@@ -317,6 +335,7 @@ func (p *Plugin) start() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.startedAt = time.Now()
 	for _, name := range databases {
 		s, err := newShipment(filepath.Join(p.app.DataDir(), name), state, vaults, p.config, p.logger())
 		if err != nil {

@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,42 +33,28 @@ type DrillResult struct {
 // Drill restores the newest state from each target to a scratch directory, checks
 // the databases, counts rows, and compares a sample of the files with their hashes.
 // It returns the first failure, or the result for the first target. Programs that
-// want to know read [Status].Drill.
+// want to know all read [Status].Drills. One drill runs at a time.
 func (p *Plugin) Drill(ctx context.Context) DrillResult {
+	p.underWay.Add(1)
+	defer p.underWay.Add(-1)
+	p.drilling.Lock()
+	defer p.drilling.Unlock()
 	vaults, err := p.vaults(p.scratchParent())
 	if err != nil {
-		return DrillResult{At: time.Now().UTC(), Error: err.Error()}
+		return DrillResult{At: time.Now().UTC(), Error: err.Error(), Rows: map[string]int64{}}
 	}
 	var result DrillResult
 	for i, v := range vaults {
 		one := p.drill(ctx, v)
-		if i == 0 || !one.OK {
+		if ctx.Err() != nil {
+			return one // it was not the backup that failed
+		}
+		p.drills.add(one)
+		if i == 0 || result.OK {
 			result = one
 		}
-		if !one.OK {
-			break
-		}
-	}
-	p.mu.Lock()
-	p.drilled = &result
-	running := len(p.shipments) > 0
-	p.mu.Unlock()
-	if !running {
-		p.leaveDrill(result)
 	}
 	return result
-}
-
-// leaveDrill puts the result of a command where the server and "status" find it.
-func (p *Plugin) leaveDrill(result DrillResult) {
-	saved, err := p.savedStatus()
-	if err != nil {
-		return // no server has run
-	}
-	saved.Drill = &result
-	if content, err := json.Marshal(saved); err == nil {
-		_ = replaceFile(p.statusFile(), content) // the result is printed anyway
-	}
 }
 
 func (p *Plugin) drill(ctx context.Context, v *vault) DrillResult {
@@ -124,35 +109,72 @@ func (p *Plugin) restoreForDrill(ctx context.Context, v *vault, result *DrillRes
 	return nil
 }
 
+// firstDrill is how long after the start a backup is tried that never was.
+const firstDrill = time.Hour
+
+// nextDrill is when the backup is tried again, the zero time if never.
+func (p *Plugin) nextDrill() time.Time {
+	p.mu.Lock()
+	started := p.startedAt
+	p.mu.Unlock()
+	switch last := p.drills.list(); {
+	case p.config.DrillInterval <= 0 || p.locked() || started.IsZero():
+		return time.Time{}
+	case len(last) > 0:
+		return last[0].At.Add(p.config.DrillInterval)
+	default:
+		return started.Add(min(p.config.DrillInterval, firstDrill))
+	}
+}
+
 // drillRegularly drills when the last drill is long enough ago.
 func (p *Plugin) drillRegularly(ctx context.Context) {
-	p.loadDrill()
 	for {
-		p.mu.Lock()
-		last := p.drilled
-		p.mu.Unlock()
-		due := p.config.DrillInterval
-		if last != nil {
-			due = p.config.DrillInterval - time.Since(last.At)
+		due := p.nextDrill()
+		if due.IsZero() {
+			return // what is encrypted for somebody else cannot be restored here
 		}
-		timer := time.NewTimer(max(due, time.Second))
+		timer := time.NewTimer(min(max(time.Until(due), time.Second), longestWait))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
-		if p.locked() {
-			return // what is encrypted for somebody else cannot be restored here
+		// a command or a person may have drilled meanwhile, and a target that has
+		// nothing yet is told of elsewhere
+		if time.Until(p.nextDrill()) <= 0 && p.Status().copied() {
+			p.drillAndTell(ctx)
 		}
-		result := p.Drill(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if result.OK {
-			p.logger().Info("the restore drill succeeded", slog.Float64("seconds", result.Seconds))
-			continue
-		}
+	}
+}
+
+// longestWait is how long the next drill is waited for at most before looking at the
+// clock again, which somebody may have set.
+const longestWait = time.Minute
+
+// drillNow drills in the background, unless a drill is under way.
+func (p *Plugin) drillNow() {
+	if !p.underWay.CompareAndSwap(0, 1) {
+		return
+	}
+	began := p.workers.Go("drill", func(ctx context.Context) {
+		defer p.underWay.Add(-1)
+		p.drillAndTell(ctx)
+	})
+	if !began {
+		p.underWay.Add(-1)
+	}
+}
+
+// drillAndTell drills and logs how it went.
+func (p *Plugin) drillAndTell(ctx context.Context) {
+	result := p.Drill(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case result.OK:
+		p.logger().Info("the restore drill succeeded", slog.Float64("seconds", result.Seconds))
+	default:
 		p.logger().Error("the restore drill failed", slog.String("error", result.Error), slog.String("target", result.Target))
 	}
 }

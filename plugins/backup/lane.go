@@ -32,12 +32,13 @@ type lane struct {
 	pieces   *segments
 	ready    bool // the generation has a snapshot, and follows the database
 
-	mu     sync.Mutex
-	pos    ltx.TXID
-	caught time.Time // everything that was committed before is in the target
-	err    error
-	since  time.Time // of the first failure since the last success
-	failed int
+	mu         sync.Mutex
+	generation string // the name of the one that is written
+	pos        ltx.TXID
+	caught     time.Time // everything that was committed before is in the target
+	err        error
+	since      time.Time // of the first failure since the last success
+	failed     int
 }
 
 func newLane(of *shipment, v *vault, state string, config Config) *lane {
@@ -182,7 +183,7 @@ func (l *lane) resume(ctx context.Context) error {
 			}
 			if complete && last <= local.TXID && (last == local.TXID || l.has(last+1)) {
 				l.replica.SetPos(ltx.Pos{TXID: last})
-				l.ready = true
+				l.goOn(strings.TrimSpace(string(name)))
 				return nil
 			}
 		}
@@ -221,8 +222,16 @@ func (l *lane) begin(ctx context.Context) error {
 		return err
 	}
 	l.replica.SetPos(ltx.Pos{TXID: info.MaxTXID})
-	l.ready = true
+	l.goOn(name)
 	return nil
+}
+
+// goOn says that a generation is complete and followed.
+func (l *lane) goOn(generation string) {
+	l.ready = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.generation = generation
 }
 
 // snapshot stores the whole database as it is now.

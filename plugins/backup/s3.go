@@ -72,6 +72,10 @@ type bucket struct{ config S3 }
 
 func (b bucket) name() string { return "s3" }
 
+func (b bucket) place() string {
+	return strings.TrimSuffix(b.config.Endpoint, "/") + "/" + path.Join(b.config.Bucket, strings.Trim(b.config.Path, "/"))
+}
+
 func (b bucket) key(key string) string {
 	return path.Join(strings.Trim(b.config.Path, "/"), key)
 }

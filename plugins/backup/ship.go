@@ -35,6 +35,16 @@ type shipment struct {
 	captures []capture     // that some lane has still to ship, and the one before
 	err      error         // of the last capture
 	progress chan struct{} // closed whenever a lane gets on
+
+	counting sync.Mutex // held while the files beside the database are counted
+	beside   []besides
+	counted  time.Time // when they are to be counted again
+}
+
+// besides is a file beside the database.
+type besides struct {
+	last ltx.TXID
+	size int64
 }
 
 // capture is what the databases held when it began: everything up to a transaction.
@@ -228,6 +238,35 @@ func (s *shipment) tidy() {
 		}
 	}
 }
+
+// beyond counts the files beside the database that a target has not which has all up
+// to a transaction. A backlog of days has many files, so they are looked at rarely.
+func (s *shipment) beyond(pos ltx.TXID) (files int, bytes int64) {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	if began := time.Now(); began.After(s.counted) {
+		s.beside = s.beside[:0]
+		entries, _ := os.ReadDir(s.db.LTXLevelDir(0)) // there is none at first
+		for _, e := range entries {
+			_, last, err := ltx.ParseFilename(e.Name())
+			info, err2 := e.Info()
+			if err == nil && err2 == nil {
+				s.beside = append(s.beside, besides{last, info.Size()})
+			}
+		}
+		s.counted = time.Now().Add(max(countEvery, 100*time.Since(began)))
+	}
+	for _, b := range s.beside {
+		if b.last > pos {
+			files++
+			bytes += b.size
+		}
+	}
+	return files, bytes
+}
+
+// countEvery is how often files beside the database are counted at most.
+const countEvery = 2 * time.Second
 
 // close captures a last time, lets the lanes finish until ctx is done, and lets go
 // of the database.

@@ -5,15 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/pocketbase/pocketbase/core"
-
-	"github.com/holdall-go/holdall/internal/apidoc"
 )
 
 // Status is how the backup of a serving app is.
@@ -22,7 +17,13 @@ type Status struct {
 	At time.Time `json:"at"`
 
 	// Targets are where backups are kept.
-	Targets []TargetStatus `json:"targets"`
+	Targets []TargetStatus `json:"targets" doc:"Where backups are kept. Empty if no target is configured."`
+
+	// Setup says how a target is configured, if there is none.
+	Setup string `json:"setup,omitempty" doc:"How a target is configured, if there is none."`
+
+	// Problems are what is wrong, in sentences.
+	Problems []string `json:"problems" doc:"What is wrong: a target that is behind by more than a minute, files that are not copied, a drill that failed."`
 
 	// Waits tells whether requests that write wait for the targets.
 	Waits bool `json:"waits"`
@@ -31,13 +32,38 @@ type Status struct {
 	// change, although they should have waited.
 	Early uint64 `json:"early"`
 
-	// Drill is the last restore drill, if there was one.
-	Drill *DrillResult `json:"drill,omitempty"`
+	// PreciseSeconds and RetentionSeconds are how far back the data can be restored to
+	// each interval, and at all.
+	PreciseSeconds   float64 `json:"preciseSeconds" doc:"How far back the data can be restored to each interval; before that to each minute."`
+	RetentionSeconds float64 `json:"retentionSeconds" doc:"How far back the data can be restored."`
+
+	// Drill is the last restore drill, or the one that failed if it is the last of
+	// another target. It is nil if there was none.
+	Drill *DrillResult `json:"drill,omitempty" doc:"The last restore drill, or the failure of another target's last one."`
+
+	// Drills are the last restore drills of all targets, the newest first.
+	Drills []DrillResult `json:"drills" doc:"The last restore drills of all targets, the newest first, at most 20."`
+
+	// Drilling tells whether a drill is under way in this process.
+	Drilling bool `json:"drilling" doc:"Whether a drill is under way."`
+
+	// NextDrill is when the next drill is due. It is nil if none is.
+	NextDrill *time.Time `json:"nextDrill,omitempty" doc:"When the next drill is due. Missing if the server does none."`
+
+	// Locked tells whether the server cannot read its own backup, for want of an
+	// identity.
+	Locked bool `json:"locked" doc:"Whether the server encrypts and cannot decrypt, so that only who has the identity can drill."`
 }
 
 // TargetStatus is how one target is.
 type TargetStatus struct {
-	Name      string           `json:"name"`
+	Name string `json:"name" doc:"directory or s3."`
+
+	// Place is the directory, or the address of the bucket and the folder in it.
+	Place string `json:"place" doc:"The directory, or the address of the bucket and the folder in it."`
+
+	// Encrypted tells whether what is stored is.
+	Encrypted bool             `json:"encrypted"`
 	Databases []DatabaseStatus `json:"databases"`
 	Files     *FilesStatus     `json:"files,omitempty"`
 }
@@ -52,6 +78,14 @@ type DatabaseStatus struct {
 
 	// LagSeconds is how long ago that is, -1 if it never was.
 	LagSeconds float64 `json:"lagSeconds"`
+
+	// Generation is the name of what is being written: a snapshot and all that follows.
+	// It is empty before there is one.
+	Generation string `json:"generation" doc:"The name of what is being written: a snapshot and all that follows. Empty before there is one."`
+
+	// Pending and PendingBytes are the captures that wait beside the database.
+	Pending      int   `json:"pending" doc:"How many captures wait beside the database until the target takes them."`
+	PendingBytes int64 `json:"pendingBytes" doc:"How much room they take."`
 
 	// Error is what keeps the copy from going on, and Since when.
 	Error string     `json:"error,omitempty"`
@@ -69,15 +103,37 @@ type FilesStatus struct {
 // Status returns how the backup of this process is. It needs no network.
 func (p *Plugin) Status() Status {
 	p.mu.Lock()
-	shipments, mirrors, drilled := p.shipments, p.mirrors, p.drilled
+	shipments, mirrors := p.shipments, p.mirrors
 	p.mu.Unlock()
-	status := Status{At: time.Now().UTC(), Targets: []TargetStatus{}, Drill: drilled}
+	status := p.status(shipments, mirrors)
+	status.Problems = []string{}
+	if err := p.config.problem(status); err != nil {
+		status.Problems = strings.Split(err.Error(), "\n")
+	}
+	return status
+}
+
+func (p *Plugin) status(shipments []*shipment, mirrors []*mirror) Status {
+	status := Status{
+		At: time.Now().UTC(), Targets: []TargetStatus{}, Drills: p.drills.list(), Drilling: p.underWay.Load() > 0, Locked: p.locked(),
+		PreciseSeconds: p.config.Precise.Seconds(), RetentionSeconds: p.config.Retention.Seconds(),
+	}
+	if status.Drills == nil {
+		status.Drills = []DrillResult{}
+	}
+	if next := p.nextDrill().UTC(); !next.IsZero() {
+		status.NextDrill = &next
+	}
+	status.Drill = status.newest()
 	status.Waits, status.Early = p.waiting.waits()
+	if !p.config.Enabled() {
+		status.Setup = p.config.Setup
+	}
 	if len(shipments) == 0 {
 		return status
 	}
 	for i, l := range shipments[0].lanes {
-		t := TargetStatus{Name: l.vault.name()}
+		t := TargetStatus{Name: l.vault.name(), Place: l.vault.place(), Encrypted: len(l.vault.recipients) > 0}
 		for _, s := range shipments {
 			t.Databases = append(t.Databases, s.lanes[i].status(status.At))
 		}
@@ -93,9 +149,12 @@ func (l *lane) status(now time.Time) DatabaseStatus {
 	l.of.mu.Lock()
 	err := l.of.err
 	l.of.mu.Unlock()
+	files, bytes := l.of.beyond(l.position())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := DatabaseStatus{Name: l.of.name, CaughtUp: l.caught.UTC(), LagSeconds: -1}
+	s := DatabaseStatus{
+		Name: l.of.name, CaughtUp: l.caught.UTC(), LagSeconds: -1, Generation: l.generation, Pending: files, PendingBytes: bytes,
+	}
 	if !l.caught.IsZero() {
 		s.LagSeconds = max(now.Sub(l.caught).Seconds(), 0)
 	}
@@ -129,16 +188,23 @@ func (p *Plugin) Figures(yield func(name, help string, value float64, labels ...
 			labels := []string{"target", t.Name, "database", d.Name}
 			yield("lag_seconds", "How far the copy of a database is behind; -1 before the first copy.", d.LagSeconds, labels...)
 			yield("failing", "Whether the copy of a database cannot go on: 1 or 0.", flag[d.Error != ""], labels...)
+			yield("pending_files", "Captures that wait beside the database until the target takes them.", float64(d.Pending), labels...)
+			yield("pending_bytes", "How much room they take.", float64(d.PendingBytes), labels...)
 		}
 		if f := t.Files; f != nil {
 			yield("files", "How many uploaded files are copied.", float64(f.Files), "target", t.Name)
 			yield("files_failing", "Whether uploaded files cannot be copied: 1 or 0.", flag[f.Error != ""], "target", t.Name)
 		}
 	}
-	yield("answers_wait", "Whether answers to writes wait for the targets now: 1 or 0.", flag[s.Waits])
-	if s.Drill != nil {
-		yield("drill_ok", "Whether the last restore drill found the backup whole: 1 or 0.", flag[s.Drill.OK], "target", s.Drill.Target)
-		yield("drill_timestamp_seconds", "When the last restore drill was, in seconds since 1970.", float64(s.Drill.At.Unix()), "target", s.Drill.Target)
+	if p.config.Sync {
+		yield("answers_wait", "Whether answers to writes wait for the targets now, as they are meant to: 1 or 0.", flag[s.Waits])
+	}
+	for _, d := range s.last() {
+		yield("drill_ok", "Whether the last restore drill found the backup whole: 1 or 0.", flag[d.OK], "target", d.Target)
+		yield("drill_timestamp_seconds", "When the last restore drill was, in seconds since 1970.", float64(d.At.Unix()), "target", d.Target)
+	}
+	if s.NextDrill != nil {
+		yield("drill_due_timestamp_seconds", "When the next restore drill is due, in seconds since 1970.", float64(s.NextDrill.Unix()))
 	}
 }
 
@@ -166,8 +232,10 @@ func (c Config) problem(s Status) error {
 			problems = append(problems, fmt.Errorf("%s: files: %s", t.Name, t.Files.Error))
 		}
 	}
-	if s.Drill != nil && !s.Drill.OK {
-		problems = append(problems, fmt.Errorf("the restore drill of %s failed: %s", s.Drill.At.Format(time.RFC3339), s.Drill.Error))
+	for _, d := range s.last() {
+		if !d.OK {
+			problems = append(problems, fmt.Errorf("%s: the restore drill of %s failed: %s", d.Target, d.At.Format(time.RFC3339), d.Error))
+		}
 	}
 	return errors.Join(problems...)
 }
@@ -194,20 +262,6 @@ func (p *Plugin) Health(context.Context) (detail string, err error) {
 // Problem returns what is wrong with the backup of this process, or nil.
 func (p *Plugin) Problem() error { return p.config.problem(p.Status()) }
 
-// StatusPath is the route of the status, for superusers.
-const StatusPath = "/api/backup/status"
-
-func (p *Plugin) routes(e *core.ServeEvent) {
-	apidoc.Route(apidoc.On(e), apidoc.Op{
-		ID: "backup.status", Method: http.MethodGet, Path: StatusPath, Summary: "Show how far behind the backup is",
-		Description: "How it is at this moment, for each target and each database. It asks no target.", Access: apidoc.Superusers,
-	}, func(*core.RequestEvent, *apidoc.None) (*Status, error) {
-		status := p.Status()
-		return &status, nil
-	})
-	p.waiting.bind(e)
-}
-
 // statusFile is where a serving app leaves its status for the command.
 func (p *Plugin) statusFile() string { return filepath.Join(p.app.DataDir(), stateDir, "status.json") }
 
@@ -215,7 +269,6 @@ func (p *Plugin) statusFile() string { return filepath.Join(p.app.DataDir(), sta
 const statusEvery = 5 * time.Second
 
 func (p *Plugin) keepStatus(ctx context.Context) {
-	p.loadDrill()
 	ticker := time.NewTicker(statusEvery)
 	defer ticker.Stop()
 	for {
@@ -229,7 +282,9 @@ func (p *Plugin) keepStatus(ctx context.Context) {
 }
 
 func (p *Plugin) saveStatus() {
-	content, err := json.Marshal(p.Status())
+	status := p.Status()
+	status.Drills = nil // they have a file of their own
+	content, err := json.Marshal(status)
 	if err == nil {
 		err = replaceFile(p.statusFile(), content)
 	}
@@ -245,17 +300,8 @@ func (p *Plugin) savedStatus() (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, json.Unmarshal(content, &s)
-}
-
-func (p *Plugin) loadDrill() {
-	saved, err := p.savedStatus()
-	if err != nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.drilled == nil {
-		p.drilled = saved.Drill
-	}
+	err = json.Unmarshal(content, &s)
+	s.Drills = p.drills.list()
+	s.Drill = s.newest()
+	return s, err
 }

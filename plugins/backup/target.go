@@ -17,6 +17,9 @@ type target interface {
 	// name tells targets apart in the status, in logs and in the local state.
 	name() string
 
+	// place says to people where it is.
+	place() string
+
 	// put stores content under key, wholly or not at all.
 	put(ctx context.Context, key string, content *spool) error
 
@@ -39,7 +42,8 @@ type object struct {
 // directory is a target in the file system, on another disk.
 type directory struct{ root string }
 
-func (d directory) name() string { return "directory" }
+func (d directory) name() string  { return "directory" }
+func (d directory) place() string { return d.root }
 
 // unfinished is how names of files begin that are not wholly written.
 const unfinished = ".unfinished-"
