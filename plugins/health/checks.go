@@ -18,12 +18,12 @@ func (p *Plugin) builtIn() []Check {
 		{
 			Name:   "database",
 			Run:    func(ctx context.Context) (string, error) { return "", tryWrite(ctx, p.app.NonconcurrentDB()) },
-			Passed: "It accepts writes.", Failed: "It does not accept writes.",
+			Passed: "It accepts writes.", Failed: "It does not accept writes.", writes: true,
 		},
 		{
 			Name:   "auxiliary-database",
 			Run:    func(ctx context.Context) (string, error) { return "", tryWrite(ctx, p.app.AuxNonconcurrentDB()) },
-			Passed: "It accepts writes.", Failed: "It does not accept writes.",
+			Passed: "It accepts writes.", Failed: "It does not accept writes.", writes: true,
 		},
 		{
 			Name: "migrations", Run: p.checkMigrations,
@@ -33,7 +33,7 @@ func (p *Plugin) builtIn() []Check {
 	if p.config.MinFreeBytes >= 0 {
 		checks = append(checks, Check{
 			Name: "disk", Run: p.checkDisk,
-			Passed: "There is space left.", Failed: "There is too little space left.",
+			Passed: "There is space left.", Failed: "There is too little space left.", writes: true,
 		})
 	}
 	return checks

@@ -38,7 +38,8 @@ const (
 	// StatusOK is a check that passed.
 	StatusOK = "ok"
 	// StatusBusy is a check that could not be done in time, which does not count
-	// as a failure until it has lasted for [Config.BusyTolerance].
+	// as a failure until it has lasted for [Config.BusyTolerance], or one that
+	// [Config.Degraded] excuses.
 	StatusBusy = "busy"
 	// StatusFailed is a check that failed.
 	StatusFailed = "failed"
@@ -56,6 +57,8 @@ type Check struct {
 	// Passed and Failed are the sentences that everybody may read. They default
 	// to "Passed." and "Failed.".
 	Passed, Failed string
+
+	writes bool // it fails on a disk that takes no writes
 }
 
 // Config says what is checked. The zero value works.
@@ -77,6 +80,12 @@ type Config struct {
 
 	// Checks are run besides the built-in ones. See also [Plugin.Add].
 	Checks []Check
+
+	// Degraded, if set, is asked before the checks run. As long as it returns a
+	// sentence, the server is known to only read: that a database takes no write, or
+	// the disk has no space, is told as busy with that sentence and is no failure. A
+	// server that reads is better than none.
+	Degraded func(ctx context.Context) string
 
 	// Draining, if set, is asked at every request; ready answers 503 once it
 	// returns true.

@@ -21,7 +21,7 @@ type Report struct {
 // Result is the outcome of one check.
 type Result struct {
 	Name       string  `json:"name" example:"database"`
-	Status     string  `json:"status" enum:"ok,busy,failed" doc:"What is busy was kept from being checked by other work, and does not count as failed yet."`
+	Status     string  `json:"status" enum:"ok,busy,failed" doc:"What is busy cannot be done at the moment, and does not count as failed: other work goes on, or the server only reads."`
 	DurationMS float64 `json:"durationMs" doc:"How long it took, in milliseconds."`
 	// Message is a sentence for everybody.
 	Message string `json:"message" doc:"A sentence for people."`
@@ -64,9 +64,13 @@ func (p *Plugin) Ready(ctx context.Context) Report {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.CheckTimeout)
 	defer cancel()
 	report := Report{Status: StatusOK, Checks: make([]Result, len(p.checks))}
+	degraded := ""
+	if p.config.Degraded != nil {
+		degraded = p.config.Degraded(ctx)
+	}
 	var wg sync.WaitGroup
 	for i, check := range p.checks {
-		wg.Go(func() { report.Checks[i] = p.run(ctx, check) })
+		wg.Go(func() { report.Checks[i] = p.run(ctx, check, degraded) })
 	}
 	wg.Wait()
 	for _, result := range report.Checks {
@@ -78,8 +82,9 @@ func (p *Plugin) Ready(ctx context.Context) Report {
 	return report
 }
 
-// run runs one check and logs if it came out otherwise than the last time.
-func (p *Plugin) run(ctx context.Context, s *state) Result {
+// run runs one check and logs if it came out otherwise than the last time. What needs
+// a disk that takes writes does not fail while the server is degraded.
+func (p *Plugin) run(ctx context.Context, s *state, degraded string) Result {
 	started := time.Now()
 	if s.passed.IsZero() {
 		s.passed = started
@@ -95,6 +100,9 @@ func (p *Plugin) run(ctx context.Context, s *state) Result {
 		result.Status, result.Message, result.Detail = StatusFailed, s.Failed, err.Error()
 		if busy := (errBusy{}); errors.As(err, &busy) && time.Since(s.passed) < p.config.BusyTolerance {
 			result.Status, result.Message = StatusBusy, "It is busy with other work."
+		}
+		if s.writes && degraded != "" {
+			result.Status, result.Message = StatusBusy, degraded
 		}
 	}
 	if result.Status != s.last {
