@@ -22,6 +22,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/limits"
 	"github.com/holdall-go/holdall/plugins/observe"
 	"github.com/holdall-go/holdall/plugins/openapi"
+	"github.com/holdall-go/holdall/plugins/protect"
 	"github.com/holdall-go/holdall/plugins/push"
 	"github.com/holdall-go/holdall/plugins/push/apns"
 	"github.com/holdall-go/holdall/plugins/push/fcm"
@@ -68,6 +69,7 @@ type config struct {
 	observe    observe.Config
 
 	limits   limits.Config
+	protect  protect.Config
 	backup   backup.Config
 	log      requestlog.Config
 	health   health.Config
@@ -95,12 +97,13 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readMail(r)
 	cfg.readStorage(r)
 	cfg.readBackup(r)
+	cfg.readProtect(r)
 	cfg.readLimits(r)
 	cfg.readSuperuser(r)
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.protect.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:

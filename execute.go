@@ -175,7 +175,13 @@ func (r *runner) prepareTree(c *cobra.Command) {
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		r.started.Store(true)
-		r.serving.Store(c.Name() == "serve")
+		if c.Name() == "serve" {
+			// one that waits may be interrupted like any command
+			if err := awaitDisk(c.Context(), r.app); err != nil {
+				return err
+			}
+			r.serving.Store(true)
+		}
 		if _, without := c.Annotations[backup.WithoutDatabase]; !without && !withoutDatabase[c.Name()] {
 			if err := r.app.Bootstrap(); err != nil {
 				return fmt.Errorf("open the data directory %s: %w", r.app.DataDir(), err)

@@ -82,6 +82,9 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 	// command's own
 	chosen, _, err := root.Find(args)
 	cfg.log.SkipAppLog = err != nil || chosen.Name() != "serve"
+	if cfg.log.SkipAppLog {
+		cfg.protect.CheckFor = -1 // commands are not to wait for it
+	}
 	cfg.health.RootCmd, cfg.jobs.RootCmd, cfg.webhooks.RootCmd, cfg.push.RootCmd = root, root, root, root
 	if err := build(app, root, cfg); err != nil {
 		return err
@@ -92,6 +95,10 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 // build wires every feature. It takes the interface so that tests can pass an
 // app of their own.
 func build(app core.App, root *cobra.Command, cfg config) error {
+	// before all that has a clock or writes
+	if err := registerProtect(app, &cfg); err != nil {
+		return err
+	}
 	// first, so that what the others write at the start is logged
 	log, err := registerChanges(app, cfg)
 	if err != nil {
@@ -135,7 +142,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := registerLimits(app, root, cfg); err != nil {
 		return err
 	}
-	once := idempotency.Config{Skip: []string{
+	once := idempotency.Config{Now: cfg.limits.Now, Skip: []string{
 		// waits for the mail server, which writers must not
 		"/api/v1/organizations/{id}/invitations",
 		// operators' routes have transactions of their own, and may be repeated
