@@ -16,6 +16,8 @@ import (
 
 	"github.com/benbjohnson/litestream"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // Errors of a restore.
@@ -288,7 +290,7 @@ func mayReplace(dir string, force bool) error {
 		return err
 	}
 	for _, name := range databases {
-		live, err := isOpen(filepath.Join(dir, name))
+		live, err := sqlite.InUse(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package backup
+package sqlite
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isOpen tells whether another process has a database open: SQLite holds a lock on
-// a range of bytes for as long as a connection with a write-ahead log is open.
-func isOpen(path string) (bool, error) {
+// InUse tells whether another process has the database file open: SQLite holds a
+// lock on a range of bytes for as long as a connection with a write-ahead log is open.
+func InUse(path string) (bool, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

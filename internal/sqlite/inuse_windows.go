@@ -1,4 +1,4 @@
-package backup
+package sqlite
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"os"
 )
 
-// isOpen tells whether another process has a database open: Windows lets no one
-// rename a file that is.
-func isOpen(path string) (bool, error) {
+// InUse tells whether another process has the database file open: Windows lets no
+// one rename a file that is.
+func InUse(path string) (bool, error) {
 	err := os.Rename(path, path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return false, nil

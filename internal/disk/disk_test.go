@@ -1,0 +1,23 @@
+package disk_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/holdall-go/holdall/internal/disk"
+)
+
+func TestSpace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	total, free, err := disk.Space(dir)
+	if err != nil || total == 0 || free > total {
+		t.Errorf("got %d of %d bytes free and error %v", free, total, err)
+	}
+	if _, _, err := disk.Space(filepath.Join(dir, "missing")); err == nil {
+		t.Error("got no error for a directory that is not there")
+	}
+	if kind := disk.Network(dir); kind != "" {
+		t.Errorf("the temporary directory is on %q, want a local file system", kind)
+	}
+}
