@@ -11,6 +11,7 @@ needs=(
 	"buildah buildah"
 	"runc runc"
 	"shellcheck shellcheck"
+	"promtool prometheus"
 )
 
 packages=()

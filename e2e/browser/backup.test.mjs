@@ -69,7 +69,7 @@ world.test('what is wrong with the backup', {}, async (page) => {
 world.test('how to begin', {}, async () => {
 	const bare = await serve('holdall');
 	try {
-		const other = await world.page({ base: bare.url });
+		const other = await world.page({ base: bare.url, path: '/_/#/login' });
 		await signIn(other.page, bare.url);
 		await other.page.getByRole('heading', { name: 'Nothing is backed up' }).waitFor();
 		await other.page.getByText('HOLDALL_BACKUP_DIR').waitFor();
