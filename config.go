@@ -21,6 +21,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/limits"
 	"github.com/holdall-go/holdall/plugins/observe"
+	"github.com/holdall-go/holdall/plugins/observe/traces"
 	"github.com/holdall-go/holdall/plugins/openapi"
 	"github.com/holdall-go/holdall/plugins/protect"
 	"github.com/holdall-go/holdall/plugins/push"
@@ -31,6 +32,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/requestlog"
 	"github.com/holdall-go/holdall/plugins/settings"
 	"github.com/holdall-go/holdall/plugins/shutdown"
+	"github.com/holdall-go/holdall/plugins/upgrade"
 	"github.com/holdall-go/holdall/plugins/webhooks"
 )
 
@@ -67,6 +69,8 @@ type config struct {
 
 	observeOff bool
 	observe    observe.Config
+	tracesOff  bool
+	traces     traces.Config
 
 	limits   limits.Config
 	protect  protect.Config
@@ -76,6 +80,7 @@ type config struct {
 	shutdown shutdown.Config
 	guard    httpguard.Config
 	settings settings.Config
+	upgrade  upgrade.Config
 
 	// options is how each value came to be, for the config command.
 	options []env.Option
@@ -89,6 +94,7 @@ func loadConfig(args, environ []string) (config, error) {
 	problems := []error{cfg.readServer(r), cfg.readHTTP(r), cfg.readLog(r)}
 	cfg.readLife(r)
 	cfg.readMetrics(r)
+	problems = append(problems, cfg.readTraces(r))
 	cfg.readChanges(r)
 	cfg.readAPI(r)
 	cfg.readJobs(r)
@@ -97,13 +103,14 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readMail(r)
 	cfg.readStorage(r)
 	cfg.readBackup(r)
+	cfg.readUpgrade(r)
 	cfg.readProtect(r)
 	cfg.readLimits(r)
 	cfg.readSuperuser(r)
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.protect.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.protect.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate(), cfg.upgrade.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:
@@ -259,6 +266,39 @@ func (cfg *config) readMetrics(r *env.Reader) {
 		"Another address that has nothing but the metrics, such as 127.0.0.1:9091. It asks for the token if there is one, and for nothing otherwise.")
 	cfg.observe.SlowQuery = orOff(env.Get(r, env.Duration, "SLOW_QUERY", 200*time.Millisecond,
 		"From which duration on a query is logged, with how SQLite goes about it and without its values. 0 logs none."))
+}
+
+func (cfg *config) readTraces(r *env.Reader) error {
+	r.Group("Traces")
+	t := &cfg.traces
+	t.URL = env.Get(r, env.Text, "TRACES_URL", "",
+		"The address of an OpenTelemetry collector that takes OTLP by HTTP, such as http://127.0.0.1:4318. Unset records no traces.")
+	t.Ratio = env.Get(r, env.Share, "TRACES_RATIO", 0.01,
+		"Which share of requests is recorded, with the jobs and webhooks that follow from them.")
+	t.TrustParent = env.Get(r, env.Bool, "TRACES_TRUST_PARENT", false,
+		"Whether the sender of a `traceparent` header decides if its request is recorded. For a server behind a proxy that writes the header.")
+	headers := env.Get(r, env.List, "TRACES_HEADERS", nil,
+		"What is sent to the collector with each request, such as Authorization=Bearer abc.", env.Secret())
+	t.Service = env.Get(r, env.Text, "TRACES_SERVICE", "holdall", "What traces call the program.")
+	t.Instance = env.Get(r, env.Text, "TRACES_INSTANCE", "",
+		"What traces call this process. Unset means the name of the machine and the number of the process.")
+	if cfg.tracesOff = t.URL == ""; cfg.tracesOff {
+		return nil
+	}
+	t.Version = version
+	var problems []error
+	if cfg.observeOff {
+		problems = append(problems, fmt.Errorf("%sTRACES_URL: it needs %[1]sMETRICS, which is off", envPrefix))
+	}
+	t.Headers = map[string]string{}
+	for i, header := range headers {
+		name, value, ok := strings.Cut(header, "=")
+		if !ok {
+			problems = append(problems, fmt.Errorf("%sTRACES_HEADERS: entry %d is not like name=value", envPrefix, i+1))
+		}
+		t.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	return errors.Join(append(problems, t.Validate())...)
 }
 
 // findHealth says where the health command asks, unless HEALTH_URL does.

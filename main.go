@@ -95,8 +95,14 @@ func run(args, environ []string, signals <-chan os.Signal) error {
 // build wires every feature. It takes the interface so that tests can pass an
 // app of their own.
 func build(app core.App, root *cobra.Command, cfg config) error {
+	if err := cfg.trace(); err != nil {
+		return err
+	}
 	// before all that has a clock or writes
 	if err := registerProtect(app, &cfg); err != nil {
+		return err
+	}
+	if err := registerUpgrade(app, root, cfg); err != nil {
 		return err
 	}
 	// first, so that what the others write at the start is logged

@@ -72,7 +72,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var problems []error
 	if c.Keep < 0 || c.Keep > 100 {
-		problems = append(problems, fmt.Errorf("upgrade: Keep must be in 1..100, or 0 for 3, got %d", c.Keep))
+		problems = append(problems, fmt.Errorf("upgrade: Keep must be in 1..100, got %d", c.Keep))
 	}
 	for _, name := range c.Beside {
 		if name != filepath.Base(name) || name == "." || name == ".." || name == Dir {
