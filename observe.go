@@ -8,6 +8,7 @@ import (
 	"github.com/holdall-go/holdall/plugins/changes"
 	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/observe"
+	"github.com/holdall-go/holdall/plugins/observe/traces"
 	"github.com/holdall-go/holdall/plugins/push"
 	"github.com/holdall-go/holdall/plugins/webhooks"
 )
@@ -18,6 +19,32 @@ type measured struct {
 	jobs     *jobs.Plugin
 	webhooks *webhooks.Plugin
 	push     *push.Plugin
+}
+
+// trace has all parts record traces, if there is a collector. It comes before they are
+// registered.
+func (cfg *config) trace() error {
+	if cfg.tracesOff {
+		return nil
+	}
+	tracer, err := traces.New(cfg.traces)
+	if err != nil {
+		return err
+	}
+	cfg.observe.Tracer, cfg.changes.Tracer, cfg.jobs.Tracer, cfg.webhooks.Tracer = tracer, tracer, tracer, tracer
+	cfg.log.Trace = tracer.IDs
+	cfg.observe.Sources = append(cfg.observe.Sources, traceFigures(tracer))
+	return nil
+}
+
+func traceFigures(tracer *traces.Tracer) observe.Source {
+	return observe.Source{Name: "traces", Collect: func(_ context.Context, emit func(observe.Figure)) error {
+		counts := tracer.Counts()
+		emit(observe.Figure{Name: "spans_total", Help: "Spans that have ended.", Counter: true, Value: float64(counts.Recorded)})
+		emit(observe.Figure{Name: "spans_exported_total", Help: "Spans that the collector has taken.", Counter: true, Value: float64(counts.Exported)})
+		emit(observe.Figure{Name: "spans_failed_total", Help: "Spans that the collector has not taken.", Counter: true, Value: float64(counts.Failed)})
+		return nil
+	}}
 }
 
 // registerObserve adds metrics, of the plugins too.

@@ -25,6 +25,9 @@ var (
 
 	Int = Kind[int]{"number", "a whole number", strconv.Atoi, strconv.Itoa}
 
+	// Share is a part of all, 0 to 1, written like 0.05 or 5%.
+	Share = Kind[float64]{"share", "a share such as 0.05 or 5%", parseShare, formatShare}
+
 	// Duration is written like 15s, 2m or 1h30m.
 	Duration = Kind[time.Duration]{"duration", "a duration such as 15s or 2m", time.ParseDuration, formatDuration}
 
@@ -124,4 +127,20 @@ func parseList(s string) ([]string, error) {
 		return nil, errNotThis
 	}
 	return list, nil
+}
+
+func parseShare(s string) (float64, error) {
+	number, percent := strings.CutSuffix(s, "%")
+	share, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		share /= 100
+	}
+	if err != nil || !(share >= 0 && share <= 1) {
+		return 0, errNotThis
+	}
+	return share, nil
+}
+
+func formatShare(share float64) string {
+	return strconv.FormatFloat(share*100, 'g', 6, 64) + "%"
 }

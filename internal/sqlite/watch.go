@@ -23,6 +23,8 @@ const (
 
 // Statement is one that has run.
 type Statement struct {
+	// Context is that of whoever ran it. It is for values; it may have ended.
+	Context context.Context
 	// Path is the database file's.
 	Path string
 	Kind Kind
@@ -30,6 +32,8 @@ type Statement struct {
 	Query string
 	// Values is how many there were.
 	Values int
+	// Started is when it began.
+	Started time.Time
 	// Took is the time within SQLite: what the program does between two rows is not
 	// in it.
 	Took time.Duration
@@ -70,7 +74,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	}
 	started := time.Now()
 	result, err := c.exec(ctx, query, args)
-	c.watch(Statement{Kind: Write, Query: query, Values: len(args), Took: time.Since(started), Err: err})
+	c.watch(Statement{Context: ctx, Kind: Write, Query: query, Values: len(args), Started: started, Took: time.Since(started), Err: err})
 	return result, err
 }
 
@@ -81,7 +85,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	}
 	started := time.Now()
 	rows, err := c.query(ctx, query, args)
-	s := Statement{Kind: Read, Query: query, Values: len(args), Took: time.Since(started), Err: err}
+	s := Statement{Context: ctx, Kind: Read, Query: query, Values: len(args), Started: started, Took: time.Since(started), Err: err}
 	if err != nil {
 		c.watch(s)
 		return nil, err
@@ -96,11 +100,11 @@ func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 	}
 	started := time.Now()
 	tx, err := c.driverConn.BeginTx(ctx, options)
-	c.watch(Statement{Kind: Begin, Took: time.Since(started), Err: err})
+	c.watch(Statement{Context: ctx, Kind: Begin, Started: started, Took: time.Since(started), Err: err})
 	if err != nil {
 		return nil, err
 	}
-	return watchedTx{tx, c.watch}, nil
+	return watchedTx{tx, ctx, c.watch}, nil
 }
 
 // watchedRows are rows that tell how long they took when they are closed.
@@ -134,6 +138,7 @@ func (r *watchedRows) Close() error {
 // watchedTx tells how long its commit took.
 type watchedTx struct {
 	driver.Tx
+	ctx  context.Context //nolint:containedctx // of its beginning, as a commit is given none
 	tell func(Statement)
 }
 
@@ -141,6 +146,6 @@ type watchedTx struct {
 func (tx watchedTx) Commit() error {
 	started := time.Now()
 	err := tx.Tx.Commit()
-	tx.tell(Statement{Kind: Commit, Took: time.Since(started), Err: err})
+	tx.tell(Statement{Context: tx.ctx, Kind: Commit, Started: started, Took: time.Since(started), Err: err})
 	return err
 }

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/pocketbase/dbx"
@@ -37,7 +38,7 @@ func (l *Log) bindAttribution() {
 			if !l.mayHaveHistory(e.Record.Collection()) {
 				return e.Next()
 			}
-			return attributed(e, `UPDATE _changesHistory `+setAuthor+` WHERE seq = `+ownChange)
+			return l.attributed(e, `UPDATE _changesHistory `+setAuthor+` WHERE seq = `+ownChange)
 		},
 		Priority: -98,
 	}
@@ -48,23 +49,30 @@ func (l *Log) bindAttribution() {
 	l.app.OnRecordDeleteExecute().Bind(&hook.Handler[*core.RecordEvent]{
 		Id: "holdallChangesAttribution",
 		Func: func(e *core.RecordEvent) error {
-			return attributed(e, `UPDATE _changesHistory `+setAuthor+` WHERE seq >= `+ownChange+` AND origin = ''`)
+			return l.attributed(e, `UPDATE _changesHistory `+setAuthor+` WHERE seq >= `+ownChange+` AND origin = ''`)
 		},
 		Priority: -98,
 	})
 }
 
 const (
-	setAuthor = `SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin}`
+	setAuthor = `SET actorCollection = {:collection}, actor = {:actor}, request = {:request}, origin = {:origin},
+		trace = CASE trace WHEN '' THEN {:trace} ELSE trace END`
 
 	// ownChange is the last change of a record, which is that of the transaction.
 	ownChange = `(SELECT seq FROM _changes WHERE record = {:record} AND c = (SELECT n FROM _changesNames WHERE collection = {:of}))`
 )
 
 // attributed goes on with e, and stamps what that adds to the full log by a
-// statement, if e is of a request. It needs no look at the log before.
-func attributed(e *core.RecordEvent, stamp string) error {
+// statement, if e is of a request or of a trace that is recorded. It needs no look at
+// the log before.
+func (l *Log) attributed(e *core.RecordEvent, stamp string) error {
 	a, ok := e.Record.GetRaw(attributionKey).(Attribution)
+	if l.config.Tracer != nil {
+		if a.Trace = l.config.Tracer.Current(e.Context); !ok {
+			ok = l.config.Tracer.Recorded(e.Context) != "" // the rest is not worth a statement
+		}
+	}
 	if !ok {
 		return e.Next()
 	}
@@ -82,7 +90,7 @@ func attributed(e *core.RecordEvent, stamp string) error {
 }
 
 func (a Attribution) params() dbx.Params {
-	return dbx.Params{"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin}
+	return dbx.Params{"collection": a.ActorCollection, "actor": a.Actor, "request": a.Request, "origin": a.Origin, "trace": a.Trace}
 }
 
 // Attribute runs fn in a transaction of app and names the caller of e as the
@@ -95,6 +103,9 @@ func (l *Log) Attribute(app core.App, e *core.RequestEvent, origin string, fn fu
 	}
 	if origin != "" {
 		attribution.Origin = origin
+	}
+	if l.config.Tracer != nil {
+		attribution.Trace = l.config.Tracer.Current(context.Background())
 	}
 	return write(app, func(tx core.App) error {
 		return attribute(tx, attribution, func() error { return fn(tx) })

@@ -18,6 +18,7 @@
 package changes
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -28,6 +29,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/holdall-go/holdall/internal/bg"
+	"github.com/holdall-go/holdall/internal/clock"
 )
 
 // Config are the options of the log. The zero value works.
@@ -66,9 +68,27 @@ type Config struct {
 	// process goes on with them. Defaults to 10 s.
 	Lease time.Duration
 
+	// RetentionClock tells the time by which what is old is deleted. One that does not
+	// follow the machine's when that jumps ahead keeps it from going early. Defaults to
+	// the clock of the machine.
+	RetentionClock clock.Clock
+
 	// RequestID names the request that a change came from. Defaults to the
 	// X-Request-Id header of the response, then of the request.
 	RequestID func(*core.RequestEvent) string
+
+	// Tracer, if set, tells which trace a change is made in. It is asked on the
+	// goroutine that makes the change. Changes by raw SQL have none.
+	Tracer Tracer
+}
+
+// Tracer is what the log needs of what records traces.
+type Tracer interface {
+	// Current returns a W3C traceparent, and behind a space the tracestate if there is
+	// one, or "" outside of traces.
+	Current(ctx context.Context) string
+	// Recorded names the trace if it is recorded, else it returns "".
+	Recorded(ctx context.Context) string
 }
 
 func (c Config) withDefaults() Config {
@@ -86,6 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Lease == 0 {
 		c.Lease = 10 * time.Second
+	}
+	if c.RetentionClock == nil {
+		c.RetentionClock = clock.System()
 	}
 	if c.RequestID == nil {
 		c.RequestID = requestID

@@ -61,6 +61,9 @@ type Attribution struct {
 	// Origin is "api" for requests, what [WithOrigin] named, or empty for
 	// everything else, such as raw SQL.
 	Origin string
+	// Trace is where in a trace the change was made, see [Tracer]. It is empty without
+	// one.
+	Trace string
 }
 
 // Page is a stretch of the log.
@@ -132,6 +135,7 @@ type row struct {
 	Actor           string  `db:"actor"`
 	Request         string  `db:"request"`
 	Origin          string  `db:"origin"`
+	Trace           string  `db:"trace"`
 }
 
 func read(ctx context.Context, db dbx.Builder, after int64, limit int, query string, more ...dbx.Params) (Page, error) {
@@ -168,7 +172,7 @@ func read(ctx context.Context, db dbx.Builder, after int64, limit int, query str
 func (r row) change() Change {
 	c := Change{
 		Seq: r.Seq, Collection: r.Collection, Record: r.Record, Deleted: r.Deleted, At: time.UnixMilli(r.At).UTC(),
-		Attribution: Attribution{ActorCollection: r.ActorCollection, Actor: r.Actor, Request: r.Request, Origin: r.Origin},
+		Attribution: Attribution{ActorCollection: r.ActorCollection, Actor: r.Actor, Request: r.Request, Origin: r.Origin, Trace: r.Trace},
 	}
 	if r.C == schemaCollection {
 		c.Collection = SchemaCollection

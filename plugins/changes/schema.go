@@ -7,6 +7,8 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // The tables. They are plain ones, because a collection would cost a validation
@@ -31,7 +33,7 @@ var tables = []string{
 		seq INTEGER PRIMARY KEY, c INTEGER NOT NULL, record TEXT NOT NULL,
 		before TEXT, after TEXT, at INTEGER NOT NULL,
 		actorCollection TEXT NOT NULL DEFAULT '', actor TEXT NOT NULL DEFAULT '',
-		request TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '')`,
+		request TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '', trace TEXT NOT NULL DEFAULT '')`,
 	`CREATE TABLE IF NOT EXISTS _changesBoots (
 		start INTEGER PRIMARY KEY, previousEnd INTEGER NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS _changesFloor (
@@ -66,6 +68,9 @@ func (l *Log) install(app core.App) error {
 	err := write(app, func(tx core.App) error {
 		if err := createTables(tx); err != nil {
 			return err
+		}
+		if err := sqlite.AddColumn(tx.DB(), "_changesHistory", "trace", `TEXT NOT NULL DEFAULT ''`); err != nil {
+			return fmt.Errorf("changes: %w", err)
 		}
 		return openRange(tx, time.Now())
 	})

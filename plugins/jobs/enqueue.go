@@ -129,14 +129,21 @@ func Enqueue(tx core.App, kind string, args any, opts ...Option) (Enqueued, erro
 }
 
 // Enqueue is the function of that name, for who has the plugin at hand.
-func (p *Plugin) Enqueue(tx core.App, kind string, args any, opts ...Option) (Enqueued, error) {
+func (p *Plugin) Enqueue(tx core.App, kind string, args any, opts ...Option) (enqueued Enqueued, err error) {
 	row, err := p.newRow(kind, args, opts)
 	if err != nil {
 		return Enqueued{}, fmt.Errorf("jobs: enqueue %s: %w", kind, err)
 	}
+	end := p.trace(&row)
+	defer func() { end(err) }()
+	return p.insert(tx, row)
+}
+
+// insert stores the job and wakes who runs it.
+func (p *Plugin) insert(tx core.App, row row) (Enqueued, error) {
 	inserted, err := p.store.insert(tx.NonconcurrentDB(), row)
 	if err != nil {
-		return Enqueued{}, fmt.Errorf("jobs: enqueue %s: %w", kind, err)
+		return Enqueued{}, fmt.Errorf("jobs: enqueue %s: %w", row.Kind, err)
 	}
 	p.wakeAfter(tx)
 	if !inserted {

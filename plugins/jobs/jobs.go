@@ -25,8 +25,10 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"sync"
 	"time"
@@ -90,11 +92,33 @@ type Config struct {
 	// what it leaves. Both default to 64 KiB.
 	MaxArgsBytes, MaxResultBytes int
 
+	// Tracer, if set, makes enqueueing a job and running it parts of the trace that
+	// asked for it.
+	Tracer Tracer
+
 	// RootCmd, if set, gains the "jobs" command.
 	RootCmd *cobra.Command
 
 	// Clock tells the time. Defaults to the clock of the machine.
 	Clock clock.Clock
+
+	// RetentionClock tells the time by which what is old is deleted. One that does not
+	// follow the machine's when that jumps ahead keeps it from going early. Defaults to
+	// Clock.
+	RetentionClock clock.Clock
+}
+
+// Tracer is what jobs need of what records traces. The functions that it returns are
+// called on the goroutine that asked for them, with what came of it.
+type Tracer interface {
+	// Step begins a part of what the caller does.
+	Step(ctx context.Context, name string, attrs ...slog.Attr) (context.Context, func(error))
+	// Current is where the caller is in a trace: text that Join understands, "" outside
+	// of traces.
+	Current(ctx context.Context) string
+	// Join begins what was asked for at from, which is what Current returned then. What
+	// nobody asked for has "".
+	Join(ctx context.Context, from, name string, attrs ...slog.Attr) (context.Context, func(error))
 }
 
 func (c Config) withDefaults() Config {
@@ -131,6 +155,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System()
+	}
+	if c.RetentionClock == nil {
+		c.RetentionClock = c.Clock
 	}
 	return c
 }

@@ -72,7 +72,7 @@ func (p *Plugin) execute(r *run) {
 			r.cancel(nil)
 			release()
 		}()
-		err = r.invoke()
+		err = r.traced()
 	})
 	if !started { // the group was stopped in between
 		stop()
@@ -88,7 +88,7 @@ var errGoexit = errors.New("the handler ended its goroutine")
 
 // invoke calls the handler and turns a panic into an error. The stack goes to the
 // log only.
-func (r *run) invoke() (err error) {
+func (r *run) invoke(ctx context.Context) (err error) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -98,7 +98,7 @@ func (r *run) invoke() (err error) {
 		r.p.app.Logger().Error("A job panicked.", slog.String("job", r.row.ID), slog.String("kind", r.row.Kind),
 			slog.Any("error", value), slog.String("stack", string(debug.Stack())))
 	}()
-	return r.kind.call(r.ctx, r)
+	return r.kind.call(ctx, r)
 }
 
 // abandonLater takes the job from a handler that goes on although its context has

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // The tables. They are plain ones: a job is written four times in its life, and
@@ -14,7 +16,7 @@ import (
 // was claimed, and is what tells the holder of a lease from a former one; attempts
 // counts what of that counts against maxAttempts. dueAt is when the job was to run
 // first, runAt when it is to run next. timeout is in milliseconds, 0
-// for that of the kind.
+// for that of the kind. trace is where in a trace it was enqueued.
 // _jobsQueues    has a row for each queue that is or was paused.
 // _jobsLeader    which process does what only one may do.
 // _jobsSchedules when each schedule is due next.
@@ -31,7 +33,7 @@ var tables = []string{
 		owner TEXT NOT NULL DEFAULT '', leaseUntil INTEGER NOT NULL DEFAULT 0, cancelRequested INTEGER NOT NULL DEFAULT 0,
 		uniqueKey TEXT NOT NULL DEFAULT '', uniqueUntil INTEGER NOT NULL DEFAULT 0, schedule TEXT NOT NULL DEFAULT '',
 		progress REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', result TEXT NOT NULL DEFAULT '',
-		errors TEXT NOT NULL DEFAULT '[]',
+		errors TEXT NOT NULL DEFAULT '[]', trace TEXT NOT NULL DEFAULT '',
 		enqueuedAt INTEGER NOT NULL, startedAt INTEGER NOT NULL DEFAULT 0, finishedAt INTEGER NOT NULL DEFAULT 0)`,
 	`CREATE INDEX IF NOT EXISTS _jobs_pending ON _jobs (queue, priority DESC, seq, kind) WHERE state = 'pending'`,
 	`CREATE INDEX IF NOT EXISTS _jobs_scheduled ON _jobs (runAt, queue) WHERE state = 'scheduled'`,
@@ -87,6 +89,9 @@ func createTables(app core.App) error {
 		if _, err := app.NonconcurrentDB().NewQuery(statement).Execute(); err != nil {
 			return fmt.Errorf("jobs: create tables: %w", err)
 		}
+	}
+	if err := sqlite.AddColumn(app.NonconcurrentDB(), "_jobs", "trace", `TEXT NOT NULL DEFAULT ''`); err != nil {
+		return fmt.Errorf("jobs: %w", err)
 	}
 	return nil
 }

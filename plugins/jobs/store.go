@@ -44,6 +44,7 @@ type row struct {
 	Message         string  `db:"message"`
 	Result          string  `db:"result"`
 	Errors          string  `db:"errors"`
+	Trace           string  `db:"trace"`
 	EnqueuedAt      int64   `db:"enqueuedAt"`
 	StartedAt       int64   `db:"startedAt"`
 	FinishedAt      int64   `db:"finishedAt"`
@@ -70,13 +71,13 @@ func (store) insert(db dbx.Builder, r row) (bool, error) {
 			AND (` + unfinished + ` OR uniqueUntil > {:enqueuedAt}))`
 	}
 	result, err := db.NewQuery(`INSERT INTO _jobs (id, kind, queue, priority, state, args, dueAt, runAt, timeout, maxAttempts,
-			uniqueKey, uniqueUntil, schedule, enqueuedAt)
+			uniqueKey, uniqueUntil, schedule, enqueuedAt, trace)
 		SELECT {:id}, {:kind}, {:queue}, {:priority}, {:state}, {:args}, {:runAt}, {:runAt}, {:timeout}, {:maxAttempts},
-			{:key}, {:keyUntil}, {:schedule}, {:enqueuedAt}` + free).
+			{:key}, {:keyUntil}, {:schedule}, {:enqueuedAt}, {:trace}` + free).
 		Bind(dbx.Params{
 			"id": r.ID, "kind": r.Kind, "queue": r.Queue, "priority": r.Priority, "state": r.State, "args": r.Args,
 			"runAt": r.RunAt, "timeout": r.Timeout, "maxAttempts": r.MaxAttempts,
-			"key": r.UniqueKey, "keyUntil": r.UniqueUntil, "schedule": r.Schedule, "enqueuedAt": r.EnqueuedAt,
+			"key": r.UniqueKey, "keyUntil": r.UniqueUntil, "schedule": r.Schedule, "enqueuedAt": r.EnqueuedAt, "trace": r.Trace,
 		}).Execute()
 	if err != nil {
 		return false, err
@@ -141,7 +142,7 @@ func (store) expired(db dbx.Builder, now time.Time) ([]row, error) {
 }
 
 // ofRun are the columns that a run needs.
-const ofRun = `seq, id, kind, queue, priority, args, dueAt, runAt, timeout, attempts, maxAttempts, claims, enqueuedAt`
+const ofRun = `seq, id, kind, queue, priority, args, dueAt, runAt, timeout, attempts, maxAttempts, claims, enqueuedAt, trace`
 
 // claim gives the owner up to limit jobs of the queue, in their order.
 func (store) claim(db dbx.Builder, queue string, kinds []string, limit int, owner string, now, until time.Time) ([]row, error) {

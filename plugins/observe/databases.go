@@ -19,8 +19,9 @@ var statementDurations = []float64{.00002, .00005, .0001, .0002, .0005, .001, .0
 
 // databases measures PocketBase's two databases.
 type databases struct {
-	app  core.App
-	slow *slowQueries
+	app    core.App
+	slow   *slowQueries
+	tracer Tracer // nil for none
 
 	took   *prometheus.HistogramVec
 	failed *prometheus.CounterVec
@@ -31,12 +32,12 @@ type databases struct {
 	connections, inUse, limit, waits, waited, size, wal *prometheus.Desc
 }
 
-func newDatabases(app core.App, slow *slowQueries) *databases {
+func newDatabases(app core.App, slow *slowQueries, tracer Tracer) *databases {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("holdall_db_"+name, help, append([]string{"db"}, labels...), nil)
 	}
 	d := &databases{
-		app: app, slow: slow,
+		app: app, slow: slow, tracer: tracer,
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "holdall_db_statement_duration_seconds", Buckets: statementDurations,
 			Help: "How long statements took within SQLite. The kind begin is the wait for the one writer, commit is writing to the log.",
@@ -75,12 +76,24 @@ func (d *databases) note(s sqlite.Statement) {
 	if !ok {
 		return // a database that a command opens beside the app's
 	}
-	kinds[s.Kind].Observe(s.Took.Seconds())
+	d.observe(kinds[s.Kind], s)
 	if s.Err != nil {
 		d.failed.WithLabelValues(db, reasonOf(s.Err)).Inc()
 		return
 	}
 	d.slow.note(db, s)
+}
+
+// observe measures a statement, with its trace as the example if that is recorded.
+func (d *databases) observe(took prometheus.Observer, s sqlite.Statement) {
+	if d.tracer != nil {
+		d.tracer.Statement(s)
+		if trace := d.tracer.Recorded(s.Context); trace != "" {
+			took.(prometheus.ExemplarObserver).ObserveWithExemplar(s.Took.Seconds(), prometheus.Labels{"trace_id": trace})
+			return
+		}
+	}
+	took.Observe(s.Took.Seconds())
 }
 
 // Describe implements [prometheus.Collector].

@@ -2,6 +2,8 @@
 //
 //	observe.MustRegister(app, observe.Config{})
 //
+// With a [Tracer] it also records traces.
+//
 // GET /metrics has it in Prometheus' and in the OpenMetrics format: requests by
 // route and collection, the databases, the Go runtime, and whatever the other parts
 // of the program tell by [Config.Sources]. Superusers may read it, and whoever has
@@ -66,8 +68,25 @@ type Config struct {
 	// SourceTimeout bounds how long a source may take. Defaults to 2s.
 	SourceTimeout time.Duration
 
+	// Tracer, if set, records what requests lead to: see package traces.
+	Tracer Tracer
+
 	// Version is the program's, for the build's label. Defaults to none.
 	Version string
+}
+
+// Tracer is what records traces.
+type Tracer interface {
+	// Bind makes it record the hooks of the app. It closes itself when the app
+	// terminates.
+	Bind(app core.App)
+	// Request begins the span of a request, and returns the request that carries it. end
+	// is called on the same goroutine once it is answered.
+	Request(r *http.Request) (traced *http.Request, end func(method, route, collection string, status int, bytes int64))
+	// Statement records a statement that has run. It is called on its goroutine.
+	Statement(s sqlite.Statement)
+	// Recorded names the trace that ctx or the goroutine is in, if it is recorded.
+	Recorded(ctx context.Context) (traceID string)
 }
 
 // Statements is what tells of the statements that run. Its listener is called on
@@ -205,7 +224,8 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		started: time.Now(),
 	}
 	p.slow = newSlowQueries(app, config.SlowQuery)
-	p.databases = newDatabases(app, p.slow)
+	p.databases = newDatabases(app, p.slow, config.Tracer)
+	p.requests.tracer = config.Tracer
 	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
 	p.system.MustRegister(process)
 	p.registry.MustRegister(
@@ -214,6 +234,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	)
 	if config.Statements != nil {
 		config.Statements.OnStatement(p.databases.note)
+	}
+	if config.Tracer != nil {
+		config.Tracer.Bind(app)
 	}
 	p.bind()
 	return p, nil

@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/holdall-go/holdall/internal/recorder"
+	"github.com/holdall-go/holdall/internal/tracing"
 )
 
 // maxRoutes bounds the number of different routes, methods and collections
@@ -32,6 +33,8 @@ type requests struct {
 	bytes    *prometheus.CounterVec
 	took     *prometheus.HistogramVec
 	lost     prometheus.Counter
+
+	tracer Tracer // nil for none
 
 	known sync.Map // of series by labels
 	count atomic.Int64
@@ -101,17 +104,37 @@ func (r *requests) wrap(next http.Handler) http.Handler {
 		started := time.Now()
 		r.inFlight.Inc()
 		rec := &recording{Recorder: recorder.Recorder{ResponseWriter: w}}
+		traced, end := r.trace(request)
 		defer func() { // also when a handler aborts the answer by a panic
 			r.inFlight.Dec()
-			r.done(request, rec, time.Since(started))
+			l := labels{method: methodOf(traced.Method), route: routeOf(traced.Pattern), collection: rec.collection}
+			end(l.method, l.route, l.collection, rec.FinalStatus(), rec.Bytes)
+			r.done(l, request, rec, time.Since(started))
 		}()
-		next.ServeHTTP(rec, request)
+		next.ServeHTTP(rec, traced)
 	})
 }
 
+// trace begins the span of a request, if there are traces. What the router writes to a
+// copy of the request is told to those around: its pattern, and to the server the
+// files that it deletes.
+func (r *requests) trace(request *http.Request) (*http.Request, func(method, route, collection string, status int, bytes int64)) {
+	if r.tracer == nil {
+		return request, func(string, string, string, int, int64) {}
+	}
+	traced, end := r.tracer.Request(request)
+	if traced == request {
+		return request, end
+	}
+	return traced, func(method, route, collection string, status int, bytes int64) {
+		request.Pattern, request.MultipartForm = traced.Pattern, traced.MultipartForm
+		end(method, route, collection, status, bytes)
+	}
+}
+
 // done counts a request that is over.
-func (r *requests) done(request *http.Request, rec *recording, took time.Duration) {
-	s := r.find(labels{method: methodOf(request.Method), route: routeOf(request.Pattern), collection: rec.collection})
+func (r *requests) done(l labels, request *http.Request, rec *recording, took time.Duration) {
+	s := r.find(l)
 	s.code(r, rec.FinalStatus()).Inc()
 	s.bytes.Add(float64(rec.Bytes))
 	if rec.Hijacked || strings.HasPrefix(rec.Header().Get("Content-Type"), "text/event-stream") {
@@ -229,18 +252,10 @@ func methodOf(method string) string {
 // sampledTrace returns the trace of the W3C trace context header, if whoever
 // began it records it: a metric may name it as an example.
 func sampledTrace(h http.Header) string {
-	values := h["Traceparent"]
-	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2 // version - trace - parent - flags
-	if len(values) == 0 || len(values[0]) != length {
-		return ""
+	if values := h["Traceparent"]; len(values) > 0 {
+		if p, ok := tracing.Parse(values[0]); ok && p.Sampled {
+			return p.TraceID
+		}
 	}
-	flags, err := strconv.ParseUint(values[0][53:], 16, 8)
-	if err != nil || flags&1 == 0 {
-		return ""
-	}
-	trace := values[0][3:35]
-	if strings.Trim(trace, "0123456789abcdef") != "" {
-		return ""
-	}
-	return trace
+	return ""
 }

@@ -60,7 +60,7 @@ func (p *Plugin) attach(app core.App) {
 	if _, done := log.Handler().(*fanOut); done {
 		return
 	}
-	*log = *slog.New(&fanOut{store: log.Handler(), out: &appLines{p.newHandler(hideSecrets)}})
+	*log = *slog.New(&fanOut{store: log.Handler(), out: &appLines{p.newHandler(hideSecrets)}, trace: p.config.Trace})
 }
 
 // hideSecrets replaces the values of attributes that bear a secret's name.
@@ -98,13 +98,22 @@ func (h *appLines) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h *appLines) WithGroup(name string) slog.Handler { return &appLines{h.Handler.WithGroup(name)} }
 
 // fanOut gives each record to PocketBase's handler and to the output.
-type fanOut struct{ store, out slog.Handler }
+type fanOut struct {
+	store, out slog.Handler
+	trace      func(context.Context) (traceID, spanID string) // nil for none
+}
 
 func (h *fanOut) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.store.Enabled(ctx, level) || h.out.Enabled(ctx, level)
 }
 
 func (h *fanOut) Handle(ctx context.Context, r slog.Record) error {
+	if h.trace != nil {
+		if trace, span := h.trace(ctx); trace != "" {
+			r = r.Clone()
+			r.AddAttrs(slog.String(traceKey, trace), slog.String(spanKey, span))
+		}
+	}
 	if h.out.Enabled(ctx, r.Level) {
 		_ = h.out.Handle(ctx, r.Clone()) // the dashboard's log must not suffer from a full pipe
 	}
@@ -115,9 +124,9 @@ func (h *fanOut) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h *fanOut) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &fanOut{h.store.WithAttrs(attrs), h.out.WithAttrs(attrs)}
+	return &fanOut{h.store.WithAttrs(attrs), h.out.WithAttrs(attrs), h.trace}
 }
 
 func (h *fanOut) WithGroup(name string) slog.Handler {
-	return &fanOut{h.store.WithGroup(name), h.out.WithGroup(name)}
+	return &fanOut{h.store.WithGroup(name), h.out.WithGroup(name), h.trace}
 }

@@ -9,10 +9,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 )
 
-var (
-	ParseTraceparent = parseTraceparent
-	RedactQuery      = redactQuery
-)
+var RedactQuery = redactQuery
 
 // Logger writes lines as requests do.
 func (p *Plugin) Logger() *slog.Logger { return slog.New(p.lines) }

@@ -14,10 +14,17 @@ import (
 	"github.com/pocketbase/pocketbase/tools/router"
 
 	"github.com/holdall-go/holdall/internal/recorder"
+	"github.com/holdall-go/holdall/internal/tracing"
 )
 
 // requestIDHeader carries a request's id, in its canonical spelling.
 const requestIDHeader = "X-Request-Id"
+
+// The names of what joins lines to traces.
+const (
+	traceKey = "trace_id"
+	spanKey  = "span_id"
+)
 
 // The longest texts of strangers that a line takes, in bytes.
 const (
@@ -65,8 +72,8 @@ func (p *Plugin) log(ctx context.Context, r *http.Request, rec *recording, id st
 func (p *Plugin) attrs(a []slog.Attr, r *http.Request, rec *recording, id string, took time.Duration) []slog.Attr {
 	a = append(a, slog.String("request_id", id))
 	if header := r.Header["Traceparent"]; len(header) > 0 {
-		if trace, span, ok := parseTraceparent(header[0]); ok {
-			a = append(a, slog.String("trace_id", trace), slog.String("span_id", span))
+		if p, ok := tracing.Parse(header[0]); ok {
+			a = append(a, slog.String(traceKey, p.TraceID), slog.String(spanKey, p.SpanID))
 		}
 	}
 	a = append(a, slog.String("method", cut(r.Method, 30)), slog.String("path", redactText(cut(r.URL.Path, maxPath))))

@@ -18,6 +18,7 @@
 package requestlog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +60,11 @@ type Config struct {
 	// written together. Lines of level warn and above do not wait. Defaults to
 	// 200ms; -1 writes every line at once.
 	FlushInterval time.Duration
+
+	// Trace, if set, names the trace and the span that a line of the app's log is
+	// written in, or returns "" for none. It is asked on the goroutine that writes the
+	// line. Lines of requests have both from the header traceparent.
+	Trace func(ctx context.Context) (traceID, spanID string)
 
 	// Output is where lines go. Defaults to os.Stdout.
 	Output io.Writer

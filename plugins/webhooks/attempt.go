@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,9 +47,12 @@ func (p *Plugin) try(ctx context.Context, e *endpoint, d delivery) answer {
 	a := answer{attempt: attempt{
 		Delivery: d.ID, At: started.UnixMilli(), URL: e.url(), RequestHeaders: "{}", ResponseHeaders: "{}",
 	}}
-	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	traced, end := p.trace(ctx, e, d)
+	limited, cancel := context.WithTimeout(traced, p.config.Timeout)
 	defer cancel()
-	if err := p.exchange(limited, e, d, started, &a); err != nil {
+	var err error
+	defer func() { end(err) }()
+	if err = p.exchange(limited, e, d, started, &a); err != nil {
 		a.interrupted = ctx.Err() != nil
 		a.Error = cut(p.describe(err), maxLoggedError)
 	}
@@ -77,6 +81,7 @@ func (p *Plugin) exchange(ctx context.Context, e *endpoint, d delivery, now time
 	if err != nil {
 		return err
 	}
+	p.propagate(ctx, request.Header)
 	mask := newMask(headers, secrets)
 	a.RequestHeaders = mask.headers(request.Header, headers)
 
@@ -88,6 +93,7 @@ func (p *Plugin) exchange(ctx context.Context, e *endpoint, d delivery, now time
 	// more than is kept, so that no secret is cut in half before it is found
 	body, err := io.ReadAll(io.LimitReader(response.Body, 2*maxLoggedBody))
 	a.Status = response.StatusCode
+	p.note(ctx, slog.Int("http.response.status_code", a.Status))
 	a.ResponseHeaders = mask.headers(response.Header, nil)
 	a.ResponseBody = mask.body(body)
 	a.retryAfter = retryAfter(response.Header, now)

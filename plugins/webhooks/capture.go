@@ -98,7 +98,7 @@ func (p *Plugin) deliveryOf(ctx context.Context, e *endpoint, ev *event) (delive
 		p.app.Logger().Error("A change cannot be sent.", slog.String("collection", ev.collection.Name), slog.Any("error", err))
 		return delivery{}, false, nil
 	}
-	return delivery{Endpoint: e.Id, Event: ev.id(), Subject: ev.subject(), Type: ev.kind(), Payload: payload}, payload != "", nil
+	return delivery{Endpoint: e.Id, Event: ev.id(), Subject: ev.subject(), Type: ev.kind(), Payload: payload, Trace: ev.change.Trace}, payload != "", nil
 }
 
 // disable stops an endpoint and tells somebody. What happened since then is not

@@ -28,7 +28,7 @@ func (p *Plugin) Ping(ctx context.Context, endpointID string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("webhooks: encode a ping: %w", err)
 	}
-	d := delivery{Endpoint: e.Id, Event: id, Subject: id, Type: "ping", Payload: string(payload), Created: now.UnixMilli(), Attempts: 1}
+	d := delivery{Endpoint: e.Id, Event: id, Subject: id, Type: "ping", Payload: string(payload), Created: now.UnixMilli(), Attempts: 1, Trace: p.position(ctx)}
 	a := p.try(ctx, e, d)
 	d.State, d.Status, d.Error = stateDelivered, a.Status, a.Error
 	if !a.success() {
@@ -80,7 +80,7 @@ func (p *Plugin) Redeliver(ctx context.Context, id int64) (int64, error) {
 		p.wake(d.Endpoint)
 		return id, nil
 	}
-	d.Run = newRun("again")
+	d.Run, d.Trace = newRun("again"), p.position(ctx)
 	if _, err := enqueue(ctx, p.app, now, d); err != nil {
 		return 0, err
 	}
@@ -165,7 +165,7 @@ func (p *Plugin) Replay(ctx context.Context, endpointID string, since time.Time,
 				return r, err
 			}
 			if ok {
-				d.Run = r.Run
+				d.Run, d.Trace = r.Run, p.position(ctx)
 				due = append(due, d)
 			}
 		}

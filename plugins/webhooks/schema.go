@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // Collection is the collection of the endpoints. Only superusers have access.
@@ -59,7 +61,7 @@ var tables = []string{
 		subject TEXT NOT NULL, type TEXT NOT NULL, payload TEXT NOT NULL, created INTEGER NOT NULL,
 		state TEXT NOT NULL, ready INTEGER NOT NULL, nextAt INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
 		firstAt INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0,
-		status INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '')`,
+		status INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '', trace TEXT NOT NULL DEFAULT '')`,
 	`CREATE UNIQUE INDEX IF NOT EXISTS _webhooksDeliveries_event ON _webhooksDeliveries (endpoint, event, run)`,
 	`CREATE INDEX IF NOT EXISTS _webhooksDeliveries_ready ON _webhooksDeliveries (endpoint, nextAt) WHERE ready = 1`,
 	`CREATE INDEX IF NOT EXISTS _webhooksDeliveries_pending ON _webhooksDeliveries (endpoint, subject, id) WHERE state = 'pending'`,
@@ -96,6 +98,9 @@ func install(app core.App) error {
 		if _, err := app.DB().NewQuery(statement).Execute(); err != nil {
 			return fmt.Errorf("webhooks: create tables: %w", err)
 		}
+	}
+	if err := sqlite.AddColumn(app.NonconcurrentDB(), "_webhooksDeliveries", "trace", `TEXT NOT NULL DEFAULT ''`); err != nil {
+		return fmt.Errorf("webhooks: %w", err)
 	}
 	return ensureCollection(app)
 }

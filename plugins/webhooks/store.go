@@ -7,6 +7,8 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/clock"
 )
 
 // The states of deliveries and of received messages.
@@ -37,6 +39,8 @@ type delivery struct {
 	Finished int64  `db:"finished"`
 	Status   int    `db:"status"`
 	Error    string `db:"error"`
+	// Trace is where in a trace it was asked for, see [Tracer].
+	Trace string `db:"trace"`
 }
 
 // attempt is one try to deliver, as the delivery log shows it.
@@ -60,13 +64,13 @@ func enqueue(ctx context.Context, app core.App, now time.Time, deliveries ...del
 	err := app.RunInTransaction(func(tx core.App) error {
 		for _, d := range deliveries {
 			result, err := tx.DB().NewQuery(`INSERT INTO _webhooksDeliveries
-					(endpoint, event, run, subject, type, payload, created, state, ready, nextAt)
+					(endpoint, event, run, subject, type, payload, created, state, ready, nextAt, trace)
 				SELECT {:endpoint}, {:event}, {:run}, {:subject}, {:type}, {:payload}, {:now}, 'pending', NOT EXISTS (
-					SELECT 1 FROM _webhooksDeliveries WHERE endpoint = {:endpoint} AND subject = {:subject} AND state = 'pending'), {:now}
+					SELECT 1 FROM _webhooksDeliveries WHERE endpoint = {:endpoint} AND subject = {:subject} AND state = 'pending'), {:now}, {:trace}
 				WHERE TRUE ON CONFLICT DO NOTHING`).WithContext(ctx).
 				Bind(dbx.Params{
 					"endpoint": d.Endpoint, "event": d.Event, "run": d.Run, "subject": d.Subject, "type": d.Type,
-					"payload": d.Payload, "now": now.UnixMilli(),
+					"payload": d.Payload, "now": now.UnixMilli(), "trace": d.Trace,
 				}).Execute()
 			if err != nil {
 				return err
@@ -255,8 +259,10 @@ func forgetEndpoint(app core.App, endpoint string) error {
 // holdLease takes or prolongs the right to send, and tells whether this process has it.
 func holdLease(ctx context.Context, app core.App, owner string, now, until time.Time) (bool, error) {
 	result, err := app.NonconcurrentDB().NewQuery(`UPDATE _webhooksLease SET owner = {:owner}, until = {:until}
-		WHERE owner = {:owner} OR until < {:now}`).WithContext(ctx).
-		Bind(dbx.Params{"owner": owner, "now": now.UnixMilli(), "until": until.UnixMilli()}).Execute()
+		WHERE owner = {:owner} OR until < {:now} OR until > {:far}`).WithContext(ctx).
+		Bind(dbx.Params{
+			"owner": owner, "now": now.UnixMilli(), "until": until.UnixMilli(), "far": now.Add(clock.LongestLease).UnixMilli(),
+		}).Execute()
 	if err != nil {
 		return false, fmt.Errorf("webhooks: hold the lease: %w", err)
 	}

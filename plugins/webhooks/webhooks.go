@@ -15,8 +15,10 @@
 package webhooks
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -94,11 +96,21 @@ type Config struct {
 	// plugin's own worker, see [Plugin.Process].
 	Queue Queue
 
+	// Tracer, if set, makes deliveries parts of the trace in which the change was made,
+	// and tells receivers so in the header traceparent. The log has to have a tracer,
+	// too.
+	Tracer Tracer
+
 	// RootCmd, if set, gains the "webhooks" command.
 	RootCmd *cobra.Command
 
 	// Clock tells when attempts are due. Defaults to the clock of the machine.
 	Clock clock.Clock
+
+	// RetentionClock tells the time by which what is old is deleted. One that does not
+	// follow the machine's when that jumps ahead keeps it from going early. Defaults to
+	// Clock.
+	RetentionClock clock.Clock
 }
 
 // Alert tells of an endpoint that needs somebody's attention.
@@ -107,6 +119,18 @@ type Alert struct {
 	Name     string
 	Reason   string
 	At       time.Time
+}
+
+// Tracer is what the plugin needs of what records traces.
+type Tracer interface {
+	// Current is where the caller is in a trace: a W3C traceparent, and behind a space
+	// the tracestate if there is one, "" outside of traces.
+	Current(ctx context.Context) string
+	// Join begins what was asked for at from, which is what Current returned then. end is
+	// called on the same goroutine with what came of it.
+	Join(ctx context.Context, from, name string, attrs ...slog.Attr) (joined context.Context, end func(error))
+	// Note adds to what is told of what the caller does.
+	Note(ctx context.Context, attrs ...slog.Attr)
 }
 
 // Queue is what the plugin needs of a job queue.
@@ -129,6 +153,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System()
+	}
+	if c.RetentionClock == nil {
+		c.RetentionClock = c.Clock
 	}
 	return c
 }
