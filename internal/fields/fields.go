@@ -43,6 +43,50 @@ func Help(field core.Field) string {
 	}
 }
 
+// Required reports whether the field refuses to be empty. The id of a record and
+// what is generated count as any other.
+func Required(field core.Field) bool {
+	switch f := field.(type) {
+	case *core.TextField:
+		return f.Required
+	case *core.NumberField:
+		return f.Required
+	case *core.BoolField:
+		return f.Required
+	case *core.EmailField:
+		return f.Required
+	case *core.URLField:
+		return f.Required
+	case *core.DateField:
+		return f.Required
+	case *core.SelectField:
+		return f.Required
+	case *core.RelationField:
+		return f.Required
+	case *core.FileField:
+		return f.Required
+	case *core.JSONField:
+		return f.Required
+	case *core.GeoPointField:
+		return f.Required
+	case *core.EditorField:
+		return f.Required
+	case *core.PasswordField:
+		return f.Required
+	default:
+		return false
+	}
+}
+
+// MustSend reports whether a request that makes a record must set the field: it is
+// required, or an id, and nothing generates it.
+func MustSend(field core.Field) bool {
+	if text, ok := field.(*core.TextField); ok {
+		return (text.Required || text.PrimaryKey) && text.AutogeneratePattern == ""
+	}
+	return Required(field)
+}
+
 // Barred are the fields that a rule keeps out of requests whatever else holds:
 // those with @request.body.field:isset = false, and for changes
 // @request.body.field:changed = false as well, beside which there are only further

@@ -30,6 +30,45 @@ func TestHelpOfEveryType(t *testing.T) {
 	}
 }
 
+// Each type that can be required is known, as above.
+func TestRequiredOfEveryType(t *testing.T) {
+	t.Parallel()
+	for name, factory := range core.Fields {
+		field := factory()
+		required := reflect.ValueOf(field).Elem().FieldByName("Required")
+		if got := fields.Required(field); got {
+			t.Errorf("%s: got required, want not", name)
+		}
+		if required.IsValid() {
+			required.SetBool(true)
+		}
+		if got := fields.Required(field); got != required.IsValid() {
+			t.Errorf("%s: got required %t, want %t", name, got, required.IsValid())
+		}
+	}
+}
+
+func TestMustSend(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		field core.Field
+		want  bool
+	}{
+		{"required", &core.TextField{Required: true}, true},
+		{"not required", &core.TextField{}, false},
+		{"generated", &core.TextField{Required: true, AutogeneratePattern: "[a-z]{8}"}, false},
+		{"id", &core.TextField{PrimaryKey: true}, true},
+		{"generated id", &core.TextField{PrimaryKey: true, AutogeneratePattern: "[a-z]{15}"}, false},
+		{"another type", &core.NumberField{Required: true}, true},
+		{"autodate", &core.AutodateField{OnCreate: true}, false},
+	} {
+		if got := fields.MustSend(c.field); got != c.want {
+			t.Errorf("%s: got %t, want %t", c.name, got, c.want)
+		}
+	}
+}
+
 func TestBarred(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

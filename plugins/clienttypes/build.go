@@ -159,7 +159,7 @@ func (b *builder) addInputs(c *collection, source *core.Collection, f core.Field
 		}
 		return
 	}
-	set := &input{name: name, field: described, required: required(f), doc: sentences(fields.Help(f), limits(f))}
+	set := &input{name: name, field: described, required: fields.MustSend(f), doc: sentences(fields.Help(f), limits(f))}
 	if flag, ok := f.(*core.BoolField); ok && flag.Required {
 		set.only = true
 	}

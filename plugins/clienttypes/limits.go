@@ -177,35 +177,3 @@ func sentences(all ...string) string {
 	}
 	return strings.Join(present, " ")
 }
-
-// required reports whether a new record must set the field.
-func required(field core.Field) bool {
-	switch f := field.(type) {
-	case *core.TextField:
-		return (f.Required || f.PrimaryKey) && f.AutogeneratePattern == ""
-	case *core.NumberField:
-		return f.Required
-	case *core.BoolField:
-		return f.Required
-	case *core.EmailField:
-		return f.Required
-	case *core.URLField:
-		return f.Required
-	case *core.DateField:
-		return f.Required
-	case *core.SelectField:
-		return f.Required
-	case *core.RelationField:
-		return f.Required
-	case *core.FileField:
-		return f.Required
-	case *core.JSONField:
-		return f.Required
-	case *core.GeoPointField:
-		return f.Required
-	case *core.EditorField:
-		return f.Required
-	default:
-		return false
-	}
-}

@@ -387,40 +387,6 @@ func listModifiers(name, target string, item *apidoc.Schema) apidoc.Properties {
 	}
 }
 
-// required reports whether a new record must set the field.
-func required(field core.Field) bool {
-	switch f := field.(type) {
-	case *core.TextField:
-		return (f.Required || f.PrimaryKey) && f.AutogeneratePattern == ""
-	case *core.NumberField:
-		return f.Required
-	case *core.BoolField:
-		return f.Required
-	case *core.EmailField:
-		return f.Required
-	case *core.URLField:
-		return f.Required
-	case *core.DateField:
-		return f.Required
-	case *core.SelectField:
-		return f.Required
-	case *core.RelationField:
-		return f.Required
-	case *core.FileField:
-		return f.Required
-	case *core.JSONField:
-		return f.Required
-	case *core.GeoPointField:
-		return f.Required
-	case *core.EditorField:
-		return f.Required
-	case *core.PasswordField:
-		return f.Required
-	default:
-		return false
-	}
-}
-
 // optional admits "" besides.
 func optional(s *apidoc.Schema) *apidoc.Schema {
 	o := &apidoc.Schema{Type: "string", Description: joinSentences(s.Description, `"" for none.`)}

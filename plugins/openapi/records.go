@@ -248,7 +248,7 @@ func (b *builder) createBody(c *core.Collection, form bool) *apidoc.Schema {
 		}
 		s.Properties = append(s.Properties, apidoc.Property{Name: name, Schema: schema})
 		// what callers may not send is filled in for them
-		if required(field) && !barred[name] {
+		if fields.MustSend(field) && !barred[name] {
 			s.Required = append(s.Required, name)
 		}
 		if text, ok := field.(*core.TextField); ok && text.AutogeneratePattern != "" && !text.PrimaryKey {
@@ -327,7 +327,7 @@ func (b *builder) exampleBody(c *core.Collection) any {
 	body := map[string]any{}
 	barred := fields.Barred(ruleOf(c, actionCreate), false)
 	for _, field := range c.Fields {
-		if !b.writable(c, field) || barred[field.GetName()] || field.GetName() == core.FieldNameId || !required(field) && !readable(field) {
+		if !b.writable(c, field) || barred[field.GetName()] || field.GetName() == core.FieldNameId || !fields.MustSend(field) && !readable(field) {
 			continue
 		}
 		if c.IsAuth() && field.GetName() == core.FieldNamePassword {
@@ -349,7 +349,7 @@ func (b *builder) exampleBody(c *core.Collection) any {
 		value, ok := b.example(field)
 		if ok {
 			body[field.GetName()] = value
-		} else if required(field) {
+		} else if fields.MustSend(field) {
 			return nil
 		}
 	}

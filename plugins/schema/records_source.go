@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/fields"
 )
 
 // source is the generated Go file.
@@ -240,7 +242,7 @@ func (t *recordType) describe(field recordField) string {
 	default:
 		add("%s", f.Type())
 	}
-	if isRequired(field.Field) {
+	if fields.Required(field.Field) {
 		add("required")
 	}
 	if field.GetHidden() {
@@ -299,36 +301,4 @@ func describeAutodate(f *core.AutodateField) string {
 // number is f without an exponent or trailing zeros.
 func number(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
-}
-
-// isRequired reports whether the field refuses its zero value.
-func isRequired(field core.Field) bool {
-	switch f := field.(type) {
-	case *core.TextField:
-		return f.Required
-	case *core.EditorField:
-		return f.Required
-	case *core.EmailField:
-		return f.Required
-	case *core.URLField:
-		return f.Required
-	case *core.NumberField:
-		return f.Required
-	case *core.BoolField:
-		return f.Required
-	case *core.DateField:
-		return f.Required
-	case *core.SelectField:
-		return f.Required
-	case *core.RelationField:
-		return f.Required
-	case *core.FileField:
-		return f.Required
-	case *core.JSONField:
-		return f.Required
-	case *core.GeoPointField:
-		return f.Required
-	default:
-		return false
-	}
 }
