@@ -1,0 +1,128 @@
+package fastlane_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/fastlane"
+)
+
+// cpu is the processor's time that the process has used.
+func cpu() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// nobody takes answers and keeps nothing of them.
+type nobody struct {
+	header http.Header
+	status int
+}
+
+func (n *nobody) Header() http.Header         { return n.header }
+func (n *nobody) Write(b []byte) (int, error) { return len(b), nil }
+func (n *nobody) WriteHeader(status int)      { n.status = status }
+
+// BenchmarkRequests compares the processor's time of the lane and of PocketBase,
+// one after the other in short turns, within a process and without a network.
+func BenchmarkRequests(b *testing.B) {
+	w := newWorld(b, func(app core.App) error { return manyPosts(app, 100_000) }, fastlane.Config{})
+	author, err := w.app.FindRecordById("users", "author000000000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	caller := http.Header{"Authorization": {pbtest.Token(b, author)}}
+	for _, bench := range []struct{ name, address string }{
+		{"view", "/api/collections/posts/records/post00000050000"},
+		{"list30", "/api/collections/posts/records?skipTotal=1&sort=-created"},
+		{"list30total", "/api/collections/posts/records?sort=-created"},
+		{"filter", "/api/collections/posts/records?skipTotal=1&sort=-created&filter=" + "author%3D%27author000000000%27"},
+	} {
+		b.Run(bench.name, func(b *testing.B) { w.compete(b, bench.address, caller) })
+	}
+}
+
+// compete reports what a request costs here and there.
+func (w *world) compete(b *testing.B, address string, header http.Header) {
+	var used [2]time.Duration
+	turn := func(stock bool, requests int) time.Duration {
+		started := cpu()
+		for range requests {
+			r := httptest.NewRequest(http.MethodGet, address, nil)
+			r.Header = header
+			if stock {
+				r = r.WithContext(stockContext)
+			}
+			answer := nobody{header: http.Header{}}
+			w.handler.ServeHTTP(&answer, r)
+			if answer.status != http.StatusOK {
+				b.Fatalf("status %d", answer.status)
+			}
+		}
+		return cpu() - started
+	}
+	turn(true, 10)
+	turn(false, 10)
+	const each = 50 // requests a turn
+	n := 0
+	for b.Loop() {
+		used[0] += turn(false, each)
+		used[1] += turn(true, each)
+		n += each
+	}
+	b.ReportMetric(float64(used[0].Microseconds())/float64(n), "lane-cpu-us/op")
+	b.ReportMetric(float64(used[1].Microseconds())/float64(n), "stock-cpu-us/op")
+	b.ReportMetric(float64(used[1])/float64(used[0]), "ratio")
+}
+
+// manyPosts makes a collection of posts that signed-in users see.
+func manyPosts(app core.App, rows int) error {
+	users, err := app.FindCollectionByNameOrId("users")
+	if err != nil {
+		return err
+	}
+	author := core.NewRecord(users)
+	author.Load(map[string]any{"id": "author000000000", "email": "author@example.com", "name": "Author"})
+	author.SetRaw(core.FieldNamePassword, &core.PasswordFieldValue{Hash: "none"})
+	if err := app.SaveNoValidate(author); err != nil {
+		return err
+	}
+	posts := core.NewBaseCollection("posts")
+	signedIn := "@request.auth.id != ''"
+	posts.ListRule, posts.ViewRule = &signedIn, &signedIn
+	posts.Fields.Add(
+		&core.TextField{Name: "title"}, &core.TextField{Name: "body"}, &core.NumberField{Name: "likes"}, &core.BoolField{Name: "published"},
+		&core.SelectField{Name: "state", Values: []string{"draft", "public"}}, &core.RelationField{Name: "author", CollectionId: users.Id},
+		&core.AutodateField{Name: "created", OnCreate: true}, &core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true},
+	)
+	posts.Indexes = append(posts.Indexes, "CREATE INDEX idx_posts_created ON posts (created)", "CREATE INDEX idx_posts_author ON posts (author, created)")
+	if err := app.Save(posts); err != nil {
+		return err
+	}
+	return app.RunInTransaction(func(tx core.App) error {
+		insert := tx.DB().NewQuery("INSERT INTO posts (id, title, body, likes, published, state, author, created, updated) " +
+			"VALUES ({:id}, {:title}, {:body}, {:likes}, {:published}, 'public', {:author}, {:at}, {:at})").Prepare()
+		defer insert.Close()
+		for n := range rows {
+			_, err := insert.Bind(dbx.Params{
+				"id": fmt.Sprintf("post%011d", n), "title": fmt.Sprintf("Post number %d", n), "body": "A text of some length, as people write them on such occasions.",
+				"likes": n % 1000, "published": n%2 == 0, "author": fmt.Sprintf("author%09d", n%100), "at": time.Unix(1_700_000_000+int64(n), 0).UTC().Format("2006-01-02 15:04:05.000Z"),
+			}).Execute()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

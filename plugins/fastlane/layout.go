@@ -1,0 +1,223 @@
+package fastlane
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pocketbase/pocketbase/core"
+)
+
+// layout is how the rows of a collection become JSON: what PocketBase's
+// PublicExport makes of a record, in the order that encoding/json gives a map.
+type layout struct {
+	collection *core.Collection
+	blank      *core.Record // for fields to prepare values with
+	steps      []step
+	// checked are fields that are not answered and whose values PocketBase fails on
+	// nevertheless: it reads hidden ones, and writes those that are picked out later.
+	checked []step
+	// picked says that there is a parameter "fields".
+	picked bool
+}
+
+// step is one key of the JSON object.
+type step struct {
+	key     string // in quotes, with its colon
+	literal string // the value, if it is the same in all rows
+	field   core.Field
+	kind    kind
+	again   bool // write values in the way of the parameter "fields"
+	email   bool // left out of rows that hide it
+}
+
+// taken are keys of PocketBase's own. No field should have them.
+var taken = []string{core.FieldNameCollectionId, core.FieldNameCollectionName, core.FieldNameExpand}
+
+// newLayout returns the layout for callers who are not superusers, with the named
+// fields, or nil and why there is none.
+func newLayout(c *core.Collection, fields string) (*layout, Reason) {
+	if c.IsView() {
+		return nil, ReasonView
+	}
+	pick, ok := parseFields(fields)
+	if !ok {
+		return nil, ReasonFields
+	}
+	l := &layout{collection: c, blank: core.NewRecord(c), picked: fields != ""}
+	for _, field := range c.Fields {
+		name := field.GetName()
+		k, known := kindOf(field)
+		_, password := field.(*core.PasswordField)
+		switch {
+		case slices.Contains(taken, name):
+			return nil, ReasonField
+		case field.GetHidden() || c.IsAuth() && (name == core.FieldNamePassword || name == core.FieldNameTokenKey):
+			if !known && !password {
+				return nil, ReasonField
+			}
+			if k == exact && known {
+				l.checked = append(l.checked, step{field: field, kind: exact})
+			}
+		case !known:
+			return nil, ReasonField
+		case !pick(name):
+			if k == exact || k == object || k == number {
+				l.checked = append(l.checked, step{field: field, kind: k})
+			}
+		default:
+			l.steps = append(l.steps, step{
+				key: quoted(name), field: field, kind: k,
+				again: l.picked && (k == exact || k == object),
+				email: c.IsAuth() && name == core.FieldNameEmail,
+			})
+		}
+	}
+	l.addLiteral(pick, core.FieldNameCollectionId, c.Id)
+	l.addLiteral(pick, core.FieldNameCollectionName, c.Name)
+	slices.SortFunc(l.steps, func(a, b step) int { return strings.Compare(nameOf(a), nameOf(b)) })
+	return l, ""
+}
+
+func (l *layout) addLiteral(pick func(string) bool, name, value string) {
+	if pick(name) {
+		l.steps = append(l.steps, step{key: quoted(name), literal: string(appendString(nil, value))})
+	}
+}
+
+func quoted(name string) string { return string(append(appendString(nil, name), ':')) }
+
+// nameOf is a step's key as encoding/json sorts it.
+func nameOf(s step) string { return strings.Trim(s.key, `":`) }
+
+// simpleFields are values of the parameter "fields" that name keys of the records
+// and nothing within them. One comma too many means something, and is left to
+// PocketBase.
+var simpleFields = regexp.MustCompile(`^(\*|\w+)(,(\*|\w+))*$`)
+
+// parseFields returns which keys are wanted.
+func parseFields(fields string) (wanted func(name string) bool, ok bool) {
+	if fields == "" {
+		return func(string) bool { return true }, true
+	}
+	if !simpleFields.MatchString(fields) {
+		return nil, false
+	}
+	names := strings.Split(fields, ",")
+	all := slices.Contains(names, "*")
+	return func(name string) bool { return all || slices.Contains(names, name) }, true
+}
+
+// rowReader writes rows whose columns have a certain order.
+type rowReader struct {
+	*layout
+	columns []string
+	at      []int // where each step's value is, -1 for none
+	checks  []int
+	id      int
+	visible int // emailVisibility
+	append  appender
+}
+
+// appender appends a value to JSON.
+type appender func(dst []byte, s *step, blank *core.Record, value any) ([]byte, error)
+
+func (l *layout) reader(columns []string, appendValue appender) *rowReader {
+	r := &rowReader{layout: l, columns: columns, append: appendValue}
+	place := func(s step) int {
+		if s.field == nil {
+			return -1
+		}
+		return slices.Index(columns, s.field.GetName())
+	}
+	for _, s := range l.steps {
+		r.at = append(r.at, place(s))
+	}
+	for _, s := range l.checked {
+		r.checks = append(r.checks, place(s))
+	}
+	r.id = slices.Index(columns, core.FieldNameId)
+	r.visible = slices.Index(columns, core.FieldNameEmailVisibility)
+	return r
+}
+
+// fits tells whether rows with such columns can be read.
+func (r *rowReader) fits(columns []string) bool { return slices.Equal(r.columns, columns) }
+
+// appendRow appends one row as an object.
+func (r *rowReader) appendRow(dst []byte, row []any, callerID string) ([]byte, error) {
+	if err := r.check(row); err != nil {
+		return dst, err
+	}
+	next := byte('{')
+	for i := range r.steps {
+		s := &r.steps[i]
+		if s.email && !r.showsEmail(row, callerID) {
+			continue
+		}
+		dst = append(append(dst, next), s.key...)
+		next = ','
+		if s.field == nil {
+			dst = append(dst, s.literal...)
+			continue
+		}
+		var err error
+		if dst, err = r.appendStep(dst, s, value(row, r.at[i])); err != nil {
+			return dst, err
+		}
+	}
+	if next == '{' {
+		dst = append(dst, '{')
+	}
+	return append(dst, '}'), nil
+}
+
+func (r *rowReader) appendStep(dst []byte, s *step, value any) ([]byte, error) {
+	start := len(dst)
+	dst, err := r.append(dst, s, r.blank, value)
+	if err != nil || !s.again && !(r.picked && bytes.Contains(dst[start:], replaced)) {
+		return dst, err
+	}
+	encoded, err := again(dst[start:])
+	return append(dst[:start], encoded...), err
+}
+
+// replaced is what stands for bytes that are no text. Decoded and encoded again, it
+// is a character like others.
+var replaced = []byte(`\ufffd`)
+
+// check fails where PocketBase fails on a row.
+func (r *rowReader) check(row []any) error {
+	for i := range r.checked {
+		if _, err := r.append(nil, &r.checked[i], r.blank, value(row, r.checks[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showsEmail tells whether the row's address is for the caller.
+func (r *rowReader) showsEmail(row []any, callerID string) bool {
+	if id, err := asRead(value(row, r.id)); err == nil && callerID != "" && id == callerID {
+		return true
+	}
+	if v, ok := value(row, r.visible).(int64); ok {
+		return v == 1
+	}
+	raw, err := asRead(value(row, r.visible))
+	if err != nil {
+		return false
+	}
+	stored, _ := raw.(string)
+	visible, err := strconv.ParseBool(stored) // as PocketBase casts it
+	return err == nil && visible
+}
+
+func value(row []any, at int) any {
+	if at < 0 {
+		return nil
+	}
+	return row[at]
+}

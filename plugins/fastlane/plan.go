@@ -1,0 +1,205 @@
+package fastlane
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/search"
+)
+
+// action is one of the requests that the lane knows.
+type action int
+
+const (
+	view action = iota
+	list
+)
+
+// planKey is all that a plan depends on besides the schema.
+type planKey struct {
+	collection *core.Collection
+	action     action
+	caller     callerKind
+	shape      shape
+}
+
+// callerKind is all of a caller that a query can depend on but its id.
+type callerKind struct {
+	collection *core.Collection // nil for guests
+	verified   bool
+}
+
+// shape is all of a request's parameters that a query can depend on but values.
+type shape struct {
+	filter, sort, fields string
+	perPage              int
+	joins                bool // the filter or the sort follow relations
+}
+
+// plan is how requests of a kind are answered.
+type plan struct {
+	reason  Reason // why they are not, "" if they are
+	rule    string // the one it was made from
+	rows    *statement
+	count   *statement // of a list
+	layout  *layout
+	reader  atomic.Pointer[rowReader]
+	bounded bool // it looks one row up and nothing else, which takes no time
+}
+
+func handedOn(r Reason) *plan { return &plan{reason: r} }
+
+// compiler makes a plan.
+type compiler struct {
+	app  core.App
+	db   *dbx.DB
+	key  planKey
+	rule string
+	info *core.RequestInfo
+	m    marks
+}
+
+// compile makes the plan of a key, from PocketBase's own query for such a request.
+func (p *Plugin) compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan {
+	c := key.collection
+	rule := c.ViewRule
+	if key.action == list {
+		rule = c.ListRule
+	}
+	use := useOf(rule)
+	switch {
+	case rule == nil:
+		return handedOn(ReasonLocked)
+	case use.problem != "":
+		return handedOn(use.problem)
+	case key.shape.joins && s.joined != "":
+		return handedOn(s.joined)
+	case c.IsAuth() && c.ManageRule != nil && *c.ManageRule != "":
+		return handedOn(ReasonManage)
+	}
+	l, reason := newLayout(c, key.shape.fields)
+	if reason != "" {
+		return handedOn(reason)
+	}
+	m := newMarks()
+	made := &plan{rule: *rule, layout: l}
+	compiler := compiler{app: app, db: db, key: key, rule: *rule, info: infoOf(key.caller, m), m: m}
+	if key.action == view {
+		made.reason = compiler.view(made)
+	} else {
+		made.reason = compiler.list(made, t)
+	}
+	return made
+}
+
+// infoOf is what PocketBase knows of a request of that kind.
+func infoOf(kind callerKind, m marks) *core.RequestInfo {
+	info := &core.RequestInfo{
+		Context: core.RequestInfoContextDefault,
+		Method:  "GET",
+		Query:   map[string]string{}, Headers: map[string]string{}, Body: map[string]any{},
+	}
+	if kind.collection != nil {
+		info.Auth = core.NewRecord(kind.collection)
+		info.Auth.Id = m.caller
+		info.Auth.SetVerified(kind.verified)
+	}
+	return info
+}
+
+// view builds the query as PocketBase's FindRecordById does for recordView.
+func (c compiler) view(made *plan) Reason {
+	query := c.app.RecordQuery(c.key.collection).
+		AndWhere(dbx.HashExp{c.key.collection.Name + ".id": c.m.record})
+	if c.rule != "" {
+		resolver := core.NewRecordFieldResolver(c.app, c.key.collection, c.info, true)
+		expression, err := search.FilterData(c.rule).BuildExpr(resolver)
+		if err != nil {
+			return ReasonRefused
+		}
+		query.AndWhere(expression)
+		if err := resolver.UpdateQuery(query); err != nil {
+			return ReasonRefused
+		}
+	}
+	var err error
+	if made.rows, err = newStatement(c.db, query.Limit(1).Build(), c.m); err != nil {
+		return ReasonValues
+	}
+	made.bounded = !strings.Contains(made.rows.text, " JOIN ") && strings.Count(made.rows.text, "SELECT") == 1
+	return ""
+}
+
+// list builds the queries as PocketBase's recordsList and its search provider do.
+func (c compiler) list(made *plan, t template) Reason {
+	collection := c.key.collection
+	query := c.app.RecordQuery(collection)
+	resolver := core.NewRecordFieldResolver(c.app, collection, c.info, true)
+	if c.rule != "" {
+		expression, err := search.FilterData(c.rule).BuildExpr(resolver)
+		if err != nil {
+			return ReasonRefused
+		}
+		query.AndWhere(expression)
+	}
+	resolver.SetAllowHiddenFields(false)
+	if t.shape != "" {
+		expression, err := search.FilterData(t.marked(c.m)).BuildExprWithLimit(resolver, search.DefaultFilterExprLimit)
+		if err != nil {
+			return ReasonRefused
+		}
+		query.AndWhere(expression)
+	}
+	if reason := c.sort(query, resolver); reason != "" {
+		return reason
+	}
+	if err := resolver.UpdateQuery(query); err != nil {
+		return ReasonRefused
+	}
+	return c.listStatements(made, query)
+}
+
+func (c compiler) sort(query *dbx.SelectQuery, resolver search.FieldResolver) Reason {
+	if c.key.shape.sort == "" {
+		return ""
+	}
+	fields := search.ParseSortFromString(c.key.shape.sort)
+	if len(fields) > search.DefaultSortExprLimit {
+		return ReasonSort
+	}
+	for _, field := range fields {
+		if len(field.Name) > search.MaxSortFieldLength || strings.HasPrefix(field.Name, "@") {
+			return ReasonSort
+		}
+		expression, err := field.BuildExpr(resolver)
+		if err != nil {
+			return ReasonRefused
+		}
+		query.AndOrderBy(expression)
+	}
+	return ""
+}
+
+func (c compiler) listStatements(made *plan, query *dbx.SelectQuery) Reason {
+	all := *query
+	all.Distinct(false).OrderBy()
+	table := c.key.collection.Name
+	if strings.Contains(all.Build().SQL(), " JOIN ") {
+		all.Select("COUNT(DISTINCT [[" + table + "._rowid_]])")
+	} else {
+		all.Select("COUNT(*)") // each row is there once
+	}
+	var err error
+	if made.count, err = newStatement(c.db, all.Build(), c.m); err != nil {
+		return ReasonValues
+	}
+	page := query.Limit(int64(c.key.shape.perPage)).Build()
+	// dbx writes the numbers into the text, which would be another for each page
+	page = c.db.NewQuery(page.SQL() + " OFFSET {:" + offsetMark + "}").Bind(page.Params())
+	if made.rows, err = newStatement(c.db, page, c.m); err != nil {
+		return ReasonValues
+	}
+	return ""
+}

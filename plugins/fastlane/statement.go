@@ -1,0 +1,180 @@
+package fastlane
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pocketbase/dbx"
+)
+
+// statement is an SQL text and where its arguments come from.
+type statement struct {
+	text      string
+	arguments []argument
+}
+
+// source says where an argument comes from.
+type source int
+
+const (
+	constant source = iota
+	recordID
+	callerID
+	literal // of the filter
+	offset
+)
+
+type argument struct {
+	from source
+	of   int  // the place of the literal
+	like bool // between percent signs
+	// value is a constant.
+	value any
+}
+
+// marks stand for values while PocketBase builds a query. They are random, so that
+// no rule or filter can hold one.
+type marks struct {
+	record, caller, text string
+	number               float64
+}
+
+func newMarks() marks {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	const digits = 1_000_000_000_000
+	return marks{
+		record: "record" + rand.Text(), caller: "caller" + rand.Text(), text: "text" + rand.Text(),
+		number: float64(digits+binary.LittleEndian.Uint64(b[:])%digits) * 512, // room for as many literals
+	}
+}
+
+// textOf and numberOf are the marks of a filter's literals, by their places.
+func (m marks) textOf(place int) string { return m.text + "x" + strconv.Itoa(place) + "x" }
+
+func (m marks) numberOf(place int) float64 { return m.number + float64(place) }
+
+// argument tells what PocketBase has put in the place of a mark. It fails when it
+// has made something else of one.
+func (m marks) argument(value any) (argument, bool) {
+	switch v := value.(type) {
+	case string:
+		return m.textArgument(v)
+	case float64:
+		if place := v - m.number; place >= 0 && place < maxLiterals {
+			return argument{from: literal, of: int(place)}, true
+		}
+		return argument{value: v}, true
+	case int, int64, bool:
+		return argument{value: v}, true
+	}
+	return argument{}, false
+}
+
+func (m marks) textArgument(v string) (argument, bool) {
+	inner, like := v, false
+	if len(v) > 2 && v[0] == '%' && v[len(v)-1] == '%' {
+		inner, like = v[1:len(v)-1], true
+	}
+	switch {
+	case inner == m.record:
+		return argument{from: recordID, like: like}, true
+	case inner == m.caller:
+		return argument{from: callerID, like: like}, true
+	}
+	if rest, ok := strings.CutPrefix(inner, m.text+"x"); ok {
+		place, err := strconv.Atoi(strings.TrimSuffix(rest, "x"))
+		return argument{from: literal, of: place, like: like}, err == nil && m.textOf(place) == inner
+	}
+	for _, mark := range []string{m.record, m.caller, m.text} {
+		if strings.Contains(v, mark) {
+			return argument{}, false
+		}
+	}
+	// a number that is looked for in a text has become one
+	for place := range maxLiterals {
+		if strings.Contains(v, strconv.FormatFloat(m.numberOf(place), 'f', -1, 64)) {
+			return argument{}, false
+		}
+	}
+	return argument{value: v}, true
+}
+
+// offsetMark is the name of the parameter for the offset, which dbx would write
+// into the text.
+const offsetMark = "holdallFastlaneOffset"
+
+// The patterns are those of dbx, which replaces parameters first.
+var (
+	parameterPattern = regexp.MustCompile(`\{:\w+\}`)
+	quotePattern     = regexp.MustCompile(`(\{\{[\w\-\. ]+\}\}|\[\[[\w\-\. ]+\]\])`)
+)
+
+// newStatement is the text that dbx would run, with its arguments.
+func newStatement(db *dbx.DB, query *dbx.Query, m marks) (*statement, error) {
+	s := new(statement)
+	params := query.Params()
+	var problem error
+	text := parameterPattern.ReplaceAllStringFunc(query.SQL(), func(name string) string {
+		name = name[len("{:") : len(name)-len("}")]
+		if name == offsetMark {
+			s.arguments = append(s.arguments, argument{from: offset})
+			return db.GeneratePlaceholder(len(s.arguments))
+		}
+		value, ok := params[name]
+		a, known := m.argument(value)
+		if !ok || !known {
+			problem = fmt.Errorf("fastlane: parameter %s is a %T", name, value)
+		}
+		s.arguments = append(s.arguments, a)
+		return db.GeneratePlaceholder(len(s.arguments))
+	})
+	s.text = quotePattern.ReplaceAllStringFunc(text, func(name string) string {
+		if name[0] == '{' {
+			return db.QuoteTableName(name[2 : len(name)-2])
+		}
+		return db.QuoteColumnName(name[2 : len(name)-2])
+	})
+	return s, problem
+}
+
+// values are what the arguments of one request come from.
+type values struct {
+	recordID, callerID string
+	literals           []any // string or float64
+	offset             int64
+}
+
+// bind appends the arguments to dst. It fails where PocketBase would look for
+// something else than the text itself.
+func (s *statement) bind(dst []any, v *values) ([]any, bool) {
+	for i := range s.arguments {
+		a := &s.arguments[i]
+		var value any
+		switch a.from {
+		case constant:
+			value = a.value
+		case recordID:
+			value = v.recordID
+		case callerID:
+			value = v.callerID
+		case literal:
+			value = v.literals[a.of]
+		case offset:
+			value = v.offset
+		}
+		if a.like {
+			text, ok := value.(string)
+			if !ok || strings.ContainsAny(text, `%_\`) {
+				return dst, false
+			}
+			value = "%" + text + "%"
+		}
+		dst = append(dst, value)
+	}
+	return dst, true
+}
