@@ -174,7 +174,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {
 		return err
 	}
-	if err := registerVersions(app, root); err != nil {
+	if err := registerVersions(app, root, cfg.limits.Now); err != nil {
 		return err
 	}
 	bindGreeting(app, cfg)

@@ -45,6 +45,11 @@ func registerProtect(app core.App, cfg *config) error {
 	cfg.health.Degraded = guard.Degraded
 	cfg.observe.Sources = append(cfg.observe.Sources, protectFigures(guard))
 	cfg.limits.Now = guard.Clock().Now
+	cfg.changes.RetentionClock = guard.Clock()
+	cfg.jobs.RetentionClock = guard.Clock()
+	cfg.webhooks.RetentionClock = guard.Clock()
+	cfg.push.RetentionClock = guard.Clock()
+	cfg.backup.RetentionClock = guard.Clock()
 	return nil
 }
 

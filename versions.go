@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
@@ -26,7 +28,7 @@ func apiVersions() []versions.Version {
 }
 
 // registerVersions adds the versions, and the command that lists them.
-func registerVersions(app core.App, root *cobra.Command) error {
-	_, err := versions.Register(app, versions.Config{Versions: apiVersions(), RootCmd: root})
+func registerVersions(app core.App, root *cobra.Command, now func() time.Time) error {
+	_, err := versions.Register(app, versions.Config{Versions: apiVersions(), RootCmd: root, Now: now})
 	return err
 }

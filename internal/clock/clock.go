@@ -11,6 +11,15 @@ type Clock interface {
 	Now() time.Time
 }
 
+// LongestLease is longer than any lease that plugins take. One that ends later was
+// taken by a clock that has been set back since, and does not count: whoever took it
+// may be gone, and the others would wait for years.
+const LongestLease = 2 * time.Hour
+
+// LongestPause is longer than any pause between two attempts at something. An attempt
+// that is due later was put off by a clock that has been set back since.
+const LongestPause = 31 * 24 * time.Hour
+
 // System returns the clock of the machine.
 func System() Clock {
 	return system{}

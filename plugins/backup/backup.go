@@ -31,6 +31,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdall-go/holdall/internal/bg"
+	"github.com/holdall-go/holdall/internal/clock"
 	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
@@ -69,6 +70,11 @@ type Config struct {
 
 	// Retention is how far back the data can be restored. Defaults to 30 days.
 	Retention time.Duration
+
+	// RetentionClock tells the time by which what is old is deleted. One that does not
+	// follow the machine's when that jumps ahead keeps it from going early. Defaults to
+	// the clock of the machine.
+	RetentionClock clock.Clock
 
 	// Precise is how far back it can be restored to each Interval. Before that it is
 	// one moment in each CompactInterval. Defaults to 24h.
@@ -131,6 +137,9 @@ func (c Config) withDefaults() Config {
 		if *d.value == 0 {
 			*d.value = d.def
 		}
+	}
+	if c.RetentionClock == nil {
+		c.RetentionClock = clock.System()
 	}
 	if c.Setup == "" {
 		c.Setup = "Set Directory or S3 in the config of the plugin, and start the program again."

@@ -304,7 +304,7 @@ func (m *mirror) expire(ctx context.Context) {
 	if time.Since(m.known.Expired) < 24*time.Hour {
 		return
 	}
-	if err := m.removeExpired(ctx, time.Now().Add(-m.plugin.config.Retention)); err != nil && ctx.Err() == nil {
+	if err := m.removeExpired(ctx, m.plugin.config.RetentionClock.Now().Add(-m.plugin.config.Retention)); err != nil && ctx.Err() == nil {
 		m.log.Warn("old files of the backup cannot be removed", slog.Any("error", err))
 		return
 	}

@@ -38,7 +38,7 @@ func (l *lane) keep(ctx context.Context) {
 			}
 			if err == nil && now.Sub(old) >= 24*time.Hour {
 				old = now
-				err = l.expireGenerations(ctx, pieces, now)
+				err = l.expireGenerations(ctx, pieces, l.config.RetentionClock.Now())
 			}
 			if err != nil && ctx.Err() == nil {
 				l.log.Warn("the backup cannot be tidied up", slog.Any("error", err))
@@ -85,8 +85,10 @@ func (l *lane) snapshotIfDue(ctx context.Context, pieces *segments, now time.Tim
 // expire removes the pieces that no instant within the retention needs.
 func (l *lane) expire(ctx context.Context, pieces *segments) error {
 	compactor := litestream.NewCompactor(pieces, slog.New(slog.DiscardHandler))
+	// it goes by the clock of the machine
+	ahead := max(0, time.Since(l.config.RetentionClock.Now()))
 	// the snapshot before the oldest instant is needed
-	oldest, err := compactor.EnforceSnapshotRetention(ctx, l.config.Retention+l.config.SnapshotInterval)
+	oldest, err := compactor.EnforceSnapshotRetention(ctx, l.config.Retention+l.config.SnapshotInterval+ahead)
 	if err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (l *lane) expire(ctx context.Context, pieces *segments) error {
 			return err
 		}
 	}
-	return compactor.EnforceL0Retention(ctx, l.config.Precise)
+	return compactor.EnforceL0Retention(ctx, l.config.Precise+ahead)
 }
 
 // expireGenerations removes generations that ended before the retention.

@@ -22,7 +22,7 @@ func (l *Log) retain(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
-		if err := l.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := l.Forget(ctx, l.config.RetentionClock.Now()); err != nil && ctx.Err() == nil {
 			l.app.Logger().Error("The change log could not be trimmed.", slog.Any("error", err))
 		}
 		if err := l.mend(ctx); err != nil && ctx.Err() == nil {
@@ -38,13 +38,13 @@ func (l *Log) retain(ctx context.Context) {
 
 // Forget removes the tombstones and the history that are past their retention
 // at the given time, and the oldest history beyond [Config.HistoryRows]. It ends
-// the full logs whose time is over by the clock, see [Log.KeepHistory]. History
+// the full logs whose time is over, see [Log.KeepHistory]. History
 // that a consumer has yet to read is kept, unless the consumer has not run for as
 // long. There is no index over the time, which each
 // write would pay for: the tombstones are searched for outside of a transaction. The last change stays,
 // also if it is a tombstone: the next position is counted from it.
 func (l *Log) Forget(ctx context.Context, now time.Time) error {
-	if err := l.endKept(ctx); err != nil {
+	if err := l.endKept(ctx, now); err != nil {
 		return fmt.Errorf("changes: end histories: %w", err)
 	}
 	if err := l.forgetHistory(ctx, now.Add(-l.config.HistoryRetention).UnixMilli()); err != nil {

@@ -98,8 +98,8 @@ func (l *Log) ReadOf(ctx context.Context, after int64, limit int, collections ..
 
 // endKept drops the full log of collections that were to be kept until before now.
 // What it holds of them stays for the retention.
-func (l *Log) endKept(ctx context.Context) error {
-	params := dbx.Params{"now": time.Now().UnixMilli()}
+func (l *Log) endKept(ctx context.Context, now time.Time) error {
+	params := dbx.Params{"now": now.UnixMilli()}
 	expired := []string{}
 	err := l.app.ConcurrentDB().NewQuery(`SELECT collection FROM _changesKept WHERE until <= {:now}`).
 		WithContext(ctx).Bind(params).Column(&expired)

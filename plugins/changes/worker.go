@@ -12,6 +12,8 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/clock"
 )
 
 const (
@@ -194,8 +196,8 @@ func (c *consumer) lease(ctx context.Context) (attempts int, held bool, err erro
 			}
 		}
 		result, err := tx.DB().NewQuery(`UPDATE _changesConsumers SET owner = {:owner}, leaseUntil = {:until}
-			WHERE name = {:name} AND (owner IN ('', {:owner}) OR leaseUntil < {:now})`).
-			Bind(dbx.Params{"name": c.Name, "owner": c.log.owner, "now": now.UnixMilli(), "until": now.Add(c.log.config.Lease).UnixMilli()}).Execute()
+			WHERE name = {:name} AND (owner IN ('', {:owner}) OR leaseUntil < {:now} OR leaseUntil > {:far})`).
+			Bind(dbx.Params{"name": c.Name, "owner": c.log.owner, "now": now.UnixMilli(), "until": now.Add(c.log.config.Lease).UnixMilli(), "far": now.Add(clock.LongestLease).UnixMilli()}).Execute()
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/holdall-go/holdall/internal/clock"
 )
 
 // keepEvery is how often retention is looked after.
@@ -28,6 +30,7 @@ func (p *Plugin) keep(ctx context.Context) {
 			p.renew(ctx)
 			p.lead(ctx)
 		case <-sweep.C:
+			p.mendTimes(ctx)
 			p.sweep(ctx)
 		}
 	}
@@ -99,6 +102,7 @@ func (p *Plugin) lead(ctx context.Context) {
 		p.mu.Unlock()
 		return
 	}
+	p.mendTimes(ctx)
 	p.sweep(ctx)
 	p.wake()
 }
@@ -109,8 +113,14 @@ func (p *Plugin) tryToLead(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if owner != p.owner && until >= now.UnixMilli() {
+	far := now.Add(clock.LongestLease).UnixMilli()
+	if owner != p.owner && until >= now.UnixMilli() && until <= far {
 		return false, nil
+	}
+	if until > far {
+		if err := p.store.depose(ctx, p.app.NonconcurrentDB(), far); err != nil {
+			return false, err
+		}
 	}
 	return p.store.lead(ctx, p.app.NonconcurrentDB(), p.owner, now, now.Add(p.config.Lease))
 }
@@ -136,7 +146,7 @@ func (p *Plugin) sweep(ctx context.Context) {
 	if !p.leads() {
 		return
 	}
-	now := p.now()
+	now := p.config.RetentionClock.Now()
 	err := func() error {
 		for state, keep := range map[State]time.Duration{
 			StateDone: p.config.KeepDone, StateCancelled: p.config.KeepDone, StateDead: p.config.KeepDead,

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/clock"
 )
 
 // retainEvery is how often what is past its time is ended or deleted.
@@ -30,10 +32,14 @@ const sweepOnce = 500
 
 func (p *Plugin) sweep(ctx context.Context) error {
 	now := p.now()
-	params := dbx.Params{"now": now.UnixMilli(), "before": now.Add(-p.config.Retention).UnixMilli(), "limit": sweepOnce}
+	params := dbx.Params{"now": now.UnixMilli(), "before": p.config.RetentionClock.Now().Add(-p.config.Retention).UnixMilli(), "limit": sweepOnce, "far": now.Add(clock.LongestPause).UnixMilli()}
 	for _, statement := range []string{
+		// what a clock that was ahead has put off, once it has been set back
+		`UPDATE _pushDeliveries SET nextAt = {:now} WHERE id IN (
+			SELECT id FROM _pushDeliveries WHERE state = 'pending' AND nextAt > {:far} LIMIT {:limit})`,
 		`UPDATE _pushDeliveries SET state = 'expired', finished = {:now} WHERE id IN (
 			SELECT id FROM _pushDeliveries WHERE state = 'pending' AND expires <= {:now} LIMIT {:limit})`,
+		`UPDATE _pushServices SET pausedUntil = {:now} WHERE name IN (SELECT name FROM _pushServices WHERE pausedUntil > {:far} LIMIT {:limit})`,
 		`DELETE FROM _pushDeliveries WHERE id IN (SELECT d.id FROM _pushMessages m JOIN _pushDeliveries d ON d.message = m.id
 			WHERE m.created < {:before} AND m.at < {:before} AND d.state <> 'pending' LIMIT {:limit})`,
 		`DELETE FROM _pushMessages WHERE id IN (SELECT id FROM _pushMessages m WHERE created < {:before} AND at < {:before} AND state <> 'pending'

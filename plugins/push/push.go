@@ -132,6 +132,11 @@ type Config struct {
 
 	// Clock tells when messages are due. Defaults to the clock of the machine.
 	Clock clock.Clock
+
+	// RetentionClock tells the time by which what is old is deleted. One that does not
+	// follow the machine's when that jumps ahead keeps it from going early. Defaults to
+	// Clock.
+	RetentionClock clock.Clock
 }
 
 // Alert tells of a service that needs somebody's attention.
@@ -161,6 +166,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System()
+	}
+	if c.RetentionClock == nil {
+		c.RetentionClock = c.Clock
 	}
 	return c
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/clock"
 )
 
 // The states of messages. One that is expanded has a delivery for each device.
@@ -199,8 +201,10 @@ func saveOutcomes(tx core.App, outcomes []outcome, now time.Time) error {
 // holdLease takes or prolongs the right to send, and tells whether this process has it.
 func holdLease(ctx context.Context, app core.App, owner string, now, until time.Time) (bool, error) {
 	result, err := app.NonconcurrentDB().NewQuery(`UPDATE _pushLease SET owner = {:owner}, until = {:until}
-		WHERE owner = {:owner} OR until < {:now}`).WithContext(ctx).
-		Bind(dbx.Params{"owner": owner, "now": now.UnixMilli(), "until": until.UnixMilli()}).Execute()
+		WHERE owner = {:owner} OR until < {:now} OR until > {:far}`).WithContext(ctx).
+		Bind(dbx.Params{
+			"owner": owner, "now": now.UnixMilli(), "until": until.UnixMilli(), "far": now.Add(clock.LongestLease).UnixMilli(),
+		}).Execute()
 	if err != nil {
 		return false, fmt.Errorf("push: hold the lease: %w", err)
 	}
