@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ type Config struct {
 	// Plans is how many shapes of requests are kept. Defaults to 1000.
 	Plans int
 
+	// Callers is how many valid tokens are kept. Defaults to 2000.
+	Callers int
+
 	// RootCmd, if set, gains the command "fastlane".
 	RootCmd *cobra.Command
 }
@@ -61,6 +65,9 @@ func (c Config) Validate() error {
 	if c.Plans < 0 {
 		problems = append(problems, fmt.Errorf("fastlane: Plans must be 0 or more, got %d", c.Plans))
 	}
+	if c.Callers < 0 {
+		problems = append(problems, fmt.Errorf("fastlane: Callers must be 0 or more, got %d", c.Callers))
+	}
 	return errors.Join(problems...)
 }
 
@@ -71,15 +78,19 @@ func (c Config) withDefaults() Config {
 	if c.Plans == 0 {
 		c.Plans = 1000
 	}
+	if c.Callers == 0 {
+		c.Callers = 2000
+	}
 	return c
 }
 
 // Plugin is a registered fast lane.
 type Plugin struct {
-	config Config
-	app    core.App
-	counts counts
-	schema atomic.Pointer[schema]
+	config  Config
+	app     core.App
+	counts  counts
+	schema  atomic.Pointer[schema]
+	callers callers
 
 	views    *hook.TaggedHook[*core.RecordRequestEvent]
 	lists    *hook.TaggedHook[*core.RecordsListRequestEvent]
@@ -121,10 +132,14 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		config: config.withDefaults(), app: app, appendValue: appendValue,
 		views: app.OnRecordViewRequest(), lists: app.OnRecordsListRequest(), enriches: app.OnRecordEnrich(),
 	}
+	p.callers.limit = p.config.Callers
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallFastlaneServe",
 		Func: func(e *core.ServeEvent) error {
-			e.Router.Bind(&hook.Handler[*core.RequestEvent]{Id: "holdallFastlane", Func: p.serve, Priority: math.MaxInt})
+			e.Router.Bind(
+				&hook.Handler[*core.RequestEvent]{Id: "holdallFastlaneCaller", Func: p.load, Priority: apis.DefaultLoadAuthTokenMiddlewarePriority - 1},
+				&hook.Handler[*core.RequestEvent]{Id: "holdallFastlane", Func: p.serve, Priority: math.MaxInt},
+			)
 			return e.Next()
 		},
 		Priority: math.MaxInt, // after all who bind middlewares

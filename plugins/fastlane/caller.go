@@ -1,0 +1,183 @@
+package fastlane
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+)
+
+// callers are those whose tokens PocketBase has found to be valid, with the row that
+// it read for it. A token is as valid as it was for as long as its row and its
+// collection are the same, which is looked at with each request: whoever changes the
+// row, in this process or another, by PocketBase or by SQL, revokes the token at once.
+type callers struct {
+	limit int
+
+	mu      sync.RWMutex
+	byToken map[string]*known
+}
+
+// known is a valid token.
+type known struct {
+	collection *core.Collection // with the secret
+	record     *core.Record     // never handed out itself
+	row        []any
+	expires    time.Time // zero for never
+	statement  *statement
+}
+
+// load is the middleware before PocketBase's own, which has nothing left to do for
+// tokens that are known.
+func (p *Plugin) load(e *core.RequestEvent) error {
+	if e.Auth != nil || e.Request.Pattern != viewPattern && e.Request.Pattern != listPattern || p.bypass != nil && p.bypass(e.Request) {
+		return e.Next()
+	}
+	if token := tokenOf(e); token != "" && !e.App.IsTransactional() {
+		e.Auth = p.caller(e.App, token)
+	}
+	return e.Next()
+}
+
+// tokenOf is the token as PocketBase reads it.
+func tokenOf(e *core.RequestEvent) string {
+	const scheme = "Bearer "
+	token := e.Request.Header.Get("Authorization")
+	if len(token) > len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {
+		return token[len(scheme):]
+	}
+	return token
+}
+
+// caller returns a record of its own for whom a token signs in, nil if that is for
+// PocketBase to find out.
+func (p *Plugin) caller(app core.App, token string) *core.Record {
+	s := p.current(app)
+	db, ok := app.ConcurrentDB().(*dbx.DB)
+	if s == nil || !ok {
+		return nil
+	}
+	p.callers.mu.RLock()
+	k := p.callers.byToken[token]
+	p.callers.mu.RUnlock()
+	if k != nil && k.holds(s, db.DB()) {
+		// as it was read, whatever a handler has done with the one before
+		return k.record.Original()
+	}
+	if k = p.meet(app, db, s, token); k == nil {
+		p.callers.forget(token)
+		return nil
+	}
+	p.callers.keep(token, k)
+	return k.record.Original()
+}
+
+// holds tells whether nothing has happened to the token since it was checked.
+func (k *known) holds(s *schema, db *sql.DB) bool {
+	if !k.expires.IsZero() && !time.Now().Before(k.expires) || s.find(k.collection.Id) != k.collection {
+		return false
+	}
+	row, ok := k.read(db)
+	return ok && slices.Equal(row, k.row)
+}
+
+// meet has PocketBase check a token. The row that it reads for that is read before
+// and after: only if it did not change meanwhile is it the one that was checked.
+func (p *Plugin) meet(app core.App, db *dbx.DB, s *schema, token string) *known {
+	claims, err := security.ParseUnverifiedJWT(token)
+	if err != nil {
+		return nil
+	}
+	id, _ := claims[core.TokenClaimId].(string)
+	collectionID, _ := claims[core.TokenClaimCollectionId].(string)
+	k := &known{collection: s.find(collectionID)}
+	if id == "" || k.collection == nil || !simpleClaims(claims) {
+		return nil
+	}
+	if expires, err := claims.GetExpirationTime(); err != nil {
+		return nil
+	} else if expires != nil {
+		k.expires = expires.Time
+	}
+	query := app.RecordQuery(k.collection).AndWhere(dbx.HashExp{k.collection.Name + ".id": id}).Limit(1).Build()
+	if k.statement, err = newStatement(db, query, newMarks()); err != nil {
+		return nil
+	}
+	before, ok := k.read(db.DB())
+	if !ok {
+		return nil
+	}
+	if k.record, err = app.FindAuthRecordByToken(token, core.TokenTypeAuth); err != nil || k.record.Collection() != k.collection {
+		return nil
+	}
+	k.row, ok = k.read(db.DB())
+	if !ok || !slices.Equal(before, k.row) {
+		return nil
+	}
+	return k
+}
+
+// simpleClaims tells whether nothing but its end makes a token invalid with time.
+func simpleClaims(claims jwt.MapClaims) bool {
+	for name := range claims {
+		if name == "nbf" || name == "iat" {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads the caller's row, of which only texts and numbers can be compared.
+func (k *known) read(db *sql.DB) ([]any, bool) {
+	arguments, _ := k.statement.bind(nil, nil)
+	rows, err := db.QueryContext(context.Background(), k.statement.text, arguments...)
+	if err != nil {
+		return nil, false
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil || !rows.Next() {
+		return nil, false
+	}
+	row, into := make([]any, len(columns)), make([]any, len(columns))
+	for i := range row {
+		into[i] = &row[i]
+	}
+	if rows.Scan(into...) != nil {
+		return nil, false
+	}
+	for _, value := range row {
+		if _, blob := value.([]byte); blob {
+			return nil, false
+		}
+	}
+	return row, true
+}
+
+func (c *callers) keep(token string, k *known) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byToken == nil {
+		c.byToken = map[string]*known{}
+	}
+	for other := range c.byToken {
+		if len(c.byToken) < c.limit {
+			break
+		}
+		delete(c.byToken, other)
+	}
+	c.byToken[token] = k
+}
+
+func (c *callers) forget(token string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byToken, token)
+}
