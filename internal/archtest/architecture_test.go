@@ -39,6 +39,8 @@ var allowed = []struct {
 	{folder: "plugins/realtime", code: []string{"internal", "plugins/changes"}},
 	{folder: "plugins/webhooks", code: []string{"internal", "plugins/changes"}}, // docs/adr/0005
 	{folder: "plugins/push", code: []string{"internal", "plugins/changes"}},     // likewise
+	// in tests what makes a trace together
+	{folder: "plugins/observe", code: []string{"internal"}, tests: []string{"plugins/changes", "plugins/jobs", "plugins/webhooks", "plugins/requestlog"}},
 	{folder: "plugins", code: []string{"internal"}},
 	{folder: "internal", code: []string{"internal"}},
 
@@ -62,6 +64,7 @@ var testOnly = []string{
 	module + "/internal/apispec",
 	module + "/internal/archtest",
 	module + "/internal/clock/clocktest",
+	module + "/internal/otlptest",
 }
 
 // packages are the module's.
