@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 # T is how long each fuzz target runs, PKG which packages a Go test run covers.
 T ?= 30s
 PKG ?= ./...
+# D is how long `make backup-pause` writes.
+D ?= 10m
 # NAME names what `make migration` writes.
 NAME ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -170,12 +172,18 @@ kill-backup: ## kill a process that is backed up fifty times, and restore to mom
 	go test ./plugins/backup -run TestKilledProcess -v -timeout=60m -kill.rounds=50
 
 .PHONY: backup-pause
-backup-pause: ## measure what the backup adds to a write, in ten minutes without it and ten with it
-	go test ./plugins/backup -run TestWritePause -v -timeout=60m -pause.for=60s -pause.rounds=5 -pause.limit=50ms
+backup-pause: ## measure what the backup adds to a write, in turns: D=10m with it, as long without (dist/backup-pause.json)
+	@mkdir -p dist
+	go test ./plugins/backup -run TestWritePause -count=1 -v -timeout=24h -pause.for=$(D) -pause.window=15s -pause.limit=50ms -pause.slowdown=5 \
+		-pause.json=$(CURDIR)/dist/backup-pause.json
 
 .PHONY: bench
 bench: ## compare this app with a bare PocketBase under load (about ten minutes)
 	go run ./bench
+
+.PHONY: observe-cost
+observe-cost: ## measure what metrics and traces cost, in processor time (about five minutes)
+	go run ./bench -observe
 
 .PHONY: bench-check
 bench-check: ## the same, and fail when something surely costs over 3 % more

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +28,12 @@ type shipment struct {
 	log      *slog.Logger
 
 	kick chan struct{} // somebody waits
+
+	// of the one goroutine that captures
+	checkpointed time.Time
+	left         int64    // the size of the log after the last checkpoint
+	file         *os.File // the database, to sync it
+	stuck        bool     // the last checkpoint failed
 
 	mu       sync.Mutex
 	round    *round        // of those who wait for the next capture
@@ -73,7 +78,7 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	s.db.SetMetaPath(filepath.Join(state, s.name))
 	s.db.MonitorInterval = 0 // capture is up to us
 	s.db.ShutdownSyncTimeout = 0
-	s.db.TruncatePageN = math.MaxInt32 // it would lock writers out
+	quietly(s.db)
 	s.db.Replica = litestream.NewReplicaWithClient(s.db, local{s.db})
 	s.db.Replica.MonitorEnabled = false
 	s.db.SetLogger(slog.New(quiet{s.log.Handler()}))
@@ -134,11 +139,17 @@ func (s *shipment) take(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	close(current.done)
-	if current.err == nil {
-		for _, l := range s.lanes {
-			l.wake()
-		}
+	if current.err != nil {
+		return
 	}
+	for _, l := range s.lanes {
+		l.wake()
+	}
+	err := s.checkpoint(ctx)
+	if err != nil && ctx.Err() == nil && !s.stuck {
+		s.log.Error("the write-ahead log cannot be moved to the database", slog.Any("error", err))
+	}
+	s.stuck = err != nil
 }
 
 // note remembers a capture, and forgets those that all lanes are past. s.mu is held.
@@ -279,7 +290,11 @@ func (s *shipment) close(ctx context.Context) error {
 		}
 	}
 	s.tidy()
-	return errors.Join(append(errs, s.db.Close(context.WithoutCancel(ctx)))...)
+	errs = append(errs, s.db.Close(context.WithoutCancel(ctx)))
+	if s.file != nil {
+		errs = append(errs, s.file.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // open opens a capture that is still beside the database.
