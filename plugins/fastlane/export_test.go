@@ -32,3 +32,12 @@ func (p *Plugin) Break(mistake string) {
 		}
 	}
 }
+
+// Plans is how many plans are kept.
+func (p *Plugin) Plans() int { return len(p.schema.Load().plans) }
+
+// How texts and numbers are written.
+var (
+	AppendString = appendString
+	AppendNumber = appendNumber
+)

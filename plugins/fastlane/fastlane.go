@@ -144,5 +144,8 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		},
 		Priority: math.MaxInt, // after all who bind middlewares
 	})
+	if p.config.RootCmd != nil {
+		p.config.RootCmd.AddCommand(p.command())
+	}
 	return p, nil
 }

@@ -1,0 +1,126 @@
+package fastlane
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/spf13/cobra"
+)
+
+// Explanation says what becomes of a request.
+type Explanation struct {
+	// Reason says why the request is left to PocketBase, "" if the lane answers it.
+	Reason Reason `json:"reason"`
+	// Query is the query that is kept for such requests, Count the one that counts
+	// the rows of all pages.
+	Query string `json:"query,omitempty"`
+	Count string `json:"count,omitempty"`
+}
+
+// Served tells whether the lane answers the request.
+func (e Explanation) Served() bool { return e.Reason == "" }
+
+// Explain tells what would become of a request such as "GET
+// /api/collections/posts/records" of somebody who is signed in to the named auth
+// collection, "" for a guest. It makes the plan and runs nothing: a record that is
+// not there is left to PocketBase all the same, as is an answer that PocketBase would
+// delay. Handlers count that are bound by now.
+func (p *Plugin) Explain(request, collection string) (Explanation, error) {
+	method, address, ok := strings.Cut(strings.TrimSpace(request), " ")
+	if !ok || !strings.HasPrefix(address, "/") {
+		return Explanation{}, fmt.Errorf("fastlane: a request is such as %q, got %q", "GET /api/collections/posts/records", request)
+	}
+	r, err := http.NewRequest(strings.ToUpper(method), strings.TrimSpace(address), nil) //nolint:noctx // it is not sent
+	if err != nil {
+		return Explanation{}, fmt.Errorf("fastlane: %w", err)
+	}
+	e := &core.RequestEvent{App: p.app}
+	e.Request, e.Response = r, httptest.NewRecorder()
+	if collection != "" {
+		found, err := p.app.FindCachedCollectionByNameOrId(collection)
+		if err != nil || !found.IsAuth() {
+			return Explanation{}, fmt.Errorf("fastlane: there is no auth collection %q", collection)
+		}
+		e.Auth = core.NewRecord(found)
+		e.Auth.Id = "somebody"
+	}
+	a, known := route(r)
+	if !known {
+		return Explanation{Reason: ReasonRoute}, nil
+	}
+	call, reason := p.prepare(e, a)
+	if reason != "" {
+		return Explanation{Reason: reason}, nil
+	}
+	explanation := Explanation{Query: call.plan.rows.text}
+	if call.plan.count != nil && !call.params.skipTotal {
+		explanation.Count = call.plan.count.text
+	}
+	return explanation, nil
+}
+
+// route finds the route of a request as PocketBase's router does.
+func route(r *http.Request) (a action, known bool) {
+	mux := http.NewServeMux()
+	for pattern, of := range map[string]action{viewPattern: view, listPattern: list} {
+		mux.HandleFunc(pattern, func(_ http.ResponseWriter, matched *http.Request) {
+			a, known = of, true
+			r.SetPathValue("collection", matched.PathValue("collection"))
+			r.SetPathValue("id", matched.PathValue("id"))
+		})
+	}
+	mux.ServeHTTP(httptest.NewRecorder(), r)
+	return a, known
+}
+
+// command is "fastlane".
+func (p *Plugin) command() *cobra.Command {
+	command := &cobra.Command{Use: "fastlane", Short: "Tells which requests are answered without PocketBase"}
+	var as string
+	var asJSON bool
+	explain := &cobra.Command{
+		Use:          "explain REQUEST",
+		Short:        "Tells whether a request is served, or handed on and why",
+		Example:      "  fastlane explain 'GET /api/collections/posts/records?sort=-created' --as users",
+		Args:         cobra.ExactArgs(1),
+		SilenceUsage: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			explanation, err := p.Explain(args[0], as)
+			if err != nil {
+				return err
+			}
+			return explanation.print(c, asJSON)
+		},
+	}
+	explain.Flags().StringVar(&as, "as", "", "the auth collection that the caller is signed in to")
+	explain.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	command.AddCommand(explain)
+	return command
+}
+
+func (e Explanation) print(c *cobra.Command, asJSON bool) error {
+	out := c.OutOrStdout()
+	if asJSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(struct {
+			Served bool `json:"served"`
+			Explanation
+		}{e.Served(), e})
+	}
+	if !e.Served() {
+		_, err := fmt.Fprintf(out, "handed on: %s\n", e.Reason)
+		return err
+	}
+	_, err := fmt.Fprintf(out, "served\n%s\n", e.Query)
+	if e.Count != "" {
+		_, counted := fmt.Fprintln(out, e.Count)
+		err = errors.Join(err, counted)
+	}
+	return err
+}
