@@ -2,7 +2,6 @@ package fastlane
 
 import (
 	"context"
-	"database/sql"
 	"net/http"
 	"strconv"
 	"sync"
@@ -42,9 +41,9 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) Reason {
 	w := workspaces.Get().(*workspace)
 	defer w.release()
 	if a == view {
-		reason = call.view(e, w)
+		reason = call.view(w)
 	} else {
-		reason = call.list(e, w)
+		reason = call.list(w)
 	}
 	if reason == "" {
 		writeJSON(e, w.out)
@@ -54,8 +53,11 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) Reason {
 
 // call is a request that the lane can answer if the database does its part.
 type call struct {
-	db     *sql.DB
+	app    core.App
+	db     *dbx.DB
+	schema *schema
 	plugin *Plugin
+	caller callerKind
 	plan   *plan
 	params parameters
 	values values
@@ -93,13 +95,13 @@ func (p *Plugin) prepare(e *core.RequestEvent, a action) (*call, Reason) {
 
 // find finds or makes the plan.
 func (p *Plugin) find(e *core.RequestEvent, s *schema, db *dbx.DB, c *core.Collection, a action, params parameters) (*call, Reason) {
-	key := planKey{collection: c, action: a, shape: shape{fields: params.fields}}
-	made := &call{db: db.DB(), plugin: p, params: params}
+	made := &call{app: e.App, db: db, schema: s, plugin: p, params: params}
 	if e.Auth != nil {
-		key.caller.collection = e.Auth.Collection()
-		key.caller.verified = s.verified && e.Auth.Verified()
+		made.caller.collection = e.Auth.Collection()
+		made.caller.verified = s.verified && e.Auth.Verified()
 		made.values.callerID = e.Auth.Id
 	}
+	key := planKey{collection: c, action: a, caller: made.caller, shape: shape{fields: params.fields, expand: params.expand}}
 	var t template
 	if a == list {
 		if params.filter != "" {
@@ -115,25 +117,24 @@ func (p *Plugin) find(e *core.RequestEvent, s *schema, db *dbx.DB, c *core.Colle
 	} else {
 		made.values.recordID = e.Request.PathValue("id")
 	}
-	made.plan = s.plan(key, p.config.Plans, func() *plan { return p.compile(e.App, db, s, key, t) })
-	if made.plan.reason != "" {
-		return nil, made.plan.reason
-	}
-	if !p.ablation.stalePlans && made.plan.rule != ruleOf(c, a) {
-		return nil, ReasonRule // somebody has changed PocketBase's own copy
-	}
-	return made, ""
+	made.plan = made.planOf(key, t)
+	return made, made.plan.reason
 }
 
-func ruleOf(c *core.Collection, a action) string {
-	rule := c.ViewRule
-	if a == list {
-		rule = c.ListRule
+// planOf returns the plan of a key.
+func (c *call) planOf(key planKey, t template) *plan {
+	kept := c.schema.plan(key, c.plugin.config.Plans, func() *plan { return compile(c.app, c.db, c.schema, key, t) })
+	if kept.reason == "" && !c.plugin.ablation.stalePlans {
+		if rule := ruleOf(key.collection, key.action); rule == nil || *rule != kept.rule {
+			return handedOn(ReasonRule) // somebody has changed PocketBase's own copy
+		}
 	}
-	if rule == nil {
-		return "\x00" // as no rule is
-	}
-	return *rule
+	return kept
+}
+
+// related returns the plan for as many related records.
+func (c *call) related(to *core.Collection, size int) *plan {
+	return c.planOf(planKey{collection: to, action: related, caller: c.caller, shape: shape{perPage: size}}, template{})
 }
 
 // workspace is what requests need memory for, one after the other.
@@ -167,19 +168,19 @@ func (w *workspace) columns(n int) {
 	}
 }
 
-// each calls use for each row of a statement. It fails with a reason only.
-func (c *call) each(s *statement, w *workspace, use func(columns []string) error) Reason {
+// each calls use for each row of a statement of a plan. It fails with a reason only.
+func (c *call) each(p *plan, s *statement, v *values, w *workspace, use func(columns []string) error) Reason {
 	var ok bool
-	if w.arguments, ok = s.bind(w.arguments[:0], &c.values); !ok {
+	if w.arguments, ok = s.bind(w.arguments[:0], v); !ok {
 		return ReasonPattern
 	}
 	ctx := context.Background()
-	if !c.plan.bounded {
+	if !p.bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.plugin.config.QueryTimeout)
 		defer cancel()
 	}
-	rows, err := c.db.QueryContext(ctx, s.text, w.arguments...)
+	rows, err := c.db.DB().QueryContext(ctx, s.text, w.arguments...)
 	if err != nil {
 		return ReasonRead
 	}
@@ -203,26 +204,50 @@ func (c *call) each(s *statement, w *workspace, use func(columns []string) error
 	return ""
 }
 
-// reader returns what reads rows with these columns.
-func (c *call) reader(columns []string) *rowReader {
-	if kept := c.plan.reader.Load(); kept != nil && kept.fits(columns) {
+// reader returns what reads rows of a plan with these columns.
+func (c *call) reader(p *plan, columns []string) *rowReader {
+	if kept := p.reader.Load(); kept != nil && kept.fits(columns) {
 		return kept
 	}
-	made := c.plan.layout.reader(columns, c.plugin.appendValue)
-	c.plan.reader.Store(made)
+	made := p.layout.reader(columns, c.plugin.appendValue)
+	p.reader.Store(made)
 	return made
 }
 
-// view writes one record.
-func (c *call) view(_ *core.RequestEvent, w *workspace) Reason {
-	found := false
-	w.out = w.out[:0]
-	reason := c.each(c.plan.rows, w, func(columns []string) (err error) {
-		found = true
-		w.out, err = c.reader(columns).appendRow(w.out, w.row, c.values.callerID)
+// rows writes the rows of the plan, between commas.
+func (c *call) rows(w *workspace) (n int, reason Reason) {
+	write := func(columns []string, row []any, x *expansion) (err error) {
+		if n++; n > 1 {
+			w.out = append(w.out, ',')
+		}
+		w.out, err = c.reader(c.plan, columns).appendRow(w.out, row, c.values.callerID, x)
 		return err
-	})
-	if reason == "" && !found {
+	}
+	if len(c.plan.relations) == 0 {
+		reason = c.each(c.plan, c.plan.rows, &c.values, w, func(columns []string) error { return write(columns, w.row, nil) })
+		return n, reason
+	}
+	rows, columns, reason := c.read(w)
+	if reason != "" {
+		return 0, reason
+	}
+	x, reason := c.expand(rows, columns, w)
+	if reason != "" {
+		return 0, reason
+	}
+	for _, row := range rows {
+		if write(columns, row, x) != nil {
+			return n, ReasonRead
+		}
+	}
+	return n, ""
+}
+
+// view writes one record.
+func (c *call) view(w *workspace) Reason {
+	w.out = w.out[:0]
+	n, reason := c.rows(w)
+	if reason == "" && n == 0 {
 		return ReasonMissing
 	}
 	w.out = append(w.out, '\n')
@@ -230,16 +255,9 @@ func (c *call) view(_ *core.RequestEvent, w *workspace) Reason {
 }
 
 // list writes one page.
-func (c *call) list(_ *core.RequestEvent, w *workspace) Reason {
-	n := 0
+func (c *call) list(w *workspace) Reason {
 	w.out = append(w.out[:0], `{"items":[`...)
-	reason := c.each(c.plan.rows, w, func(columns []string) (err error) {
-		if n++; n > 1 {
-			w.out = append(w.out, ',')
-		}
-		w.out, err = c.reader(columns).appendRow(w.out, w.row, c.values.callerID)
-		return err
-	})
+	n, reason := c.rows(w)
 	if reason != "" {
 		return reason
 	}
@@ -268,7 +286,7 @@ func (c *call) list(_ *core.RequestEvent, w *workspace) Reason {
 // total counts the rows of all pages.
 func (c *call) total(w *workspace) (total int64, reason Reason) {
 	counted := false
-	reason = c.each(c.plan.count, w, func([]string) error {
+	reason = c.each(c.plan, c.plan.count, &c.values, w, func([]string) error {
 		total, counted = w.row[0].(int64)
 		return nil
 	})

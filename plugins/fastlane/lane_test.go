@@ -181,7 +181,8 @@ func TestExplain(t *testing.T) {
 		"GET /api/health":                                                        fastlane.ReasonRoute,
 		"HEAD " + onePost:                                                        fastlane.ReasonMethod,
 		"GET /api/collections/posts/records?sort=@random":                        fastlane.ReasonSort,
-		"GET /api/collections/posts/records?expand=author":                       fastlane.ReasonExpand,
+		"GET /api/collections/posts/records?expand=author":                       "",
+		"GET /api/collections/posts/records?expand=author.x":                     fastlane.ReasonExpand,
 		"GET /api/collections/nothing/records":                                   fastlane.ReasonUnknown,
 		"GET /api/collections/posts/records?filter=unknown=1":                    fastlane.ReasonRefused,
 	} {

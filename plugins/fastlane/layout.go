@@ -31,6 +31,7 @@ type step struct {
 	kind    kind
 	again   bool // write values in the way of the parameter "fields"
 	email   bool // left out of rows that hide it
+	expand  bool // what the record is related to
 }
 
 // taken are keys of PocketBase's own. No field should have them.
@@ -38,9 +39,12 @@ var taken = []string{core.FieldNameCollectionId, core.FieldNameCollectionName, c
 
 // newLayout returns the layout for callers who are not superusers, with the named
 // fields, or nil and why there is none.
-func newLayout(c *core.Collection, fields string) (*layout, Reason) {
+func newLayout(c *core.Collection, fields string, expanded bool) (*layout, Reason) {
 	if c.IsView() {
 		return nil, ReasonView
+	}
+	if expanded && fields != "" {
+		return nil, ReasonFields
 	}
 	pick, ok := parseFields(fields)
 	if !ok {
@@ -77,6 +81,9 @@ func newLayout(c *core.Collection, fields string) (*layout, Reason) {
 	}
 	l.addLiteral(pick, core.FieldNameCollectionId, c.Id)
 	l.addLiteral(pick, core.FieldNameCollectionName, c.Name)
+	if expanded {
+		l.steps = append(l.steps, step{key: quoted(core.FieldNameExpand), expand: true})
+	}
 	slices.SortFunc(l.steps, func(a, b step) int { return strings.Compare(nameOf(a), nameOf(b)) })
 	return l, ""
 }
@@ -146,8 +153,8 @@ func (l *layout) reader(columns []string, appendValue appender) *rowReader {
 // fits tells whether rows with such columns can be read.
 func (r *rowReader) fits(columns []string) bool { return slices.Equal(r.columns, columns) }
 
-// appendRow appends one row as an object.
-func (r *rowReader) appendRow(dst []byte, row []any, callerID string) ([]byte, error) {
+// appendRow appends one row as an object, with what it is related to.
+func (r *rowReader) appendRow(dst []byte, row []any, callerID string, x *expansion) ([]byte, error) {
 	if err := r.check(row); err != nil {
 		return dst, err
 	}
@@ -159,6 +166,10 @@ func (r *rowReader) appendRow(dst []byte, row []any, callerID string) ([]byte, e
 		}
 		dst = append(append(dst, next), s.key...)
 		next = ','
+		if s.expand {
+			dst = x.append(dst, row)
+			continue
+		}
 		if s.field == nil {
 			dst = append(dst, s.literal...)
 			continue

@@ -15,6 +15,7 @@ type action int
 const (
 	view action = iota
 	list
+	related // records that others are expanded with
 )
 
 // planKey is all that a plan depends on besides the schema.
@@ -33,20 +34,22 @@ type callerKind struct {
 
 // shape is all of a request's parameters that a query can depend on but values.
 type shape struct {
-	filter, sort, fields string
-	perPage              int
-	joins                bool // the filter or the sort follow relations
+	filter, sort, fields, expand string
+	perPage                      int
+	joins                        bool // the filter or the sort follow relations
 }
 
 // plan is how requests of a kind are answered.
 type plan struct {
-	reason  Reason // why they are not, "" if they are
-	rule    string // the one it was made from
-	rows    *statement
-	count   *statement // of a list
-	layout  *layout
-	reader  atomic.Pointer[rowReader]
-	bounded bool // it looks one row up and nothing else, which takes no time
+	reason Reason // why they are not, "" if they are
+	rule   string // the one it was made from
+	rows   *statement
+	count  *statement // of a list
+	layout *layout
+	// relations are expanded.
+	relations []relation
+	reader    atomic.Pointer[rowReader]
+	bounded   bool // it looks some rows up and nothing else, which takes no time
 }
 
 func handedOn(r Reason) *plan { return &plan{reason: r} }
@@ -62,12 +65,9 @@ type compiler struct {
 }
 
 // compile makes the plan of a key, from PocketBase's own query for such a request.
-func (p *Plugin) compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan {
+func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan {
 	c := key.collection
-	rule := c.ViewRule
-	if key.action == list {
-		rule = c.ListRule
-	}
+	rule := ruleOf(c, key.action)
 	use := useOf(rule)
 	switch {
 	case rule == nil:
@@ -79,19 +79,34 @@ func (p *Plugin) compile(app core.App, db *dbx.DB, s *schema, key planKey, t tem
 	case c.IsAuth() && c.ManageRule != nil && *c.ManageRule != "":
 		return handedOn(ReasonManage)
 	}
-	l, reason := newLayout(c, key.shape.fields)
+	relations, reason := parseExpand(s, c, key.shape.expand)
+	if reason != "" {
+		return handedOn(reason)
+	}
+	l, reason := newLayout(c, key.shape.fields, len(relations) > 0)
 	if reason != "" {
 		return handedOn(reason)
 	}
 	m := newMarks()
-	made := &plan{rule: *rule, layout: l}
+	made := &plan{rule: *rule, layout: l, relations: relations}
 	compiler := compiler{app: app, db: db, key: key, rule: *rule, info: infoOf(key.caller, m), m: m}
-	if key.action == view {
+	switch key.action {
+	case view:
 		made.reason = compiler.view(made)
-	} else {
+	case list:
 		made.reason = compiler.list(made, t)
+	case related:
+		made.reason = compiler.related(made)
 	}
 	return made
+}
+
+// ruleOf is the rule for an action, nil if it is for superusers only.
+func ruleOf(c *core.Collection, a action) *string {
+	if a == list {
+		return c.ListRule
+	}
+	return c.ViewRule
 }
 
 // infoOf is what PocketBase knows of a request of that kind.
@@ -128,8 +143,13 @@ func (c compiler) view(made *plan) Reason {
 	if made.rows, err = newStatement(c.db, query.Limit(1).Build(), c.m); err != nil {
 		return ReasonValues
 	}
-	made.bounded = !strings.Contains(made.rows.text, " JOIN ") && strings.Count(made.rows.text, "SELECT") == 1
+	made.bounded = isLookup(made.rows.text)
 	return ""
+}
+
+// isLookup tells whether a query for ids does nothing but find them.
+func isLookup(text string) bool {
+	return !strings.Contains(text, " JOIN ") && strings.Count(text, "SELECT") == 1
 }
 
 // list builds the queries as PocketBase's recordsList and its search provider do.

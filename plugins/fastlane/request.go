@@ -109,6 +109,7 @@ type parameters struct {
 	page, perPage        int
 	skipTotal            bool
 	filter, sort, fields string
+	expand               string
 }
 
 // readParameters reads a request's query.
@@ -127,7 +128,7 @@ func readParameters(raw string, query func() url.Values, a action) (parameters, 
 		case name == "fields":
 			params.fields = value
 		case name == "expand":
-			reason = ReasonExpand
+			params.expand = value
 		case a == list:
 			reason = params.readOfList(name, value)
 		default:
@@ -167,6 +168,7 @@ const (
 	longestFilter = 1000
 	longestSort   = 250
 	longestFields = 500
+	longestExpand = 500
 )
 
 func (params *parameters) check() Reason {
@@ -180,6 +182,8 @@ func (params *parameters) check() Reason {
 		return ReasonSort
 	case len(params.fields) > longestFields:
 		return ReasonFields
+	case len(params.expand) > longestExpand:
+		return ReasonExpand
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -142,34 +143,30 @@ func asRead(value any) (any, error) {
 // isPlainList tells whether v is a JSON list of different names without a
 // character that is escaped, written as encoding/json does.
 func isPlainList(v string) bool {
+	_, ok := plainNames(v)
+	return ok
+}
+
+// plainNames returns the names of such a list.
+func plainNames(v string) (names []string, ok bool) {
 	const longest = 20 // names, as all are compared with each other
 	if len(v) < 2 || v[0] != '[' || v[len(v)-1] != ']' {
-		return false
+		return nil, false
 	}
-	rest := v[1 : len(v)-1]
-	var names [longest]string
-	for n := 0; rest != "" || n == 0; n++ {
-		if rest == "" {
-			return true // an empty list
-		}
-		if n > 0 {
+	for rest := v[1 : len(v)-1]; rest != ""; {
+		if len(names) > 0 {
 			if rest[0] != ',' {
-				return false
+				return nil, false
 			}
 			rest = rest[1:]
 		}
 		name, after, ok := plainName(rest)
-		if !ok || n == longest {
-			return false
+		if !ok || len(names) == longest || slices.Contains(names, name) {
+			return nil, false
 		}
-		for _, other := range names[:n] {
-			if other == name {
-				return false
-			}
-		}
-		names[n], rest = name, after
+		names, rest = append(names, name), after
 	}
-	return true
+	return names, true
 }
 
 // plainName splits v after the text in quotes that it begins with.
