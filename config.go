@@ -16,6 +16,7 @@ import (
 	"github.com/holdall-go/holdall/internal/env"
 	"github.com/holdall-go/holdall/plugins/backup"
 	"github.com/holdall-go/holdall/plugins/changes"
+	"github.com/holdall-go/holdall/plugins/doctor"
 	"github.com/holdall-go/holdall/plugins/health"
 	"github.com/holdall-go/holdall/plugins/httpguard"
 	"github.com/holdall-go/holdall/plugins/jobs"
@@ -67,6 +68,8 @@ type config struct {
 	pushOff bool
 	push    push.Config
 
+	fastLane bool
+
 	observeOff bool
 	observe    observe.Config
 	tracesOff  bool
@@ -81,6 +84,7 @@ type config struct {
 	guard    httpguard.Config
 	settings settings.Config
 	upgrade  upgrade.Config
+	doctor   doctor.Config
 
 	// options is how each value came to be, for the config command.
 	options []env.Option
@@ -97,6 +101,7 @@ func loadConfig(args, environ []string) (config, error) {
 	problems = append(problems, cfg.readTraces(r))
 	cfg.readChanges(r)
 	cfg.readAPI(r)
+	cfg.readFastLane(r)
 	cfg.readJobs(r)
 	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r), cfg.readCallers(r))
 	cfg.readApp(r)
@@ -104,13 +109,14 @@ func loadConfig(args, environ []string) (config, error) {
 	cfg.readStorage(r)
 	cfg.readBackup(r)
 	cfg.readUpgrade(r)
+	cfg.readDoctor(r)
 	cfg.readProtect(r)
 	cfg.readLimits(r)
 	cfg.readSuperuser(r)
 	cfg.findHealth()
 	cfg.options = r.Options()
 	return cfg, errors.Join(r.Err(), errors.Join(problems...),
-		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.protect.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate(), cfg.upgrade.Validate())
+		cfg.changes.Validate(), cfg.jobs.Validate(), cfg.webhooks.Validate(), cfg.push.Validate(), cfg.backup.Validate(), cfg.limits.Validate(), cfg.protect.Validate(), cfg.log.Validate(), cfg.observe.Validate(), cfg.health.Validate(), cfg.shutdown.Validate(), cfg.guard.Validate(), cfg.settings.Validate(), cfg.upgrade.Validate(), cfg.doctor.Validate())
 }
 
 // givenFlags parses the command line as far as it concerns the configuration:

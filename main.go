@@ -117,7 +117,8 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := requestlog.Register(app, cfg.log); err != nil {
 		return err
 	}
-	if _, err := registerBackup(app, root, &cfg); err != nil {
+	copies, err := registerBackup(app, root, &cfg)
+	if err != nil {
 		return err
 	}
 	stop, err := shutdown.Register(app, cfg.shutdown)
@@ -171,10 +172,16 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := registerOpenAPI(app, root, cfg.api); err != nil {
 		return err
 	}
+	if err := registerFastLane(app, root, cfg); err != nil {
+		return err
+	}
 	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {
 		return err
 	}
 	if err := registerVersions(app, root, cfg.limits.Now); err != nil {
+		return err
+	}
+	if err := registerDoctor(app, root, cfg, copies); err != nil {
 		return err
 	}
 	bindGreeting(app, cfg)

@@ -17,6 +17,12 @@ func TestSpace(t *testing.T) {
 	if _, _, err := disk.Space(filepath.Join(dir, "missing")); err == nil {
 		t.Error("got no error for a directory that is not there")
 	}
+	if !disk.Same(dir, filepath.Dir(dir)) {
+		t.Error("a directory is on another file system than the one around it")
+	}
+	if disk.Same(dir, filepath.Join(dir, "missing")) {
+		t.Error("a directory is on the same file system as one that is not there")
+	}
 	if kind := disk.Network(dir); kind != "" {
 		t.Errorf("the temporary directory is on %q, want a local file system", kind)
 	}
