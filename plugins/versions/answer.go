@@ -24,7 +24,7 @@ func (p *Plugin) changeAnswer(e *core.RequestEvent) error {
 		return e.Next()
 	}
 	a := answers.Get().(*answer)
-	*a = answer{under: e.Response, limit: p.config.MaxAnswer, body: a.body}
+	a.under, a.call, a.limit = e.Response, c, p.config.MaxAnswer
 	e.Response = a
 	defer func() {
 		e.Response = a.under
@@ -50,9 +50,10 @@ func (p *Plugin) finish(e *core.RequestEvent, c *call, a *answer) error {
 	if a.status == 0 || a.through {
 		return nil
 	}
-	scratch := outputs.Get().(*[]byte)
-	defer outputs.Put(scratch)
-	body, err := c.changed((*scratch)[:0], a.status, a.body.Bytes())
+	body, err := a.body, a.err
+	if !a.changed && err == nil {
+		body, err = c.changed(a.status, body)
+	}
 	header := a.Header()
 	if err != nil {
 		header.Del("Etag")
@@ -60,7 +61,7 @@ func (p *Plugin) finish(e *core.RequestEvent, c *call, a *answer) error {
 			slog.String("version", c.date), slog.String("route", e.Request.Pattern), slog.Any("error", err))
 		return router.NewInternalServerError("", err)
 	}
-	header.Del("Content-Length")
+	delete(header, "Content-Length")
 	if tag := header["Etag"]; len(tag) > 0 && (c.shape == oneRecord || c.shape == listOfRecords) {
 		header["Etag"] = []string{withVersion(tag[0], c.date)}
 	}
@@ -68,29 +69,18 @@ func (p *Plugin) finish(e *core.RequestEvent, c *call, a *answer) error {
 	if len(body) > 0 {
 		_, _ = a.under.Write(body) // a client that is gone asks again
 	}
-	if cap(body) <= maxPooled && len(body) > 0 && &body[0] != first(a.body.Bytes()) {
-		*scratch = body
-	}
 	return nil
 }
 
-func first(b []byte) *byte {
-	if len(b) == 0 {
-		return nil
-	}
-	return &b[0]
-}
-
-// changed is the body of an answer in the version. It uses the room in out, or
-// returns the body itself if that is the same.
-func (c *call) changed(out []byte, status int, body []byte) ([]byte, error) {
-	if len(body) == 0 {
-		return body, nil
-	}
+// changed is the body of an answer in the version, which may be that itself.
+func (c *call) changed(status int, body []byte) ([]byte, error) {
 	if status >= http.StatusBadRequest {
 		return c.changedRefusal(body), nil
 	}
-	out, end, err := c.appendAnswer(out, body, space(body, 0))
+	if len(body) == 0 || c.onlyExpands() && !bytes.Contains(body, []byte(`"expand":{`)) {
+		return body, nil
+	}
+	out, end, err := c.appendAnswer(make([]byte, 0, grown(len(body))), body, space(body, 0))
 	if errors.Is(err, errNotJSON) {
 		return body, nil
 	}
@@ -100,12 +90,15 @@ func (c *call) changed(out []byte, status int, body []byte) ([]byte, error) {
 	return append(out, body[end:]...), nil
 }
 
+// grown is the room for a body of that length once it is changed.
+func grown(length int) int { return length + length/8 + 256 }
+
+// onlyExpands tells that there is nothing to change but records in others' expand.
+func (c *call) onlyExpands() bool { return c.collection != nil && c.t.plan(c.collection) == nil }
+
 // appendAnswer appends an answer that succeeded.
 func (c *call) appendAnswer(out, body []byte, i int) ([]byte, int, error) {
 	t := c.t
-	if c.collection != nil && t.plan(c.collection) == nil && !bytes.Contains(body, []byte(`"expand":{`)) {
-		return append(out, body...), len(body), nil
-	}
 	switch c.shape {
 	case oneRecord:
 		return t.appendRecord(out, body, i, c.collection, c.pick)
@@ -290,27 +283,27 @@ func (c *call) changedRefusal(body []byte) []byte {
 // with the writer that it stands for.
 type answer struct {
 	under  http.ResponseWriter
+	call   *call
 	limit  int64
-	status int // 0 as long as nothing was written
-	body   *bytes.Buffer
+	size   int64 // of what was written
+	status int   // 0 as long as nothing was
+	body   []byte
 
-	through  bool // it is something else, and was passed on
+	changed  bool  // the body is one of the version already, unless err
+	err      error // why it cannot be made one
+	through  bool  // it is something else, and was passed on
 	tooLarge bool
 }
 
 const maxPooled = 1 << 20
 
-var (
-	answers = sync.Pool{New: func() any { return &answer{body: new(bytes.Buffer)} }}
-	outputs = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
-)
+var answers = sync.Pool{New: func() any { return &answer{} }}
 
 func (a *answer) release() {
-	body := a.body
-	if body.Cap() > maxPooled {
-		body = new(bytes.Buffer)
+	body := a.body[:0]
+	if cap(body) > maxPooled {
+		body = nil
 	}
-	body.Reset()
 	*a = answer{body: body}
 	answers.Put(a)
 }
@@ -348,11 +341,37 @@ func (a *answer) Write(b []byte) (int, error) {
 	switch {
 	case a.through:
 		return a.under.Write(b)
-	case a.tooLarge || int64(a.body.Len()+len(b)) > a.limit:
+	case a.tooLarge || a.size+int64(len(b)) > a.limit:
 		a.tooLarge = true
 		return 0, errTooLarge
 	}
-	return a.body.Write(b)
+	first := a.size == 0
+	a.size += int64(len(b))
+	if !first || !a.change(b) {
+		a.body = append(a.body, b...)
+	}
+	return len(b), nil
+}
+
+// change makes the first that is written one of the version, if it is a whole
+// answer, as from PocketBase always. What follows it is no part of that. It reports
+// false if all has to be there first.
+func (a *answer) change(b []byte) bool {
+	if a.status >= http.StatusBadRequest || a.call.onlyExpands() {
+		return false
+	}
+	if cap(a.body) < grown(len(b)) {
+		a.body = make([]byte, 0, grown(len(b)))
+	}
+	out, end, err := a.call.appendAnswer(a.body, b, space(b, 0))
+	if errors.Is(err, errNotJSON) || err == nil && end < 0 {
+		a.body = out[:0]
+		return false
+	}
+	if a.body, a.err, a.changed = out, err, true; err == nil {
+		a.body = append(out, b[end:]...)
+	}
+	return true
 }
 
 // Flush is for handlers that look for an http.Flusher.

@@ -290,7 +290,7 @@ func (c *Change) splitDown(o *Object) {
 		return // not visible, or not asked for
 	}
 	o.Delete(c.old[0])
-	value := quote(c.join(parts))
+	value := o.quote(c.join(parts))
 	for i := range o.members {
 		if m := &o.members[i]; string(m.name) == first {
 			m.name, m.value, m.clean = c.before, value, false

@@ -16,30 +16,48 @@ var errNotJSON = errors.New("this is no JSON object")
 type Object struct {
 	source   []byte
 	members  []member
+	only     *nameSet // what of it was read, nil for all
+	room     []byte   // for values, until the object is released
 	changed  bool
 	creating bool
 }
 
-// member is one of the object's. A clean one is source[start:end].
+// member is one of the object's. A clean one is source[start:end]. One without a name
+// is several in a row that nobody looks at, and always clean.
 type member struct {
 	name, value []byte
 	start, end  int32
-	order       int16 // in the source
+	order       int32 // in the source
+	known       int8  // the place of the name in a set of them, or passedOver
 	clean       bool
+	coded       bool // the name is encoded, with a colon
+	gone        bool // see [program.run]
 }
 
-// What is larger than these has its members copied one by one.
-const (
-	maxPlace = 1<<31 - 1
-	maxOrder = 1<<15 - 1
-)
+// passedOver is the place of a name that is in no set.
+const passedOver = -1
+
+// maxPlace bounds what fits: what is larger has all its members read, and copied one by one.
+const maxPlace = 1<<31 - 1
+
+// maxRoom bounds what an object keeps for the next one, in bytes.
+const maxRoom = 4 << 10
 
 var objects = sync.Pool{New: func() any { return &Object{members: make([]member, 0, 32)} }}
 
-// parse reads the object that begins at b[i] and returns the index after it. It is
-// [eachMember], written out: most of what an answer costs is spent here.
-func (o *Object) parse(b []byte, i int) (int, error) {
+// parse reads the object that begins at b[i] and returns the index after it.
+func (o *Object) parse(b []byte, i int) (int, error) { return o.parseOnly(b, i, nil) }
+
+// parseOnly does so with the members of these names. What is between them becomes
+// members without a name. It is [eachMember], written out: most of what an answer
+// costs is spent here.
+func (o *Object) parseOnly(b []byte, i int, only *nameSet) (int, error) {
 	o.source, o.members, o.changed, o.creating = b, o.members[:0], false, false
+	if len(b) > maxPlace {
+		only = nil // where members that are not clean have all they need
+	}
+	o.only = only
+	passed := false // the member before
 	if i >= len(b) || b[i] != '{' {
 		return -1, errNotJSON
 	}
@@ -69,16 +87,31 @@ func (o *Object) parse(b []byte, i int) (int, error) {
 		if i = space(b, i+1); i >= len(b) || b[i] != ':' {
 			break
 		}
-		value := space(b, i+1)
-		end := valueEnd(b, value)
+		value, end := space(b, i+1), 0
+		if value < len(b) && b[value] == '"' {
+			end = stringEnd(b, value)
+		} else {
+			end = valueEnd(b, value)
+		}
 		if end < 0 {
 			break
 		}
-		order := len(o.members)
-		o.members = append(o.members, member{
-			name: name, value: b[value:end], start: int32(key), end: int32(end), order: int16(order), //nolint:gosec // see clean
-			clean: end <= maxPlace && order <= maxOrder,
-		})
+		order, known := len(o.members), passedOver
+		if only != nil {
+			known = only.index(name)
+		}
+		switch {
+		case only == nil || known >= 0:
+			o.members = append(o.members, member{
+				name: name, value: b[value:end], start: int32(key), end: int32(end), order: int32(order), //nolint:gosec // see clean
+				clean: end <= maxPlace, known: int8(known), //nolint:gosec // for a program, which has few
+			})
+		case passed:
+			o.members[order-1].end = int32(end) //nolint:gosec // at most maxPlace
+		default:
+			o.members = append(o.members, member{start: int32(key), end: int32(end), order: int32(order), clean: true, known: passedOver}) //nolint:gosec // likewise
+		}
+		passed = only != nil && known < 0
 		if i = space(b, end); i >= len(b) {
 			break
 		}
@@ -95,7 +128,10 @@ func (o *Object) parse(b []byte, i int) (int, error) {
 
 // release gives the object back.
 func (o *Object) release() {
-	o.source = nil
+	o.source, o.only = nil, nil
+	if o.room = o.room[:0]; cap(o.room) > maxRoom {
+		o.room = nil
+	}
 	clear(o.members)
 	objects.Put(o)
 }
@@ -110,7 +146,11 @@ func (o *Object) append(to []byte) []byte {
 		m := &o.members[i]
 		i++
 		if !m.clean {
-			to = append(appendName(to, m.name), ':')
+			if m.coded {
+				to = append(to, m.name...)
+			} else {
+				to = append(appendName(to, m.name), ':')
+			}
 			to = append(to, m.value...)
 			continue
 		}
@@ -354,13 +394,26 @@ func contains(names []string, name []byte) bool {
 }
 
 // quote encodes text.
-func quote(text string) []byte {
+func quote(text string) []byte { return appendQuoted(nil, text) }
+
+func appendQuoted(to []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			encoded, _ := json.Marshal(text) // a string cannot fail
-			return encoded
+			return append(to, encoded...)
 		}
 	}
-	quoted := append(make([]byte, 0, len(text)+2), '"')
-	return append(append(quoted, text...), '"')
+	if to == nil {
+		to = make([]byte, 0, len(text)+2)
+	}
+	to = append(to, '"')
+	to = append(to, text...)
+	return append(to, '"')
+}
+
+// quote is [quote] in the room of the object.
+func (o *Object) quote(text string) []byte {
+	start := len(o.room)
+	o.room = appendQuoted(o.room, text)
+	return o.room[start:len(o.room):len(o.room)]
 }

@@ -8,13 +8,38 @@ type plan struct {
 	changes []*Change
 	// renames tells that there is nothing else, so that no member comes or goes
 	renames bool
+	// looksAt are the members of a record that the changes look at, or that have
+	// records in them
+	looksAt *nameSet
+	// program does the same for a record that was read so, nil if it cannot
+	program *program
 }
 
-func newPlan() *plan { return &plan{renames: true} }
+func newPlan() *plan { return &plan{renames: true, looksAt: newNameSet("expand")} }
 
 func (p *plan) add(c *Change) {
 	p.changes = append(p.changes, c)
 	p.renames = p.renames && c.kind == renameField
+	switch {
+	case c.kind == transformFields || c.kind == routeBodies:
+		p.looksAt = nil // at whatever its function likes
+	case p.looksAt != nil:
+		p.looksAt.add(c.old...)
+		p.looksAt.add(c.new...)
+	}
+}
+
+// reads are the members of a record that there is to read for a client that asked
+// for some of it.
+func (p *plan) reads(asked *pick) *nameSet {
+	switch {
+	case p == nil:
+		return expandOnly
+	case !p.renames && !asked.everything():
+		return nil // to leave out what the client did not ask for
+	default:
+		return p.looksAt
+	}
 }
 
 // up makes what an older client sends what the newest would.

@@ -8,7 +8,7 @@ import "bytes"
 
 // space returns the index of the first byte at or after i that is no white space.
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
@@ -46,6 +46,7 @@ func valueEnd(b []byte, i int) int {
 	start := i
 	for i < len(b) {
 		switch c := b[i]; {
+		case c >= 'a' && c <= 'z' || c >= '-' && c <= '9': // as nearly always
 		case c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\t' || c == '\r':
 			return filled(start, i)
 		case c == '"' || c == '{' || c == '[' || c == ':':

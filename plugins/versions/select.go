@@ -47,7 +47,9 @@ func (p *Plugin) selectVersion(e *core.RequestEvent) error {
 	for _, h := range r.headers {
 		header[h[0]] = append(header[h[0]], h[1])
 	}
-	expose(e, p.config.Header, "Deprecation", "Sunset", "Link")
+	if len(e.Request.Header["Origin"]) > 0 {
+		expose(e, p.config.Header, "Deprecation", "Sunset", "Link")
+	}
 	now := p.config.Now()
 	if !r.sunset.IsZero() && !now.Before(r.sunset) && !p.config.ServeAfterSunset {
 		return refusal(http.StatusGone, codeSunset, fmt.Sprintf(
@@ -56,7 +58,9 @@ func (p *Plugin) selectVersion(e *core.RequestEvent) error {
 	p.usage.add(now, r.Date, p.build(e))
 
 	// whoever comes later finds it here, however it was asked for
-	e.Request.Header[p.config.Header] = []string{r.Date}
+	if named := e.Request.Header[p.config.Header]; len(named) != 1 || named[0] != date {
+		e.Request.Header[p.config.Header] = []string{date}
+	}
 	e.Set(callKey, &call{t: r.transformer, date: r.Date, unlimited: e.Request.Body})
 	return e.Next()
 }

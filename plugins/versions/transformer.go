@@ -43,6 +43,9 @@ func transformerOf(app core.App, releases []*release, from *release) *Transforme
 			plans[c.collection].add(c)
 		}
 	}
+	for _, plan := range t.plans {
+		plan.program = plan.compile()
+	}
 	return t
 }
 
@@ -172,13 +175,19 @@ func (t *Transformer) relationBefore(c *core.Collection, name string) string {
 func (t *Transformer) appendRecord(to, b []byte, i int, c *core.Collection, p *pick) ([]byte, int, error) {
 	o := objects.Get().(*Object)
 	defer o.release()
-	end, err := o.parse(b, i)
+	var only *nameSet
+	plan := t.plan(c)
+	if c != nil {
+		only = plan.reads(p)
+	}
+	end, err := o.parseOnly(b, i, only)
 	if err != nil {
 		return to, end, err
 	}
 	if c == nil {
 		if name, ok := o.Text("collectionName"); ok {
 			c = t.collection(name)
+			plan = t.plan(c)
 		}
 	}
 	if expand := o.find("expand"); expand != nil {
@@ -190,7 +199,7 @@ func (t *Transformer) appendRecord(to, b []byte, i int, c *core.Collection, p *p
 			expand.value, expand.clean, o.changed = value, false, true
 		}
 	}
-	if plan := t.plan(c); plan != nil {
+	if plan != nil && (o.only == nil || plan.program == nil || !plan.program.run(o)) {
 		if err := plan.down(o); err != nil {
 			return to, end, fmt.Errorf("version %s: change a record of %s: %w", t.date, c.Name, err)
 		}

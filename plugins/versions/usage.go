@@ -41,6 +41,10 @@ type usage struct {
 	known  map[use]bool // what was counted apart on the day, written down or not
 	number int64        // of the day since 1970
 	day    string
+
+	// what was added last is likely to be added again
+	last      *count
+	lastAsked use
 }
 
 type use struct{ day, version, build string }
@@ -62,9 +66,19 @@ func (u *usage) add(now time.Time, version, build string) {
 	defer u.mu.Unlock()
 	if number := now.Unix() / (24 * 60 * 60); number != u.number || u.day == "" {
 		u.number, u.day, u.known = number, now.UTC().Format(time.DateOnly), map[use]bool{}
+		u.last = nil
 	}
-	key := use{u.day, version, build}
-	if build != "" && !u.known[key] {
+	if u.last == nil || u.lastAsked.version != version || u.lastAsked.build != build {
+		u.lastAsked = use{u.day, version, build}
+		u.last = u.counted(u.lastAsked)
+	}
+	u.last.requests++
+	u.last.last = max(u.last.last, now.UnixMilli())
+}
+
+// counted is the count of a use, which there may be too many of.
+func (u *usage) counted(key use) *count {
+	if key.build != "" && !u.known[key] {
 		if len(u.known) >= maxUses {
 			key.build = otherBuilds
 		} else {
@@ -76,8 +90,7 @@ func (u *usage) add(now time.Time, version, build string) {
 		c = &count{}
 		u.counts[key] = c
 	}
-	c.requests++
-	c.last = max(c.last, now.UnixMilli())
+	return c
 }
 
 // take returns what was counted, and starts anew.
@@ -85,7 +98,7 @@ func (u *usage) take() map[use]*count {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	counts := u.counts
-	u.counts = map[use]*count{}
+	u.counts, u.last = map[use]*count{}, nil
 	return counts
 }
 
