@@ -205,6 +205,10 @@ func decodeObject(raw json.RawMessage, target reflect.Value) error {
 			problems[m.name] = errUnknown
 		case seen[m.name]:
 			problems[m.name] = errDuplicate
+		case fields[i].nullable && string(m.value) == "null":
+			if err := fields[i].setFallback(fieldFor(target, fields[i].index)); err != nil {
+				return err
+			}
 		default:
 			if err := decodeValue(m.value, fieldFor(target, fields[i].index), fields[i].limits); err != nil {
 				problems[m.name] = err

@@ -38,6 +38,8 @@ func TestRequests(t *testing.T) {
 		{name: "empty", members: `"name":""`, want: "name=validation_required"},
 		{name: "null for a text", members: `"note":null`, want: "note=validation_invalid_type"},
 		{name: "null for a moment", members: `"stored":null,"moment":null,"text":null`, want: "moment=validation_invalid_type stored=validation_invalid_type text=validation_invalid_type"},
+		{name: "null for a text that may be absent", members: `"label":null,"class":null`, want: "class=second"},
+		{name: "null twice for a text that may be absent", members: `"label":null,"label":"a"`, want: "label=validation_duplicate_field"},
 		{name: "null for a pointer", members: `"inner":null`, want: ""},
 		{name: "the null character", members: `"note":"a\u0000"`, want: "note=validation_invalid_characters"},
 		{name: "a value of a type", members: `"colour":"red"`, want: "colour=red"},
@@ -186,6 +188,12 @@ func TestSchemas(t *testing.T) {
 	if got, want := crate.Get("code").Type, []string{"string", "null"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("a pointer is %v, want %v", got, want)
 	}
+	if got, want := crate.Get("label").Type, []string{"string", "null"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("a text for which null is absent is %v, want %v", got, want)
+	}
+	if got, want := crate.Get("class").Enum, []any{"first", "second", nil}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got the values %v, want %v", got, want)
+	}
 	if !strings.Contains(crate.Get("note").Description, "White space") {
 		t.Error("that a text is trimmed is not told")
 	}
@@ -227,6 +235,16 @@ func TestMistakes(t *testing.T) {
 		"a pattern that is none": reflect.TypeFor[struct {
 			Body struct {
 				A string `json:"a" pattern:"["`
+			}
+		}](),
+		"null for what must be there": reflect.TypeFor[struct {
+			Body struct {
+				A string `json:"a" null:"absent"`
+			}
+		}](),
+		"null for a list": reflect.TypeFor[struct {
+			Body struct {
+				A []string `json:"a,omitempty" null:"absent"`
 			}
 		}](),
 		"a default that is none": reflect.TypeFor[struct {

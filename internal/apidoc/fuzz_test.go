@@ -38,6 +38,8 @@ type crate struct {
 	Text    apidoc.Moment      `json:"text,omitempty"`
 	Colour  colour             `json:"colour,omitempty"`
 	Kind    string             `json:"kind,omitempty" enum:"box,letter"`
+	Label   string             `json:"label,omitempty" null:"absent" maxLength:"3"`
+	Class   string             `json:"class,omitempty" null:"absent" enum:"first,second" default:"second"`
 	Level   int                `json:"level,omitempty" enum:"1,2"`
 	Count   int8               `json:"count,omitempty" minimum:"-3" maximum:"3"`
 	Size    uint               `json:"size,omitempty"`

@@ -84,6 +84,7 @@ type field struct {
 	index []int
 	// optional may be left out of a request; omitted may be missing from an answer
 	optional, omitted bool
+	nullable          bool // null counts as left out
 	description       string
 	example           string
 	collection        string
@@ -156,6 +157,12 @@ func readFields(t reflect.Type, tag string) []field {
 			f.fallback = &text
 		}
 		f.optional = f.omitted || f.fallback != nil || sf.Type.Kind() == reflect.Pointer || tag != "json" && sf.Tag.Get("required") != "true"
+		if text, ok := sf.Tag.Lookup("null"); ok {
+			if text != "absent" || tag == "json" && (!f.optional || !scalar(sf.Type)) {
+				panic(fmt.Sprintf("apidoc: %s.%s has a wrong tag null: it is for texts, numbers and booleans that may be left out", t, sf.Name))
+			}
+			f.nullable = true
+		}
 		all = append(all, f)
 	}
 	return withoutHidden(all)
@@ -246,15 +253,7 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 		if t.Elem() == recordType {
 			return names.Record(collection)
 		}
-		s := SchemaOf(names, t.Elem(), input, collection)
-		if name, ok := s.Type.(string); ok && s.Ref == "" {
-			s.Type = []string{name, "null"}
-			if s.Enum != nil {
-				s.Enum = append(s.Enum, nil)
-			}
-			return s
-		}
-		return &Schema{AnyOf: []*Schema{s, {Type: "null"}}}
+		return orNull(SchemaOf(names, t.Elem(), input, collection))
 	}
 	switch {
 	case t == recordType:
@@ -307,6 +306,18 @@ func SchemaOf(names Names, t reflect.Type, input bool, collection string) *Schem
 	}
 }
 
+// orNull is the schema of what may also be null.
+func orNull(s *Schema) *Schema {
+	if name, ok := s.Type.(string); ok && s.Ref == "" {
+		s.Type = []string{name, "null"}
+		if s.Enum != nil {
+			s.Enum = append(s.Enum, nil)
+		}
+		return s
+	}
+	return &Schema{AnyOf: []*Schema{s, {Type: "null"}}}
+}
+
 func unionSchema(names Names, union Union, input bool, collection string) *Schema {
 	s := &Schema{}
 	for _, form := range union.OneOf() {
@@ -336,6 +347,9 @@ func memberSchema(names Names, t reflect.Type, f field, input bool, collection s
 		collection = f.collection
 	}
 	s := SchemaOf(names, t, input, collection)
+	if input && f.nullable {
+		s = orNull(s)
+	}
 	if s.Ref != "" {
 		if f.description == "" {
 			return s

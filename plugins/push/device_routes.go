@@ -156,15 +156,15 @@ type newDevice struct {
 
 // deviceBody is the body of a registration.
 type deviceBody struct {
-	Provider string `json:"provider,omitempty" doc:"One of those that the server sends by: webpush, fcm or apns." example:"fcm"`
-	Token    string `json:"token,omitempty" maxLength:"2000" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_token" message:"This is not a token." doc:"What the provider calls the device. Of APNs it is hexadecimal."`
+	Provider string `json:"provider,omitempty" null:"absent" doc:"One of those that the server sends by: webpush, fcm or apns." example:"fcm"`
+	Token    string `json:"token,omitempty" null:"absent" maxLength:"2000" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_token" message:"This is not a token." doc:"What the provider calls the device. Of APNs it is hexadecimal."`
 	// Subscription is PushSubscription.toJSON() of a browser, in place of the two.
 	Subscription *subscription `json:"subscription" doc:"What PushSubscription.toJSON() of a browser gives, in place of provider and token."`
-	App          string        `json:"app,omitempty" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_text" message:"Must be at most 100 characters of text." doc:"The app's bundle identifier, for APNs."`
-	Sandbox      bool          `json:"sandbox,omitempty" doc:"Whether the token is of the sandbox of APNs."`
-	Platform     string        `json:"platform,omitempty" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_text" message:"Must be at most 100 characters of text." doc:"For people." example:"Android 16"`
-	Locale       string        `json:"locale,omitempty" maxLength:"35" pattern:"^([A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4})?$" code:"validation_push_locale" message:"Must be a language such as de or de-AT." doc:"The language of notifications." example:"de-AT"`
-	Timezone     string        `json:"timezone,omitempty" maxLength:"100" code:"validation_push_timezone" message:"Must be a time zone such as Europe/Vienna." doc:"For quiet hours." example:"Europe/Vienna"`
+	App          string        `json:"app,omitempty" null:"absent" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_text" message:"Must be at most 100 characters of text." doc:"The app's bundle identifier, for APNs."`
+	Sandbox      bool          `json:"sandbox,omitempty" null:"absent" doc:"Whether the token is of the sandbox of APNs."`
+	Platform     string        `json:"platform,omitempty" null:"absent" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]*$" code:"validation_push_text" message:"Must be at most 100 characters of text." doc:"For people." example:"Android 16"`
+	Locale       string        `json:"locale,omitempty" null:"absent" maxLength:"35" pattern:"^([A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4})?$" code:"validation_push_locale" message:"Must be a language such as de or de-AT." doc:"The language of notifications." example:"de-AT"`
+	Timezone     string        `json:"timezone,omitempty" null:"absent" maxLength:"100" code:"validation_push_timezone" message:"Must be a time zone such as Europe/Vienna." doc:"For quiet hours." example:"Europe/Vienna"`
 	Topics       *[]string     `json:"topics" maxItems:"100" pattern:"^[A-Za-z0-9_.:/-]{1,100}$" code:"validation_push_topics" message:"Must be at most 100 names of letters, digits and _.:/-" doc:"What it is subscribed to. Left out, or null, it keeps what it had."`
 	Badge        *int          `json:"badge" minimum:"0" maximum:"99999" code:"validation_push_badge" message:"Must be in 0..99999." doc:"The number at the app's icon. Left out, or null, it keeps what it had."`
 }
@@ -289,9 +289,9 @@ type forgetting struct {
 }
 
 type forgetBody struct {
-	Provider string `json:"provider,omitempty" doc:"As it was registered."`
-	Token    string `json:"token,omitempty"`
-	Endpoint string `json:"endpoint,omitempty" doc:"Of a browser's subscription, in place of the two."`
+	Provider string `json:"provider,omitempty" null:"absent" doc:"As it was registered."`
+	Token    string `json:"token,omitempty" null:"absent"`
+	Endpoint string `json:"endpoint,omitempty" null:"absent" doc:"Of a browser's subscription, in place of the two."`
 }
 
 // postForget removes a device by its token, for who signs out. It does nothing to

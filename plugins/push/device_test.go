@@ -191,6 +191,26 @@ func save(t *testing.T, app core.App, record *core.Record) {
 	}
 }
 
+// SDKs send null for what they do not know.
+func TestNullIsAsLeftOut(t *testing.T) {
+	t.Parallel()
+	app, _, _ := newApp(t, push.Config{})
+	_, token := pbtest.User(t, app, "users", nil)
+	c := client{t, pbtest.Handler(t, app), token}
+	unknown := map[string]any{
+		"provider": "fcm", "token": "a", "subscription": nil, "app": nil, "sandbox": nil, "platform": nil,
+		"locale": nil, "timezone": nil, "topics": nil, "badge": nil,
+	}
+	c.want(http.StatusOK, "POST", "/api/push/devices", unknown)
+	if got := c.devices(); len(got) != 1 || got[0].App != "" || got[0].Platform != "" || got[0].Sandbox {
+		t.Errorf("got %+v, want a device without more", got)
+	}
+	c.want(http.StatusNoContent, "POST", "/api/push/devices/forget", map[string]any{"provider": "fcm", "token": "a", "endpoint": nil})
+	if got := c.devices(); len(got) != 0 {
+		t.Errorf("got %+v after it was forgotten", got)
+	}
+}
+
 func TestRegistrationsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	app, _, _ := newApp(t, push.Config{})
