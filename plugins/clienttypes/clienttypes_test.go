@@ -2,6 +2,7 @@ package clienttypes_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -330,6 +331,15 @@ func TestCommand(t *testing.T) {
 	printed, err := run()
 	if err != nil || !strings.HasPrefix(printed, "// Types of this backend") || !strings.Contains(printed, "//\tparcelbase types ts\n") {
 		t.Fatalf("got %.200q, %v", printed, err)
+	}
+	var told bytes.Buffer
+	bare := &cobra.Command{Use: "parcelbase"}
+	bare.SetOut(io.Discard)
+	bare.SetErr(&told)
+	bare.SetArgs([]string{"types", "ts"})
+	clienttypes.MustRegister(pbtest.New(t), clienttypes.Config{RootCmd: bare})
+	if err := bare.Execute(); err != nil || strings.Count(told.String(), "\n") != 1 || !strings.Contains(told.String(), "--migrate") {
+		t.Errorf("got %q, %v for an empty database", told.String(), err)
 	}
 	if _, err := run("--check", file); err == nil || !strings.Contains(err.Error(), "does not exist; write it with: parcelbase types ts --out "+file) {
 		t.Errorf("got %v for a file that is not there", err)

@@ -43,6 +43,13 @@ func (p *Plugin) languageCommand(app core.App, language Language, short, example
 					return fmt.Errorf("bring the database up to date: %w", err)
 				}
 			}
+			missing, err := apidoc.Unmigrated(app, core.AppMigrations)
+			if err != nil {
+				return err
+			}
+			if missing != "" {
+				_, _ = fmt.Fprintln(c.ErrOrStderr(), missing)
+			}
 			if err := apidoc.Bind(app); err != nil {
 				return err
 			}

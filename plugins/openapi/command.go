@@ -34,6 +34,13 @@ func (p *Plugin) command(app core.App) *cobra.Command {
 					return fmt.Errorf("bring the database up to date: %w", err)
 				}
 			}
+			missing, err := apidoc.Unmigrated(app, core.AppMigrations)
+			if err != nil {
+				return err
+			}
+			if missing != "" {
+				_, _ = fmt.Fprintln(c.ErrOrStderr(), missing)
+			}
 			body, err := p.print(c.Context(), app, view, version)
 			if err != nil {
 				return err

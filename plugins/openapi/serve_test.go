@@ -227,6 +227,15 @@ func TestCommand(t *testing.T) {
 	if _, err := run("--view", "mine"); err == nil {
 		t.Error("an unknown view is no error")
 	}
+	var told bytes.Buffer
+	root := &cobra.Command{}
+	root.SetOut(io.Discard)
+	root.SetErr(&told)
+	root.SetArgs([]string{"openapi"})
+	openapi.MustRegister(pbtest.New(t), openapi.Config{RootCmd: root})
+	if err := root.ExecuteContext(t.Context()); err != nil || strings.Count(told.String(), "\n") != 1 || !strings.Contains(told.String(), "--migrate") {
+		t.Errorf("got %q, %v for an empty database", told.String(), err)
+	}
 }
 
 func TestRegister(t *testing.T) {
