@@ -21,7 +21,7 @@ func (w *world) edit(tb testing.TB, random *rand.Rand) {
 		return
 	}
 	var err error
-	switch random.IntN(7) {
+	switch random.IntN(8) {
 	case 0, 1:
 		err = w.editCollection(random, func(c *core.Collection) {
 			rule := pickFrom(random, rules)
@@ -48,6 +48,9 @@ func (w *world) edit(tb testing.TB, random *rand.Rand) {
 		id := fmt.Sprintf("users%010d", random.IntN(2))
 		_, err = w.app.NonconcurrentDB().Update("users", dbx.Params{"tokenKey": security.RandomString(50)}, dbx.HashExp{"id": id}).Execute()
 	case 6:
+		limits := &w.app.Settings().RateLimits
+		limits.Enabled, limits.Rules = !limits.Enabled, []core.RateLimitRule{{Label: "/api/", MaxRequests: 100, Duration: 1}}
+	case 7:
 		_, err = w.app.NonconcurrentDB().Update("things", dbx.Params{"title": "changed"}, dbx.HashExp{"id": recordID(random.IntN(60))}).Execute()
 	}
 	if err != nil {

@@ -21,7 +21,6 @@ const (
 	ReasonContext     Reason = "A middleware has given it another context than the default."
 	ReasonInfo        Reason = "A middleware has changed what rules and filters know of the request."
 	ReasonSuperuser   Reason = "A superuser asks, to whom other rules apply."
-	ReasonRateLimit   Reason = "A rate limit of the settings applies to it."
 	ReasonNoCache     Reason = "The collections are not known yet."
 	ReasonUnknown     Reason = "There is no such collection."
 	ReasonLocked      Reason = "Only superusers may do this."

@@ -24,19 +24,20 @@ func (p *Plugin) serve(e *core.RequestEvent) error {
 	if p.bypass != nil && p.bypass(e.Request) {
 		return e.Next()
 	}
-	reason := p.answer(e, a)
+	reason, err := p.answer(e, a)
 	p.counts.add(reason)
 	if reason != "" {
 		return e.Next()
 	}
-	return nil
+	return err
 }
 
 // answer answers a request, or returns why PocketBase has to and leaves it as it is.
-func (p *Plugin) answer(e *core.RequestEvent, a action) Reason {
+// A limit is charged when it is certain that PocketBase will not do so.
+func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 	call, reason := p.prepare(e, a)
 	if reason != "" {
-		return reason
+		return reason, nil
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()
@@ -45,10 +46,16 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) Reason {
 	} else {
 		reason = call.list(w)
 	}
-	if reason == "" {
-		writeJSON(e, w.out)
+	if reason != "" {
+		return reason, nil
 	}
-	return reason
+	if call.limited {
+		if err := charge(e); err != nil || e.Written() {
+			return "", err
+		}
+	}
+	writeJSON(e, w.out)
+	return "", nil
 }
 
 // call is a request that the lane can answer if the database does its part.
@@ -61,6 +68,8 @@ type call struct {
 	plan   *plan
 	params parameters
 	values values
+	// limited says that a rate limit of the settings applies.
+	limited bool
 }
 
 // prepare finds the plan of a request. It asks the database nothing.
@@ -79,9 +88,6 @@ func (p *Plugin) prepare(e *core.RequestEvent, a action) (*call, Reason) {
 	if c == nil {
 		return nil, ReasonUnknown
 	}
-	if limited(e, c, a) {
-		return nil, ReasonRateLimit
-	}
 	db, ok := e.App.ConcurrentDB().(*dbx.DB)
 	if !ok {
 		return nil, ReasonDatabase
@@ -95,7 +101,7 @@ func (p *Plugin) prepare(e *core.RequestEvent, a action) (*call, Reason) {
 
 // find finds or makes the plan.
 func (p *Plugin) find(e *core.RequestEvent, s *schema, db *dbx.DB, c *core.Collection, a action, params parameters) (*call, Reason) {
-	made := &call{app: e.App, db: db, schema: s, plugin: p, params: params}
+	made := &call{app: e.App, db: db, schema: s, plugin: p, params: params, limited: limited(e, c, a)}
 	if e.Auth != nil {
 		made.caller.collection = e.Auth.Collection()
 		made.caller.verified = s.verified && e.Auth.Verified()

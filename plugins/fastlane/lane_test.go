@@ -138,11 +138,6 @@ func TestHandedOn(t *testing.T) {
 		prepare func(w *world) error
 		address string
 	}{
-		"a rate limit": {address: onePost, prepare: func(w *world) error {
-			limits := &w.app.Settings().RateLimits
-			limits.Enabled, limits.Rules = true, []core.RateLimitRule{{Label: "posts:view", MaxRequests: 1000, Duration: 10}}
-			return nil
-		}},
 		"a handler": {address: onePost, prepare: func(w *world) error {
 			w.app.OnRecordViewRequest("others").Bind(&hook.Handler[*core.RecordRequestEvent]{Func: func(e *core.RecordRequestEvent) error { return e.Next() }})
 			return nil
@@ -164,6 +159,33 @@ func TestHandedOn(t *testing.T) {
 			}
 			if got := w.mustServe(t, c.address, signedIn, false); got.status != http.StatusOK {
 				t.Errorf("status %d, want 200", got.status)
+			}
+		})
+	}
+}
+
+// TestRateLimits has the lane and PocketBase use up one limit together.
+func TestRateLimits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ label, address string }{
+		{"posts:view", onePost}, {"*:list", "/api/collections/posts/records"}, {"/api/", "/api/collections/posts/records?sort=-created"},
+	} {
+		t.Run(c.label, func(t *testing.T) {
+			t.Parallel()
+			w, _, signedIn := newPosts(t)
+			limits := &w.app.Settings().RateLimits
+			limits.Enabled, limits.Rules = true, []core.RateLimitRule{{Label: c.label, MaxRequests: 4, Duration: 3600}}
+			w.fixed = true
+			for n, stock := range []bool{false, true, true, false} {
+				if got := w.ask(stock, c.address, signedIn); got.status != http.StatusOK {
+					t.Fatalf("request %d: status %d, want 200", n, got.status)
+				}
+			}
+			if difference := w.compare(c.address, signedIn); difference != "" {
+				t.Error(difference)
+			}
+			if got := w.ask(false, c.address, signedIn); got.status != http.StatusTooManyRequests {
+				t.Errorf("one too many: status %d, want 429", got.status)
 			}
 		})
 	}

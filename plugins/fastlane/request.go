@@ -84,25 +84,6 @@ func infoChanged(e *core.RequestEvent) bool {
 	return false
 }
 
-// limited tells whether a rate limit of the settings applies. PocketBase looks for
-// it within the route.
-func limited(e *core.RequestEvent, c *core.Collection, a action) bool {
-	limits := &e.App.Settings().RateLimits
-	if !limits.Enabled {
-		return false
-	}
-	tag, audience := "view", []string{core.RateLimitRuleAudienceAll, core.RateLimitRuleAudienceGuest}
-	if a == list {
-		tag = "list"
-	}
-	if e.Auth != nil {
-		audience[1] = core.RateLimitRuleAudienceAuth
-	}
-	path := e.Request.URL.Path
-	_, found := limits.FindRateLimitRule([]string{c.Name + ":" + tag, "*:" + tag, e.Request.Method + " " + path, path}, audience...)
-	return found
-}
-
 // parameters are those of a list, or of a view, as PocketBase reads them: of a
 // repeated one the first.
 type parameters struct {
