@@ -17,6 +17,7 @@ type contest struct {
 	fixtureDir string
 	fixture    *fixture
 	workloads  []workload
+	base       target // what ours is compared with, a bare PocketBase unless it is set
 	out        io.Writer
 }
 
@@ -27,7 +28,11 @@ func (c *contest) chosen(all []workload) []workload {
 
 // targets are what is compared, in the order of all pairs here.
 func (c *contest) targets() [2]target {
-	return [2]target{{name: "stock", pkg: "./bench/stock"}, {name: "ours", pkg: c.options.ours, environ: c.options.settings}}
+	base := target{name: "stock", pkg: "./bench/stock"}
+	if c.base.pkg != "" {
+		base = c.base
+	}
+	return [2]target{base, {name: "ours", pkg: c.options.ours, environ: c.options.settings}}
 }
 
 func (c *contest) binary(t target) string { return filepath.Join(c.dir, t.name) }

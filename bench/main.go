@@ -4,6 +4,7 @@
 //	go run ./bench -only 'view|list'  # some workloads
 //	go run ./bench -check             # exit 1 when something surely exceeds the tolerance
 //	go run ./bench -changes           # what the change log costs a write, about six minutes
+//	go run ./bench -observe           # what metrics and traces cost, about five minutes
 //	go run ./bench -write             # store the result in bench/results
 //
 // It builds this app and bench/stock, the same collections without hooks and
@@ -37,6 +38,7 @@ type options struct {
 	check     bool
 	write     bool
 	changes   bool
+	observe   bool
 	settings  []string // environment of ours
 	ours      string   // package
 }
@@ -64,6 +66,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.check, "check", false, "fail when a workload surely exceeds the tolerance")
 	flags.BoolVar(&o.write, "write", false, "store the result in bench/results")
 	flags.BoolVar(&o.changes, "changes", false, "measure what the change log costs a write instead")
+	flags.BoolVar(&o.observe, "observe", false, "measure what metrics and traces cost instead")
 	flags.StringVar(&o.ours, "ours", ".", "the package to compare with bench/stock")
 	flags.Func("set", "a variable `NAME=VALUE` for the app, as often as needed", func(value string) error {
 		if !strings.Contains(value, "=") {
@@ -79,7 +82,7 @@ func parse(args []string) (options, error) {
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return o, fmt.Errorf("-only: %w", err)
 	}
-	if o.changes {
+	if o.changes || o.observe {
 		o.plan = o.plan.shorter(flags)
 	}
 	if flags.NArg() > 0 || min(o.plan.restarts, o.plan.rounds, o.plan.cycles) < 1 || o.plan.slice < time.Millisecond || o.orders < tenants {
@@ -119,6 +122,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		return finish(o, root, "changes-", cost, out)
+	}
+	if o.observe {
+		cost, err := measureWatchCost(ctx, c)
+		if err != nil {
+			return err
+		}
+		return finish(o, root, "observe-", cost, out)
 	}
 	c.workloads = c.chosen(workloads())
 	if err := c.build(ctx, root); err != nil {

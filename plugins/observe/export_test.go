@@ -1,6 +1,10 @@
 package observe
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Sample takes a sample now.
 func (p *Plugin) Sample() { p.sample() }
@@ -12,4 +16,11 @@ func Quantile(bounds, values []float64, q float64) float64 {
 		h.Observe(v)
 	}
 	return read(h).quantile(q)
+}
+
+// Wrap measures and traces what next answers.
+func Wrap(tracer Tracer, next http.Handler) http.Handler {
+	r := newRequests()
+	r.tracer = tracer
+	return r.wrap(next)
 }

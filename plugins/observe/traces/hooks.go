@@ -59,12 +59,12 @@ func (t *Tracer) bindHooks(app core.App) {
 
 func (t *Tracer) around(e *core.RecordEvent, what string) (err error) {
 	collection, original := e.Record.Collection().Name, e.Context
-	ctx, end := t.Step(original, what+" "+collection,
-		slog.String("holdall.hook", what), slog.String("holdall.collection", collection), slog.String("holdall.record", e.Record.Id))
+	ctx, end := t.Step(original, what+" "+collection, slog.String("holdall.hook", what), slog.String("holdall.collection", collection))
 	e.Context = ctx
 	err = errPanicked
 	defer func() {
 		e.Context = original
+		t.Note(ctx, slog.String("holdall.record", e.Record.Id)) // a new one has it only now
 		end(err)
 	}()
 	err = e.Next()

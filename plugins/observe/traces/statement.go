@@ -106,7 +106,7 @@ func statementText(query string, limit int) string {
 		case c == '"', c == '`', c == '[':
 			// SQLite takes what is no name in double quotes for a text
 			end := endOfQuoted(query, i, closing(c))
-			if name := query[i+1 : max(end-1, i+1)]; isName(name) {
+			if name := query[i+1 : max(end-1, i+1)]; isName(name) && query[end-1] == closing(c) {
 				out.WriteString(query[i:end])
 			} else {
 				out.WriteByte('?')
@@ -128,21 +128,30 @@ func statementText(query string, limit int) string {
 			}
 			out.WriteString(query[i:end])
 			i = end
-		case c == ' ', c == '\t', c == '\n', c == '\r':
-			for i < len(query) && strings.IndexByte(" \t\n\r", query[i]) >= 0 {
-				i++
-			}
-			out.WriteByte(' ')
 		default:
 			out.WriteByte(c)
 			i++
 		}
 	}
-	text := strings.TrimSpace(out.String())
+	text := unnumbered(strings.Join(strings.Fields(out.String()), " "))
 	if len(text) > limit {
 		text = text[:limit]
 	}
 	return strings.ToValidUTF8(text, "")
+}
+
+// passing begins what PocketBase adds to the name of a table that it makes up for one
+// statement. What follows is random.
+const passing = "__pb_create__"
+
+// unnumbered is a text without what is different in each statement of a kind.
+func unnumbered(text string) string {
+	first := strings.Index(text, passing)
+	if first < 0 {
+		return text
+	}
+	end := endOfWord(text, first)
+	return strings.ReplaceAll(text, text[first:end], passing[:len(passing)-2])
 }
 
 func closing(quote byte) byte {

@@ -3,6 +3,7 @@ package traces_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,19 +34,21 @@ const patience = 90 * time.Second
 // secret is what must not be found in any span.
 const secret = "squeamish-ossifrage"
 
+var errNotYet = errors.New("it has not come yet")
+
 // world is an app with all that makes a trace: creating an order enqueues a job, which
 // creates a report, of which a webhook tells.
 type world struct {
 	app       core.App
 	url       string
 	token     string // a user's
+	root      string // a superuser's token
 	collector *otlptest.Receiver
 	tracer    *traces.Tracer
 	log       *lines
 
 	mu       sync.Mutex
 	received []http.Header // of webhooks
-	inJob    chan struct{} // closed when the job has begun, nil for nobody waits
 }
 
 // parts are left out to see what they are needed for.
@@ -73,6 +76,7 @@ func newWorld(t *testing.T, config traces.Config, without parts) *world {
 	})
 	w.makeCollections(t)
 	w.addEndpoint(t)
+	w.root = pbtest.Superuser(t, w.app) // or PocketBase would make one when it serves
 	_, w.token = pbtest.User(t, w.app, "users", nil)
 	w.url = pbtest.Serve(t, w.app)
 	return w
@@ -100,9 +104,6 @@ func (w *world) register(t *testing.T, engine *changes.Engine, without parts) {
 
 	type order struct{ Order string }
 	err := jobs.Handle(queue, "report", func(_ context.Context, job jobs.Job[order]) error {
-		if w.inJob != nil {
-			<-w.inJob
-		}
 		w.app.Logger().Info("a report is made")
 		return w.create("reports", map[string]any{"order": job.Args.Order})
 	})
@@ -160,6 +161,22 @@ func (w *world) create(collection string, fields map[string]any) error {
 // ask makes a request as the user.
 func (w *world) ask(t *testing.T, method, path, body string, headers ...string) (status int) {
 	t.Helper()
+	status, _ = w.exchange(t, method, path, body, headers...)
+	return status
+}
+
+// read returns what is at a path.
+func (w *world) read(t *testing.T, path string, headers ...string) string {
+	t.Helper()
+	status, body := w.exchange(t, http.MethodGet, path, "", headers...)
+	if status != http.StatusOK {
+		t.Fatalf("%s: got %d, want 200: %s", path, status, body)
+	}
+	return body
+}
+
+func (w *world) exchange(t *testing.T, method, path, body string, headers ...string) (status int, answer string) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -174,10 +191,11 @@ func (w *world) ask(t *testing.T, method, path, body string, headers ...string) 
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode
+	return response.StatusCode, string(content)
 }
 
 // delivered waits for a webhook and returns what it came with.

@@ -1,0 +1,4 @@
+package traces
+
+// StatementText is a statement as a span has it.
+var StatementText = statementText
