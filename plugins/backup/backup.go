@@ -104,6 +104,12 @@ type Config struct {
 	// checked. Defaults to 7 days; -1 never does it.
 	DrillInterval time.Duration
 
+	// MaxPending is how many bytes may wait beside a database for a target that cannot be
+	// reached. What is more is dropped: the databases go on, and the backup begins
+	// anew with a snapshot when the target is back, which then has a gap. Defaults to
+	// 10 GiB; -1 never drops anything.
+	MaxPending int64
+
 	// StopTimeout is how long the end of the program waits for the last changes to
 	// reach the targets. Defaults to 10s.
 	StopTimeout time.Duration
@@ -141,6 +147,9 @@ func (c Config) withDefaults() Config {
 	if c.RetentionClock == nil {
 		c.RetentionClock = clock.System()
 	}
+	if c.MaxPending == 0 {
+		c.MaxPending = 10 << 30
+	}
 	if c.Setup == "" {
 		c.Setup = "Set Directory or S3 in the config of the plugin, and start the program again."
 	}
@@ -169,6 +178,9 @@ func (c Config) Validate() error {
 		if (d.value < d.low || d.value > d.high) && (!d.orNever || d.value != -1) {
 			problems = append(problems, fmt.Errorf("backup: %s must be in %s..%s, got %s", d.name, d.low, d.high, d.value))
 		}
+	}
+	if c.MaxPending < -1 {
+		problems = append(problems, fmt.Errorf("backup: MaxPending must be -1 or more, got %d", c.MaxPending))
 	}
 	if c.Directory != "" && !filepath.IsAbs(c.Directory) {
 		problems = append(problems, fmt.Errorf("backup: Directory must be an absolute path, got %q", c.Directory))

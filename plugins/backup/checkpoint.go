@@ -77,6 +77,9 @@ func (s *shipment) checkpoint(ctx context.Context) error {
 
 // move moves a part of the log to the disk of the database, and keeps nobody out.
 func (s *shipment) move(ctx context.Context) error {
+	if err := s.lazily(ctx); err != nil {
+		return err
+	}
 	reader, err := s.db.SQLDB().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("hold the log: %w", err)
@@ -105,4 +108,22 @@ func unlessBusy(err error) error {
 		return nil
 	}
 	return err
+}
+
+// lazily lets litestream's own writes, of a counter, be synced with the next
+// checkpoint, as the app's are.
+func (s *shipment) lazily(ctx context.Context) error {
+	pool := s.db.SQLDB()
+	pool.SetMaxIdleConns(8)
+	for range pool.Stats().Idle {
+		conn, err := pool.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = NORMAL"); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -63,6 +63,7 @@ func writeUntilKilled(dir, encoded, round string) error {
 	}
 	for w := range writers {
 		go func() {
+			pace := time.NewTicker(writers * time.Second / 500) // 500 writes a second
 			for n := 0; ; n++ {
 				name := fmt.Sprintf("r%s-w%d-n%d", round, w, n)
 				began := time.Now()
@@ -77,20 +78,20 @@ func writeUntilKilled(dir, encoded, round string) error {
 					}
 				}
 				say("ack %s %d %d", name, began.UnixNano(), time.Now().UnixNano())
-				time.Sleep(time.Duration(rand.IntN(8)) * time.Millisecond) // 500 writes a second or so
+				<-pace.C
 			}
 		}()
 	}
 	var told [2]time.Time
-	for {
+	for range time.Tick(2 * time.Millisecond) {
 		for i, target := range plugin.Status().Targets {
 			if until := target.Databases[0].CaughtUp; until.After(told[i]) {
 				told[i] = until
 				say("safe %s %d %d", target.Name, until.UnixNano(), time.Now().UnixNano())
 			}
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
+	return nil
 }
 
 func writeOne(app core.App, name string, withFile bool) error {

@@ -81,8 +81,11 @@ func misbehave(w http.ResponseWriter, r *http.Request, good http.Handler) {
 	case 0:
 		http.Error(w, "<Error><Code>SlowDown</Code></Error>", http.StatusServiceUnavailable)
 	case 1: // stalls, and then does it
-		time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
-		good.ServeHTTP(w, r)
+		select {
+		case <-time.After(time.Duration(rand.IntN(1500)) * time.Millisecond):
+			good.ServeHTTP(w, r)
+		case <-r.Context().Done(): // who asked has gone
+		}
 	case 2: // reads a part of what is sent and hangs up
 		_, _ = io.CopyN(io.Discard, r.Body, rand.Int64N(1000))
 		panic(http.ErrAbortHandler)

@@ -27,6 +27,8 @@ type shipment struct {
 	interval time.Duration
 	log      *slog.Logger
 
+	maxPending int64 // bytes beside the database
+
 	kick chan struct{} // somebody waits
 
 	// of the one goroutine that captures
@@ -34,6 +36,7 @@ type shipment struct {
 	left         int64    // the size of the log after the last checkpoint
 	file         *os.File // the database, to sync it
 	stuck        bool     // the last checkpoint failed
+	copied       os.FileInfo
 
 	mu       sync.Mutex
 	round    *round        // of those who wait for the next capture
@@ -71,7 +74,7 @@ func newRound() *round { return &round{done: make(chan struct{})} }
 // keep what they have to remember.
 func newShipment(path, state string, vaults []*vault, config Config, log *slog.Logger) (*shipment, error) {
 	s := &shipment{
-		name: filepath.Base(path), interval: config.Interval, log: log.With(slog.String("database", filepath.Base(path))),
+		name: filepath.Base(path), interval: config.Interval, maxPending: config.MaxPending, log: log.With(slog.String("database", filepath.Base(path))),
 		kick: make(chan struct{}, 1), round: newRound(), progress: make(chan struct{}),
 	}
 	s.db = litestream.NewDB(path)
@@ -123,7 +126,9 @@ func (s *shipment) take(ctx context.Context) {
 	s.mu.Unlock()
 
 	began := time.Now()
-	current.err = s.db.Sync(ctx)
+	if current.err = s.follow(ctx); current.err == nil {
+		current.err = s.db.Sync(ctx)
+	}
 	if current.err == nil {
 		var pos ltx.Pos
 		pos, current.err = s.db.Pos()
@@ -232,7 +237,8 @@ func (s *shipment) advanced() {
 	s.progress = make(chan struct{})
 }
 
-// tidy removes the files beside the database that all targets have.
+// tidy removes the files beside the database that all targets have, and all if they
+// are too much.
 func (s *shipment) tidy() {
 	everywhere := s.everywhere()
 	dir := s.db.LTXLevelDir(0)
@@ -240,14 +246,37 @@ func (s *shipment) tidy() {
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		// the last one says where to go on
-		if _, last, err := ltx.ParseFilename(e.Name()); err == nil && last < everywhere {
-			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				s.log.Warn("a file that was backed up cannot be removed", slog.Any("error", err))
-			}
+	if files, bytes := s.beyond(everywhere); s.maxPending > 0 && bytes > s.maxPending {
+		s.log.Error("too much waits for the backup and is dropped; it begins anew, with a gap, when its target can be reached",
+			slog.Int("files", files), slog.Int64("bytes", bytes))
+		everywhere = ^ltx.TXID(0)
+		s.forget()
+	}
+	newest := 0 // it says where to go on
+	for i, e := range entries {
+		if _, last, err := ltx.ParseFilename(e.Name()); err == nil && last > 0 {
+			newest = i // they are in order
 		}
 	}
+	for i, e := range entries {
+		_, last, err := ltx.ParseFilename(e.Name())
+		if err != nil || last >= everywhere || i >= newest {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.log.Warn("a file that was backed up cannot be removed", slog.Any("error", err))
+		}
+	}
+}
+
+// forget drops what is remembered of captures that are dropped.
+func (s *shipment) forget() {
+	s.counting.Lock()
+	s.counted = time.Time{}
+	s.counting.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.captures = s.captures[max(len(s.captures)-1, 0):]
 }
 
 // beyond counts the files beside the database that a target has not which has all up
@@ -286,7 +315,7 @@ func (s *shipment) close(ctx context.Context) error {
 	var errs []error
 	for _, l := range s.lanes {
 		if err := l.ship(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("backup: the last changes of %s are not in %s: %w", s.name, l.pieces.vault.name(), err))
+			errs = append(errs, fmt.Errorf("backup: the last changes of %s are not in %s: %w", s.name, l.vault.name(), err))
 		}
 	}
 	s.tidy()
