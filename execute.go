@@ -65,6 +65,7 @@ func exitCode(stderr io.Writer, err error) int {
 // [pocketbase.PocketBase.Execute], which opens the database before it looks at
 // the flags and drops the errors of commands.
 func execute(app *pocketbase.PocketBase, signals <-chan os.Signal) error {
+	app.RootCmd.SetErr(os.Stderr) // PocketBase's writer puts what is meant for it on the standard output
 	r := &runner{app: app, up: make(chan struct{})}
 	r.prepare(app.RootCmd)
 
