@@ -14,6 +14,7 @@ const (
 	nameAttempts = "TooManyAttempts"
 	nameRate     = "RateLimited"
 	nameTimeout  = "QueryTimeout"
+	nameLate     = "RequestTimeout"
 )
 
 var (
@@ -29,8 +30,10 @@ func (p *Plugin) describe(app core.App) {
 			for name, text := range map[string]string{
 				nameAttempts: "Too many requests.\n\n- `data.code` is `" + CodeAttempts + "` if there were too many attempts at this account or from this address, " +
 					"whether or not there is such an account. Nothing was compared or sent.",
-				nameRate:    "Too many requests.\n\n- `data.code` is `" + CodeRate + "` if the caller has none left. The header RateLimit says of which.",
-				nameTimeout: "Service Unavailable.\n\n- `data.code` is `" + CodeQueryTimeout + "` if the query took too long. Ask for less, or try again later.",
+				nameRate: "Too many requests.\n\n- `data.code` is `" + CodeRate + "` if the caller has none left. The header RateLimit says of which. It is `" +
+					CodeQuotaRequests + "` if the organization has none left for the day.",
+				nameTimeout: "Service Unavailable.\n\n- `data.code` is `" + CodeQueryTimeout + "` if the query took too long, and `" + CodeRequestTimeout + "` if the whole request did. Ask for less, or try again later.",
+				nameLate:    "Service Unavailable.\n\n- `data.code` is `" + CodeRequestTimeout + "` if the answer did not begin in time. What was asked for may have been done all the same.",
 			} {
 				answer := all.Responses["BadRequest"]
 				answer.Description = text
@@ -44,13 +47,16 @@ func (p *Plugin) describe(app core.App) {
 			switch {
 			case !p.config.Lockout.Off && method == "POST" && attemptPath.MatchString(path):
 				op.Responses["429"] = apidoc.Response{Ref: "#/components/responses/" + nameAttempts}
-			case len(p.config.Rates) > 0 && strings.HasPrefix(path, "/api/"):
+			case (len(p.config.Rates) > 0 || p.config.Quota.OfRequest != nil) && strings.HasPrefix(path, "/api/"):
 				if _, said := op.Responses["429"]; !said {
 					op.Responses["429"] = apidoc.Response{Ref: "#/components/responses/" + nameRate}
 				}
 			}
 			if _, said := op.Responses["503"]; !said && method == "GET" && recordsPath.MatchString(path) {
 				op.Responses["503"] = apidoc.Response{Ref: "#/components/responses/" + nameTimeout}
+			}
+			if _, said := op.Responses["503"]; !said && p.config.Requests.Deadline > 0 && p.config.Requests.bounds(path) {
+				op.Responses["503"] = apidoc.Response{Ref: "#/components/responses/" + nameLate}
 			}
 		},
 	})

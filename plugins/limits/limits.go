@@ -105,6 +105,7 @@ type Plugin struct {
 	config Config
 	guard  *guard
 	rates  *meter
+	daily  *daily // nil if no requests are counted to anybody
 }
 
 // registered marks an app that has the plugin.
@@ -137,8 +138,9 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	p.bindRates(app)
 	p.bindRequests(app)
 	p.bindConnections(app)
+	p.bindDeadline(app)
 	p.describe(app)
-	if err := p.bindQuota(app); err != nil {
+	if err := errors.Join(p.bindQuota(app), p.bindDaily(app)); err != nil {
 		return nil, err
 	}
 	if config.Lockout.Off {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -109,8 +110,35 @@ func (p *Plugin) command() *cobra.Command {
 		},
 	}
 	forget.Flags().BoolVar(&all, "all", false, "of everybody")
-	command.AddCommand(list, forget)
+	command.AddCommand(list, forget, p.countCommand())
 	return command
+}
+
+func (p *Plugin) countCommand() *cobra.Command {
+	var asJSON, again bool
+	count := &cobra.Command{
+		Use: "count", Short: "Counts what was stored before there was a quota", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			next := time.Now()
+			sum, err := p.Count(c.Context(), again, func(so Counting) {
+				if now := time.Now(); now.After(next) {
+					next = now.Add(time.Second)
+					fmt.Fprintf(os.Stderr, "%s: %d records, %d changed\n", so.Collection, so.Records, so.Changed)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(sum)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%d records, %d of them counted in another way than before\n", sum.Records, sum.Changed)
+			return err
+		},
+	}
+	count.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	count.Flags().BoolVar(&again, "again", false, "everything, as after a change of what counts to whom, or of records without the program")
+	return count
 }
 
 func (p *Plugin) clear(all bool, of string) (int64, error) {

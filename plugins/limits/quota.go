@@ -14,16 +14,21 @@ import (
 )
 
 // Quota bounds how much an organization, or whoever else records belong to, may
-// store. What is there is counted in the transaction of each write, from when the
-// quota is first registered: records that are older count when they are next
-// changed.
+// store, and how many requests it may send. What is stored is counted in the
+// transaction of each write. What was there before is counted in the background when
+// the app serves, see [Plugin.Count].
 type Quota struct {
 	// Of returns to whom a record counts, "" for nobody. It must be quick: it is
 	// called for each write. Defaults to none, which costs nothing.
 	Of func(app core.App, record *core.Record) string
 
+	// OfRequest returns to whom a request of the API counts, "" for nobody. It must be
+	// quick, and is asked when it is known who has sent it. Superusers are not counted.
+	// Defaults to none, which costs nothing.
+	OfRequest func(e *core.RequestEvent) string
+
 	// Max returns what they may have; a field that is 0 is not bounded. Defaults
-	// to any amount, which is counted.
+	// to any amount, which is counted. It must be quick.
 	Max func(app core.App, owner string) Usage
 }
 
@@ -33,6 +38,9 @@ type Usage struct {
 	Rows int64 `db:"records"`
 	// Bytes is how large their files are.
 	Bytes int64 `db:"bytes"`
+	// Requests is how many of the API there were today, in UTC, each as often as it
+	// costs.
+	Requests int64 `db:"-"`
 }
 
 // The tables are in data.db, to be right whatever becomes of the transaction.
@@ -42,6 +50,7 @@ var quotaTables = []string{
 	`CREATE TABLE IF NOT EXISTS _limits_records (
 		collection TEXT NOT NULL, record TEXT NOT NULL, owner TEXT NOT NULL, files TEXT NOT NULL,
 		PRIMARY KEY (collection, record)) WITHOUT ROWID`,
+	countedTable,
 }
 
 func installQuota(app core.App) error {
@@ -57,6 +66,12 @@ func installQuota(app core.App) error {
 // one: hooks pass e.App.
 func (p *Plugin) Usage(app core.App, owner string) (Usage, error) {
 	var usage Usage
+	if p.daily != nil {
+		usage.Requests = p.daily.today(owner)
+	}
+	if p.config.Quota.Of == nil {
+		return usage, nil
+	}
 	err := app.DB().Select("records", "bytes").From("_limits_usage").Where(dbx.HashExp{"owner": owner}).One(&usage)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Usage{}, fmt.Errorf("read the usage of %s: %w", owner, err)
@@ -86,6 +101,7 @@ func (p *Plugin) bindQuota(app core.App) error {
 	app.OnRecordCreate().Bind(save)
 	app.OnRecordUpdate().Bind(save)
 	app.OnRecordDelete().Bind(&hook.Handler[*core.RecordEvent]{Id: "holdallLimitsQuota", Func: p.countDelete})
+	p.countAtStart(app)
 	return nil
 }
 
@@ -126,6 +142,9 @@ func (p *Plugin) countSave(e *core.RecordEvent) error {
 			}
 		}
 	}
+	if err := p.sizesBefore(e, uploaded); err != nil {
+		return err
+	}
 	return within(e, func(tx core.App) error {
 		before, known, err := findCounted(tx, e.Record)
 		if err != nil {
@@ -142,12 +161,30 @@ func (p *Plugin) countSave(e *core.RecordEvent) error {
 			return p.change(tx, after.owner, Usage{Bytes: after.bytes() - before.bytes()})
 		}
 		if known {
-			if err := p.change(tx, before.owner, Usage{-1, -before.bytes()}); err != nil {
+			if err := p.change(tx, before.owner, Usage{Rows: -1, Bytes: -before.bytes()}); err != nil {
 				return err
 			}
 		}
-		return p.change(tx, after.owner, Usage{1, after.bytes()})
+		return p.change(tx, after.owner, Usage{Rows: 1, Bytes: after.bytes()})
 	})
+}
+
+// sizesBefore finds out how large the files are that a record has had since before
+// it was counted.
+func (p *Plugin) sizesBefore(e *core.RecordEvent, sizes map[string]int64) error {
+	if e.Record.IsNew() || len(filesOf(e.Record.Original())) == 0 {
+		return nil
+	}
+	if _, known, err := findCounted(e.App, e.Record); known || err != nil {
+		return err
+	}
+	files, err := e.App.NewFilesystem()
+	if err != nil {
+		return fmt.Errorf("open the files: %w", err)
+	}
+	defer files.Close()
+	maps.Copy(sizes, storedSizes(files, e.Record.Original(), nil))
+	return nil
 }
 
 // filesOf are the files that the record has, with their sizes as far as these are
@@ -177,7 +214,7 @@ func (p *Plugin) countDelete(e *core.RecordEvent) error {
 		if err := keepCounted(tx, e.Record, counted{}); err != nil {
 			return err
 		}
-		return p.change(tx, before.owner, Usage{-1, -before.bytes()})
+		return p.change(tx, before.owner, Usage{Rows: -1, Bytes: -before.bytes()})
 	})
 }
 
@@ -186,11 +223,8 @@ func (p *Plugin) change(app core.App, owner string, by Usage) error {
 	if owner == "" {
 		return nil
 	}
-	_, err := app.DB().NewQuery(`INSERT INTO _limits_usage (owner, records, bytes) VALUES ({:owner}, {:rows}, {:bytes})
-		ON CONFLICT (owner) DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes`).
-		Bind(dbx.Params{"owner": owner, "rows": by.Rows, "bytes": by.Bytes}).Execute()
-	if err != nil {
-		return fmt.Errorf("count the usage of %s: %w", owner, err)
+	if err := addUsage(app, owner, by); err != nil {
+		return err
 	}
 	if p.config.Quota.Max == nil || (by.Rows <= 0 && by.Bytes <= 0) {
 		return nil
@@ -204,6 +238,17 @@ func (p *Plugin) change(app core.App, owner string, by Usage) error {
 		return refusal(http.StatusForbidden, CodeQuotaRows, fmt.Sprintf("There can be no more than %d records.", most.Rows))
 	case most.Bytes > 0 && by.Bytes > 0 && usage.Bytes > most.Bytes:
 		return refusal(http.StatusForbidden, CodeQuotaBytes, fmt.Sprintf("The files can have no more than %d bytes together.", most.Bytes))
+	}
+	return nil
+}
+
+// addUsage adds to the usage of an owner.
+func addUsage(app core.App, owner string, by Usage) error {
+	_, err := app.DB().NewQuery(`INSERT INTO _limits_usage (owner, records, bytes) VALUES ({:owner}, {:rows}, {:bytes})
+		ON CONFLICT (owner) DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes`).
+		Bind(dbx.Params{"owner": owner, "rows": by.Rows, "bytes": by.Bytes}).Execute()
+	if err != nil {
+		return fmt.Errorf("count the usage of %s: %w", owner, err)
 	}
 	return nil
 }

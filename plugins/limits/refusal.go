@@ -13,18 +13,20 @@ import (
 // The codes of refusals. Clients find them in data.code, or those of a parameter
 // at its name.
 const (
-	CodeAttempts     = "too_many_attempts"
-	CodeRate         = "rate_limit_exceeded"
-	CodeConnections  = "too_many_connections"
-	CodeQueryTimeout = "query_timeout"
-	CodeQuotaRows    = "quota_records_exceeded"
-	CodeQuotaBytes   = "quota_bytes_exceeded"
-	CodeParts        = "too_many_parts"
-	CodePerPage      = "validation_per_page_too_large"
-	CodeExpand       = "validation_expand_too_large"
-	CodeFilter       = "validation_filter_too_complex"
-	CodeSort         = "validation_too_many_sort_fields"
-	CodeBatch        = "validation_batch_too_large"
+	CodeAttempts       = "too_many_attempts"
+	CodeRate           = "rate_limit_exceeded"
+	CodeConnections    = "too_many_connections"
+	CodeQueryTimeout   = "query_timeout"
+	CodeRequestTimeout = "request_timeout"
+	CodeQuotaRequests  = "quota_requests_exceeded"
+	CodeQuotaRows      = "quota_records_exceeded"
+	CodeQuotaBytes     = "quota_bytes_exceeded"
+	CodeParts          = "too_many_parts"
+	CodePerPage        = "validation_per_page_too_large"
+	CodeExpand         = "validation_expand_too_large"
+	CodeFilter         = "validation_filter_too_complex"
+	CodeSort           = "validation_too_many_sort_fields"
+	CodeBatch          = "validation_batch_too_large"
 )
 
 // refusal is an answer with a code of its own.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/apis"
@@ -53,6 +54,17 @@ type Requests struct {
 	// MaxParts is how many parts a form may have. Defaults to none: Go refuses
 	// more than 1000.
 	MaxParts int
+
+	// Deadline is how long a request of the API may take until its answer begins, from
+	// when its body is there. What is late is answered with 503, its context is
+	// cancelled, and its handler may go on for a while: PocketBase's queries end by
+	// their own timeout. Realtime, WebSockets and PocketBase's backups have no deadline.
+	// In 1s..1h. Defaults to none.
+	Deadline time.Duration
+
+	// NoDeadline are the beginnings of further paths without a deadline:
+	// "/api/v1/reports/".
+	NoDeadline []string
 }
 
 func (r Requests) withDefaults() Requests {
@@ -79,6 +91,9 @@ func (r Requests) validate() error {
 		if bound.value < bound.lowest {
 			problems = append(problems, fmt.Errorf("limits: Requests.%s must be %d or more, got %d", bound.name, bound.lowest, bound.value))
 		}
+	}
+	if r.Deadline != 0 && (r.Deadline < time.Second || r.Deadline > time.Hour) {
+		problems = append(problems, fmt.Errorf("limits: Requests.Deadline must be in 1s..1h, got %s", r.Deadline))
 	}
 	return errors.Join(problems...)
 }

@@ -1,0 +1,125 @@
+package limits_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/limits"
+)
+
+// fetched is an answer as a client has it.
+type fetched struct {
+	status     int
+	code, body string
+	closed     bool
+	err        error
+}
+
+func fetch(ctx context.Context, method, address string, body io.Reader) fetched {
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return fetched{err: err}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fetched{err: err}
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	var parsed struct {
+		Data struct {
+			Code string `json:"code"`
+		} `json:"data"`
+	}
+	_ = json.Unmarshal(content, &parsed)
+	return fetched{answer.StatusCode, parsed.Data.Code, string(content), answer.Close, err}
+}
+
+// TestDeadline has a handler that never answers. Others began before it, and end
+// only after it was given up: an answer that has begun, a body that is on its way,
+// and a path that is left out.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	givenUp, cause := make(chan struct{}), make(chan error, 1)
+	var begun = make(chan string, 3)
+	app := template.New(t, func(app core.App) error {
+		_, err := limits.Register(app, limits.Config{Requests: limits.Requests{Deadline: time.Second, NoDeadline: []string{"/api/reports/"}}})
+		return err
+	})
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.GET("/api/never", func(e *core.RequestEvent) error {
+			e.Response.Header().Set("X-Of-The-Handler", "1")
+			<-e.Request.Context().Done()
+			cause <- context.Cause(e.Request.Context())
+			return e.String(http.StatusOK, "too late")
+		})
+		e.Router.GET("/api/stream", func(e *core.RequestEvent) error {
+			_, _ = io.WriteString(e.Response, "begun ")
+			_ = e.Flush()
+			begun <- "stream"
+			<-givenUp
+			_, err := io.WriteString(e.Response, "and over")
+			return err
+		})
+		e.Router.POST("/api/upload", func(e *core.RequestEvent) error {
+			begun <- "upload"
+			content, err := io.ReadAll(e.Request.Body)
+			if err != nil {
+				return err
+			}
+			return e.String(http.StatusOK, string(content))
+		})
+		e.Router.GET("/api/reports/one", func(e *core.RequestEvent) error {
+			begun <- "report"
+			<-givenUp
+			return e.String(http.StatusOK, "a report")
+		})
+		return e.Next()
+	})
+	pbtest.Superuser(t, app)
+	server := pbtest.Serve(t, app)
+
+	slow := map[string]chan fetched{"/api/stream": nil, "/api/upload": nil, "/api/reports/one": nil}
+	arriving, sent := io.Pipe()
+	for path := range slow {
+		answers := make(chan fetched, 1)
+		slow[path] = answers
+		method, body := http.MethodGet, io.Reader(nil)
+		if path == "/api/upload" {
+			method, body = http.MethodPost, arriving
+		}
+		go func() { answers <- fetch(t.Context(), method, server+path, body) }()
+	}
+	if _, err := io.WriteString(sent, "a long "); err != nil {
+		t.Fatal(err)
+	}
+	for range slow {
+		<-begun
+	}
+	if got := fetch(t.Context(), http.MethodGet, server+"/api/never", nil); got.status != http.StatusServiceUnavailable || got.code != limits.CodeRequestTimeout || !got.closed {
+		t.Errorf("got %+v, want 503, and that the connection is closed", got)
+	}
+	if err := <-cause; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the handler's context ended with %v", err)
+	}
+	close(givenUp)
+	_, _ = io.WriteString(sent, "body")
+	_ = sent.Close()
+	for path, want := range map[string]string{"/api/stream": "begun and over", "/api/upload": "a long body", "/api/reports/one": "a report"} {
+		if got := <-slow[path]; got.status != http.StatusOK || got.body != want || got.err != nil {
+			t.Errorf("%s: got %+v, want %q", path, got, want)
+		}
+	}
+	if got := fetch(t.Context(), http.MethodPost, server+thingsPath, strings.NewReader("{}")); got.status >= 500 {
+		t.Errorf("an ordinary request: got %+v", got)
+	}
+}
