@@ -46,6 +46,8 @@ func (cfg *config) readBackup(r *env.Reader) {
 		"A secret key of age, for `restore` and for drills of what is encrypted. A server without it copies but does not drill.", env.Secret())
 	c.DrillInterval = orOff(env.Get(r, env.Duration, "BACKUP_DRILL_INTERVAL", 7*24*time.Hour,
 		"How often the backup is restored to a scratch directory and checked. 0 never does it."))
+	c.MaxPending = orOff(env.Get(r, env.Size, "BACKUP_MAX_PENDING", 10<<30,
+		"How much may wait on the disk for a place that cannot be reached. What is more is dropped, and the backup begins anew, with a gap. 0 never drops anything."))
 	c.Engine = backup.NewEngine() // of the whole program
 	c.Setup = "Set " + envPrefix + "BACKUP_DIR to a directory on another disk, or " + envPrefix + "BACKUP_S3_BUCKET and what goes with it, " +
 		"and start the program again. All options are in docs/backup.md."

@@ -51,6 +51,7 @@ func (cfg *config) readCallers(r *env.Reader) error {
 	q.MaxPerPage = env.Get(r, env.Int, "MAX_PER_PAGE", 0, "The largest page that a list can be asked for; more is refused. 0 leaves it to PocketBase, which answers with 1000 records at most.")
 	q.MaxExpandDepth = env.Get(r, env.Int, "MAX_EXPAND_DEPTH", 0, "How many relations a path of `expand` may go along. 0 leaves it to PocketBase, which leaves out what is deeper than 6.")
 	q.MaxFilterTerms = env.Get(r, env.Int, "MAX_FILTER_TERMS", 0, "How many comparisons a filter may have. 0 leaves it to PocketBase, which refuses more than 200.")
+	q.Deadline = env.Get(r, env.Duration, "REQUEST_TIMEOUT", time.Minute, "How long a request of the API may take until its answer begins, 1s to 1h. Then it is answered with 503. Realtime and backups may take longer. 0 means as long as it takes.")
 	for _, text := range env.Get(r, env.List, "LIMITS_EXEMPT", nil, "Addresses and subnets whose failures and connections are not counted by address, besides private ones: of proxies, or of an office.") {
 		prefix, err := subnet(text)
 		if err != nil {
@@ -64,6 +65,7 @@ func (cfg *config) readCallers(r *env.Reader) error {
 	}
 	c.Connections.PerAddress = orNone(env.Get(r, env.Int, "CONNECTIONS_PER_ADDRESS", 1024, "How many connections one address, or IPv6 /64, may have open. Private addresses are not counted. 0 means any number."))
 	c.Connections.HeaderTimeout = notDefault(env.Get(r, env.Duration, "HEADER_TIMEOUT", 15*time.Second, "How long a client may take to send the head of a request."))
+	cfg.readQuotas(r)
 	return errors.Join(problems...)
 }
 

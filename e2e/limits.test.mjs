@@ -1,9 +1,13 @@
 // Guesses at a password, and rates, as clients of the official SDK meet them.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { World, fails } from './support/conformance.mjs';
-import { run } from './support/server.mjs';
+import { run, serve, superuser } from './support/server.mjs';
+import { client } from './support/world.mjs';
 
 const signInPath = '/api/collections/conf_people/auth-with-password';
 
@@ -90,5 +94,49 @@ describe('limits', () => {
 			filter: 'validation_filter_too_complex',
 		});
 		assert.equal((await world.root.collection('conf_things').getList(1, 500)).perPage, 500);
+	});
+});
+
+describe('what an organization may have', () => {
+	let dir;
+	let server;
+	let root;
+	before(async () => {
+		dir = await mkdtemp(join(tmpdir(), 'holdall-e2e-quota-'));
+		server = await serve('holdall', { dir, env: { HOLDALL_QUOTA_RECORDS: '3', HOLDALL_QUOTA_REQUESTS: '5' } });
+		root = client(server);
+		await root.collection('_superusers').authWithPassword(superuser.email, superuser.password);
+	});
+	after(async () => {
+		await server.stop();
+		await rm(dir, { recursive: true, force: true });
+	});
+
+	it('is a number of records, and of requests a day, which a restart does not forget', async () => {
+		const { id } = await root.collection('organizations').create({ name: 'Small', slug: 'small', timezone: 'UTC' });
+		const account = { email: 'ada@example.com', password: 'person-password', passwordConfirm: 'person-password', name: 'Ada' };
+		const user = await root.collection('users').create(account);
+		await root.collection('memberships').create({ organization: id, user: user.id, role: 'owner' });
+		const site = { organization: id, name: 'Site', address: 'Somewhere 1' };
+		await root.collection('sites').create(site);
+		const refused = await root.collection('sites').create(site).catch((error) => error);
+		assert.equal(refused.status, 403);
+		assert.equal(refused.response.data.code, 'quota_records_exceeded');
+
+		const ada = client(server);
+		await ada.collection('users').authWithPassword(account.email, account.password);
+		const statuses = [];
+		for (let i = 0; i < 6; i++) {
+			statuses.push((await ada.collection('sites').getList(1, 1).then(() => ({ status: 200 }), (error) => error)).status);
+		}
+		assert.deepEqual(statuses, [200, 200, 200, 200, 200, 429]);
+
+		await server.stop();
+		server = await serve('holdall', { dir, env: { HOLDALL_QUOTA_RECORDS: '3', HOLDALL_QUOTA_REQUESTS: '5' } });
+		const again = client(server);
+		again.authStore.save(ada.authStore.token, ada.authStore.record);
+		const late = await again.collection('sites').getList(1, 1).catch((error) => error);
+		assert.equal(late.status, 429);
+		assert.equal(late.response.data.code, 'quota_requests_exceeded');
 	});
 });
