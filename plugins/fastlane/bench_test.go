@@ -47,9 +47,15 @@ func BenchmarkRequests(b *testing.B) {
 		{"view", "/api/collections/posts/records/post00000050000"},
 		{"list30", "/api/collections/posts/records?skipTotal=1&sort=-created"},
 		{"list30total", "/api/collections/posts/records?sort=-created"},
+		{"expand", "/api/collections/posts/records?skipTotal=1&sort=-created&expand=author"},
 		{"filter", "/api/collections/posts/records?skipTotal=1&sort=-created&filter=" + "author%3D%27author000000000%27"},
 	} {
 		b.Run(bench.name, func(b *testing.B) { w.compete(b, bench.address, caller) })
+		b.Run(bench.name+"/logged", func(b *testing.B) {
+			w.app.Settings().Logs.MaxDays = 1
+			defer func() { w.app.Settings().Logs.MaxDays = 0 }()
+			w.compete(b, bench.address, caller)
+		})
 	}
 }
 

@@ -3,6 +3,8 @@ package fastlane
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +31,7 @@ type callers struct {
 type known struct {
 	collection *core.Collection // with the secret
 	record     *core.Record     // never handed out itself
-	row        []any
+	row        []driver.Value
 	expires    time.Time // zero for never
 	statement  *statement
 }
@@ -135,30 +137,19 @@ func simpleClaims(claims jwt.MapClaims) bool {
 }
 
 // read reads the caller's row, of which only texts and numbers can be compared.
-func (k *known) read(db *sql.DB) ([]any, bool) {
-	arguments, _ := k.statement.bind(nil, nil)
-	rows, err := db.QueryContext(context.Background(), k.statement.text, arguments...)
-	if err != nil {
-		return nil, false
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil || !rows.Next() {
-		return nil, false
-	}
-	row, into := make([]any, len(columns)), make([]any, len(columns))
-	for i := range row {
-		into[i] = &row[i]
-	}
-	if rows.Scan(into...) != nil {
-		return nil, false
-	}
-	for _, value := range row {
-		if _, blob := value.([]byte); blob {
-			return nil, false
+func (k *known) read(db *sql.DB) (row []driver.Value, ok bool) {
+	b := new(rowBuffer)
+	b.arguments, _ = k.statement.bind(nil, nil)
+	err := query(context.Background(), db, k.statement.text, b, func([]string) error {
+		row = b.row
+		for _, value := range row {
+			if _, blob := value.([]byte); blob {
+				return errors.New("fastlane: an account with bytes")
+			}
 		}
-	}
-	return row, true
+		return nil
+	})
+	return row, err == nil && row != nil
 }
 
 func (c *callers) keep(token string, k *known) {

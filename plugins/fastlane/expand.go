@@ -1,6 +1,7 @@
 package fastlane
 
 import (
+	"database/sql/driver"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ type expansion struct {
 }
 
 // read reads all rows of the plan, before anything is written.
-func (c *call) read(w *workspace) (rows [][]any, columns []string, reason Reason) {
+func (c *call) read(w *workspace) (rows [][]driver.Value, columns []string, reason Reason) {
 	reason = c.each(c.plan, c.plan.rows, &c.values, w, func(names []string) error {
 		rows, columns = append(rows, slices.Clone(w.row)), names
 		return nil
@@ -102,7 +103,7 @@ func (c *call) read(w *workspace) (rows [][]any, columns []string, reason Reason
 }
 
 // expand reads what the rows are related to.
-func (c *call) expand(rows [][]any, columns []string, w *workspace) (*expansion, Reason) {
+func (c *call) expand(rows [][]driver.Value, columns []string, w *workspace) (*expansion, Reason) {
 	x := &expansion{relations: c.plan.relations}
 	for _, r := range x.relations {
 		at := slices.Index(columns, r.field)
@@ -180,7 +181,7 @@ func (c *call) find(to *core.Collection, ids []any, found map[string][]byte, w *
 }
 
 // append appends the object of what a row is related to.
-func (x *expansion) append(dst []byte, row []any) []byte {
+func (x *expansion) append(dst []byte, row []driver.Value) []byte {
 	next := byte('{')
 	for i, r := range x.relations {
 		ids, _ := relatedIDs(value(row, x.at[i]), r.multiple)

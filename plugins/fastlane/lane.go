@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"context"
+	"database/sql/driver"
 	"net/http"
 	"strconv"
 	"sync"
@@ -145,33 +146,19 @@ func (c *call) related(to *core.Collection, size int) *plan {
 
 // workspace is what requests need memory for, one after the other.
 type workspace struct {
-	out       []byte
-	arguments []any
-	row       []any
-	into      []any // pointers to row
+	rowBuffer
+	out []byte
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
 
 func (w *workspace) release() {
 	const most = 1 << 20 // what a rare large answer needs is not kept
-	clear(w.arguments)
-	clear(w.row)
+	w.clear()
 	if cap(w.out) > most {
 		w.out = nil
 	}
 	workspaces.Put(w)
-}
-
-// columns makes room for a row.
-func (w *workspace) columns(n int) {
-	if len(w.row) == n {
-		return
-	}
-	w.row, w.into = make([]any, n), make([]any, n)
-	for i := range w.row {
-		w.into[i] = &w.row[i]
-	}
 }
 
 // each calls use for each row of a statement of a plan. It fails with a reason only.
@@ -186,25 +173,7 @@ func (c *call) each(p *plan, s *statement, v *values, w *workspace, use func(col
 		ctx, cancel = context.WithTimeout(ctx, c.plugin.config.QueryTimeout)
 		defer cancel()
 	}
-	rows, err := c.db.DB().QueryContext(ctx, s.text, w.arguments...)
-	if err != nil {
-		return ReasonRead
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return ReasonRead
-	}
-	w.columns(len(columns))
-	for rows.Next() {
-		if err := rows.Scan(w.into...); err != nil {
-			return ReasonRead
-		}
-		if err := use(columns); err != nil {
-			return ReasonRead
-		}
-	}
-	if rows.Err() != nil {
+	if err := query(ctx, c.db.DB(), s.text, &w.rowBuffer, use); err != nil {
 		return ReasonRead
 	}
 	return ""
@@ -222,7 +191,7 @@ func (c *call) reader(p *plan, columns []string) *rowReader {
 
 // rows writes the rows of the plan, between commas.
 func (c *call) rows(w *workspace) (n int, reason Reason) {
-	write := func(columns []string, row []any, x *expansion) (err error) {
+	write := func(columns []string, row []driver.Value, x *expansion) (err error) {
 		if n++; n > 1 {
 			w.out = append(w.out, ',')
 		}

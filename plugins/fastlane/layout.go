@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"bytes"
+	"database/sql/driver"
 	"regexp"
 	"slices"
 	"strconv"
@@ -154,7 +155,7 @@ func (l *layout) reader(columns []string, appendValue appender) *rowReader {
 func (r *rowReader) fits(columns []string) bool { return slices.Equal(r.columns, columns) }
 
 // appendRow appends one row as an object, with what it is related to.
-func (r *rowReader) appendRow(dst []byte, row []any, callerID string, x *expansion) ([]byte, error) {
+func (r *rowReader) appendRow(dst []byte, row []driver.Value, callerID string, x *expansion) ([]byte, error) {
 	if err := r.check(row); err != nil {
 		return dst, err
 	}
@@ -200,7 +201,7 @@ func (r *rowReader) appendStep(dst []byte, s *step, value any) ([]byte, error) {
 var replaced = []byte(`\ufffd`)
 
 // check fails where PocketBase fails on a row.
-func (r *rowReader) check(row []any) error {
+func (r *rowReader) check(row []driver.Value) error {
 	for i := range r.checked {
 		if _, err := r.append(nil, &r.checked[i], r.blank, value(row, r.checks[i])); err != nil {
 			return err
@@ -210,7 +211,7 @@ func (r *rowReader) check(row []any) error {
 }
 
 // showsEmail tells whether the row's address is for the caller.
-func (r *rowReader) showsEmail(row []any, callerID string) bool {
+func (r *rowReader) showsEmail(row []driver.Value, callerID string) bool {
 	if id, err := asRead(value(row, r.id)); err == nil && callerID != "" && id == callerID {
 		return true
 	}
@@ -226,7 +227,7 @@ func (r *rowReader) showsEmail(row []any, callerID string) bool {
 	return err == nil && visible
 }
 
-func value(row []any, at int) any {
+func value(row []driver.Value, at int) any {
 	if at < 0 {
 		return nil
 	}

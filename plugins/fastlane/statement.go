@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"crypto/rand"
+	"database/sql/driver"
 	"encoding/binary"
 	"fmt"
 	"regexp"
@@ -69,7 +70,9 @@ func (m marks) argument(value any) (argument, bool) {
 			return argument{from: literal, of: int(place)}, true
 		}
 		return argument{value: v}, true
-	case int, int64, bool:
+	case int:
+		return argument{value: int64(v)}, true // as database/sql makes it for drivers
+	case int64, bool:
 		return argument{value: v}, true
 	}
 	return argument{}, false
@@ -151,7 +154,7 @@ type values struct {
 
 // bind appends the arguments to dst. It fails where PocketBase would look for
 // something else than the text itself.
-func (s *statement) bind(dst []any, v *values) ([]any, bool) {
+func (s *statement) bind(dst []driver.NamedValue, v *values) ([]driver.NamedValue, bool) {
 	for i := range s.arguments {
 		a := &s.arguments[i]
 		var value any
@@ -174,7 +177,7 @@ func (s *statement) bind(dst []any, v *values) ([]any, bool) {
 			}
 			value = "%" + text + "%"
 		}
-		dst = append(dst, value)
+		dst = append(dst, driver.NamedValue{Ordinal: i + 1, Value: value})
 	}
 	return dst, true
 }
