@@ -87,8 +87,7 @@ func (d *databases) note(s sqlite.Statement) {
 // observe measures a statement, with its trace as the example if that is recorded.
 func (d *databases) observe(took prometheus.Observer, s sqlite.Statement) {
 	if d.tracer != nil {
-		d.tracer.Statement(s)
-		if trace := d.tracer.Recorded(s.Context); trace != "" {
+		if trace := d.tracer.Statement(s); trace != "" {
 			took.(prometheus.ExemplarObserver).ObserveWithExemplar(s.Took.Seconds(), prometheus.Labels{"trace_id": trace})
 			return
 		}

@@ -83,10 +83,9 @@ type Tracer interface {
 	// Request begins the span of a request, and returns the request that carries it. end
 	// is called on the same goroutine once it is answered.
 	Request(r *http.Request) (traced *http.Request, end func(method, route, collection string, status int, bytes int64))
-	// Statement records a statement that has run. It is called on its goroutine.
-	Statement(s sqlite.Statement)
-	// Recorded names the trace that ctx or the goroutine is in, if it is recorded.
-	Recorded(ctx context.Context) (traceID string)
+	// Statement records a statement that has run, on its goroutine, and names the trace
+	// that it is of. That is "" if it is not recorded.
+	Statement(s sqlite.Statement) (traceID string)
 }
 
 // Statements is what tells of the statements that run. Its listener is called on

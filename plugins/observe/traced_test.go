@@ -22,9 +22,8 @@ import (
 // copier gives each request a context of its own, as a tracer does that records it.
 type copier struct{ ended chan string }
 
-func (copier) Bind(core.App)                   {}
-func (copier) Statement(sqlite.Statement)      {}
-func (copier) Recorded(context.Context) string { return "" }
+func (copier) Bind(core.App)                     {}
+func (copier) Statement(sqlite.Statement) string { return "" }
 
 func (c copier) Request(r *http.Request) (*http.Request, func(method, route, collection string, status int, bytes int64)) {
 	return r.WithContext(context.WithValue(r.Context(), copier{}, true)), func(method, route, _ string, _ int, _ int64) {

@@ -22,9 +22,10 @@ func (t *Tracer) Request(r *http.Request) (traced *http.Request, end func(method
 	parent := incoming(r.Header)
 	if !t.records(parent) {
 		ctx, sc := unrecorded(r.Context(), parent)
-		r.Header["Traceparent"] = []string{traceparent(sc)}
+		header := traceparent(sc)
+		r.Header["Traceparent"] = []string{header}
 		// without the context: a copy of the request would cost more than all the rest
-		release := tracing.Bind(ctx, sc.TraceID().String())
+		release := tracing.Bind(ctx, header[3:35])
 		return r, func(string, string, string, int, int64) { release() }
 	}
 	ctx := r.Context()

@@ -1,6 +1,7 @@
 package traces
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 
@@ -11,13 +12,18 @@ import (
 	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
-// Statement records a statement that has run, if whoever ran it is recorded. It is a
-// listener of the engine that opens the databases.
-func (t *Tracer) Statement(s sqlite.Statement) {
-	if !at(s.Context).IsSampled() {
-		return
+// Statement records a statement that has run, if whoever ran it is recorded, and
+// returns the trace then. It is a listener of the engine that opens the databases.
+func (t *Tracer) Statement(s sqlite.Statement) (traceID string) {
+	sc := at(s.Context)
+	if !sc.IsSampled() {
+		return ""
 	}
-	ctx := here(s.Context)
+	t.statement(here(s.Context), s)
+	return sc.TraceID().String()
+}
+
+func (t *Tracer) statement(ctx context.Context, s sqlite.Statement) {
 	if w, ok := ctx.Value(workKey{}).(*work); ok && w.statements.Add(1) > int64(t.config.MaxStatements) {
 		return
 	}
