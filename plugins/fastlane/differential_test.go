@@ -13,19 +13,16 @@ import (
 )
 
 var (
-	requests = flag.Int("fastlane.requests", 3000, "how many requests TestSameAnswers makes")
+	requests = flag.Int("fastlane.requests", 2000, "how many requests TestSameAnswers makes")
 	seed     = flag.Uint64("fastlane.seed", 1, "what they are made from")
 )
 
-// editEvery is after how many requests something is changed.
-const editEvery = 100
-
 // differ makes random requests until limit of them were answered otherwise than by
-// PocketBase, and returns how.
-func (w *world) differ(tb testing.TB, random *rand.Rand, requests, limit int) (differences []string) {
+// PocketBase, and returns how. After each turn of them something is changed.
+func (w *world) differ(tb testing.TB, random *rand.Rand, requests, turn, limit int) (differences []string) {
 	tb.Helper()
 	for n := range requests {
-		if n%editEvery == editEvery-1 {
+		if n%turn == turn-1 {
 			w.edit(tb, random)
 		}
 		if difference := w.compare(randomAddress(random), w.caller(random)); difference != "" {
@@ -45,7 +42,7 @@ func TestSameAnswers(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(*seed, 7))
 	w := newRandomWorld(t, random)
-	for _, difference := range w.differ(t, random, *requests, 5) {
+	for _, difference := range w.differ(t, random, *requests, 100, 5) {
 		t.Errorf("seed %d: %s", *seed, difference)
 	}
 	stats := w.plugin.Stats()
@@ -64,7 +61,7 @@ func TestMistakesAreNoticed(t *testing.T) {
 			random := rand.New(rand.NewPCG(*seed, 7))
 			w := newRandomWorld(t, random)
 			w.plugin.Break(mistake)
-			differences := w.differ(t, random, 5000, 1)
+			differences := w.differ(t, random, 5000, 20, 1)
 			if len(differences) == 0 {
 				t.Fatal("5000 requests do not show it")
 			}
