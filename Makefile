@@ -163,6 +163,10 @@ fuzz: ## run every fuzz target for T=30s each (PKG=./hooks for some)
 push-load: ## send one push message to 10,000 devices of local services (half a minute)
 	go test ./plugins/push -run TestSendToAll -v -timeout=15m -push.devices=10000
 
+.PHONY: fastlane-differential
+fastlane-differential: ## compare 200,000 answers of the fast lane with PocketBase's (six minutes; SEED=2 for others)
+	go test ./plugins/fastlane -run TestSameAnswers -v -timeout=60m -fastlane.requests=200000 -fastlane.seed=$(or $(SEED),1)
+
 .PHONY: kill-jobs
 kill-jobs: ## kill a process that runs 50,000 jobs twenty times (a minute)
 	go test ./plugins/jobs -run TestKilledProcess -v -timeout=30m -kill.jobs=50000 -kill.times=20
