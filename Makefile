@@ -104,6 +104,10 @@ test-short: ## run the Go tests without the race detector and without the slow o
 mutants: ## run the rules' tests on every rule with a mistake in it
 	go test -timeout=60m ./collections -run TestEveryConditionOfARuleIsTested -mutants -1
 
+.PHONY: protect
+protect: ## fill a small disk under the server and kill it, N=20 times (needs root)
+	@scripts/protect.sh $(or $(N),20)
+
 .PHONY: vet
 vet: ## run go vet
 	$(STATIC) go vet ./...

@@ -21,7 +21,8 @@ import (
 
 // auxiliary is what is known of auxiliary.db.
 type auxiliary struct {
-	damaged atomic.Bool // SQLite has said so
+	damaged   atomic.Bool // SQLite has said so
+	restoring atomic.Bool // it is being replaced as it should be
 
 	mu       sync.Mutex
 	file     os.FileInfo // the file that is in use, nil before the app serves
@@ -98,15 +99,12 @@ func (a *auxiliary) remember(app core.App) error {
 	return nil
 }
 
-func (a *auxiliary) watched() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.file != nil
-}
-
 // healAuxiliary replaces auxiliary.db if it is not the file that is in use, or is
 // damaged.
 func (p *Plugin) healAuxiliary(ctx context.Context) {
+	if p.aux.restoring.Load() {
+		return
+	}
 	path := filepath.Join(p.app.DataDir(), auxiliaryName)
 	p.aux.mu.Lock()
 	used := p.aux.file
@@ -114,7 +112,11 @@ func (p *Plugin) healAuxiliary(ctx context.Context) {
 	now, err := os.Stat(path)
 	var problem string
 	switch {
-	case p.aux.damaged.Load():
+	case used == nil:
+		_ = p.aux.remember(p.app) // it could not be read before
+		return
+	case p.aux.damaged.Load() || unreadable(ctx, p.app.AuxConcurrentDB()):
+		p.aux.damaged.Store(true)
 		problem = "it is damaged"
 	case errors.Is(err, fs.ErrNotExist):
 		problem = "it was removed"
@@ -142,6 +144,17 @@ func (p *Plugin) healAuxiliary(ctx context.Context) {
 		p.app.Logger().Error("The database of the logs, auxiliary.db, cannot be replaced yet.", slog.String("plugin", "protect"),
 			slog.String("problem", problem), slog.Any("error", err))
 	}
+}
+
+// unreadable tells whether a database is damaged so that it cannot even be opened,
+// which is no statement that fails.
+func unreadable(ctx context.Context, db dbx.Builder) bool {
+	if db == nil {
+		return false
+	}
+	var one int
+	err := db.NewQuery("SELECT COUNT(*) FROM sqlite_master").WithContext(ctx).Row(&one)
+	return err != nil && failureOf(err) == damage
 }
 
 // replaceFor bounds how long the connections to auxiliary.db are waited for, and the

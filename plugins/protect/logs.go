@@ -37,6 +37,17 @@ func (p *Plugin) holdLog(e *core.ModelEvent) error {
 	return nil
 }
 
+// guardLogs has PocketBase's own cleanup of its log go by the clock that is believed.
+func (p *Plugin) guardLogs(app core.App) {
+	const id, asPocketBaseHasIt = "__pbLogsCleanup__", "0 */6 * * *"
+	app.Cron().MustAdd(id, asPocketBaseHasIt, func() {
+		before := p.clock.Now().AddDate(0, 0, -app.Settings().Logs.MaxDays)
+		if err := app.DeleteOldLogs(before); err != nil {
+			app.Logger().Warn("Old lines of the log could not be deleted.", slog.String("plugin", "protect"), slog.Any("error", err))
+		}
+	})
+}
+
 // releaseLogs writes what was kept.
 func (p *Plugin) releaseLogs(context.Context) {
 	h := &p.held

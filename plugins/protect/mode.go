@@ -112,7 +112,7 @@ func (p *Plugin) look(ctx context.Context) {
 		p.enter(ReadOnlyDisk, "the file system of "+p.app.DataDir()+" is mounted read-only")
 	case space.Free < p.wanted(space, p.config.MinFree, p.config.MinFreePercent):
 		p.enter(NoSpace, fmt.Sprintf("%d MiB of %d MiB are free", space.Free>>20, space.Total>>20))
-	case p.mode.on.Load() && space.Free >= p.wanted(space, p.config.LeaveFree, p.config.LeaveFreePercent):
+	case p.mode.on.Load() && space.Free >= p.wantedToLeave(space):
 		p.tryToLeave(ctx)
 	}
 	p.mode.mu.Lock()
@@ -126,6 +126,16 @@ func (p *Plugin) look(ctx context.Context) {
 // wanted is how many bytes must be free.
 func (p *Plugin) wanted(space Space, bytes int64, percent float64) uint64 {
 	return max(uint64(max(bytes, 0)), uint64(float64(space.Total)*percent/100))
+}
+
+// wantedToLeave is how many bytes must be free for the app to write again.
+func (p *Plugin) wantedToLeave(space Space) uint64 {
+	p.mode.mu.Lock()
+	defer p.mode.mu.Unlock()
+	if p.mode.reason != NoSpace {
+		return 0 // that is not why
+	}
+	return p.wanted(space, p.config.LeaveFree, p.config.LeaveFreePercent)
 }
 
 func (p *Plugin) tryToLeave(ctx context.Context) {
@@ -168,11 +178,12 @@ func (p *Plugin) note(s sqlite.Statement) {
 	if s.Err == nil || filepath.Dir(s.Path) != filepath.Clean(p.app.DataDir()) {
 		return
 	}
-	switch kind := failureOf(s.Err); {
-	case kind == diskFailure && s.Kind != sqlite.Read:
+	kind, name := failureOf(s.Err), filepath.Base(s.Path)
+	switch {
+	case name == dataName && kind == diskFailure && s.Kind != sqlite.Read:
 		p.enter(WritesFail, s.Err.Error())
 		p.wake()
-	case kind != noFailure && filepath.Base(s.Path) == auxiliaryName:
+	case name == auxiliaryName && kind != noFailure:
 		if kind == damage {
 			p.aux.damaged.Store(true)
 		}

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -176,6 +177,7 @@ type Plugin struct {
 	kick  chan struct{} // something failed
 
 	refused atomic.Int64
+	serving atomic.Bool
 }
 
 // registered marks an app that has the plugin.
@@ -244,9 +246,27 @@ func (p *Plugin) bind() {
 	p.app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{
 		Id: "holdallProtectTerminate",
 		Func: func(e *core.TerminateEvent) error {
-			if p.aux.watched() { // it served
+			if p.serving.Load() {
 				_ = p.clock.save(p.app.DataDir()) // what is on the disk will do
 			}
+			return e.Next()
+		},
+	})
+	// the time is this machine's, and not of the data
+	keepClock := &hook.Handler[*core.BackupEvent]{
+		Id: "holdallProtectBackup",
+		Func: func(e *core.BackupEvent) error {
+			e.Exclude = append(e.Exclude, clockName)
+			return e.Next()
+		},
+	}
+	p.app.OnBackupCreate().Bind(keepClock)
+	p.app.OnBackupRestore().Bind(keepClock)
+	p.app.OnBackupRestore().Bind(&hook.Handler[*core.BackupEvent]{
+		Id: "holdallProtectRestore",
+		Func: func(e *core.BackupEvent) error {
+			p.aux.restoring.Store(true) // all files are taken away and others put there
+			defer p.aux.restoring.Store(false)
 			return e.Next()
 		},
 	})
@@ -256,6 +276,10 @@ func (p *Plugin) bind() {
 // bootstrap looks at the files before they are opened.
 func (p *Plugin) bootstrap(e *core.BootstrapEvent) error {
 	dir := e.App.DataDir()
+	if e.App.IsBootstrapped() {
+		// again: to open a database beside SQLite would end its locks
+		return e.Next()
+	}
 	if err := checkData(dir, p.config.CheckFor); err != nil {
 		return err
 	}
@@ -272,6 +296,7 @@ func (p *Plugin) bootstrap(e *core.BootstrapEvent) error {
 	if replaced != nil {
 		p.tellReplaced(*replaced)
 	}
+	p.guardLogs(e.App)
 	return installProbe(e.App)
 }
 
@@ -291,8 +316,9 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 		return err
 	}
 	if err := p.aux.remember(e.App); err != nil {
-		return err
+		e.App.Logger().Error("The database of the logs cannot be read.", slog.String("plugin", "protect"), slog.Any("error", err))
 	}
+	p.serving.Store(true)
 	p.group.Go("watch", p.watch)
 	return nil
 }
