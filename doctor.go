@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
@@ -35,8 +36,16 @@ func registerDoctor(app core.App, root *cobra.Command, cfg config, copies *backu
 	c.Sorts = map[string][]string{
 		"work_orders": {"-created", "scheduledStart"}, "notes": {"created", "-created"}, "photos": {"created", "-created"}, "sites": {"name"},
 	}
+	c.Options = map[string]string{}
+	for where, option := range map[string]string{
+		"settings": "ENCRYPTION_KEY", "settings.meta.appURL": "APP_URL", "settings.meta.senderAddress": "SENDER_ADDRESS",
+		"settings.smtp": "SMTP_HOST", "settings.rateLimits": "RATE_LIMITS", "settings.trustedProxy": "TRUSTED_PROXY_HEADERS",
+		"settings.trustedProxy.useLeftmostIP": "TRUSTED_PROXY_LEFTMOST",
+	} {
+		c.Options[where] = envPrefix + option
+	}
 	c.Checks = []doctor.Check{
-		{Code: "config", Title: "Configuration", Run: func(context.Context, core.App) ([]doctor.Finding, error) { return cfg.findings(), nil }},
+		{Code: "config", Title: "Configuration", Run: cfg.configFindings},
 		{Code: "backups", Title: "Backups", Run: func(ctx context.Context, app core.App) ([]doctor.Finding, error) {
 			return backupFindings(ctx, app, cfg, copies)
 		}},
@@ -46,6 +55,24 @@ func registerDoctor(app core.App, root *cobra.Command, cfg config, copies *backu
 	}
 	_, err := doctor.Register(app, c)
 	return err
+}
+
+// demoAddresses is what the addresses of the demo's accounts end with.
+const demoAddresses = "@demo.example"
+
+// configFindings are options, and data, that are not for production.
+func (cfg config) configFindings(ctx context.Context, app core.App) ([]doctor.Finding, error) {
+	list := cfg.findings()
+	var n int64
+	err := app.ConcurrentDB().Select("count(*)").From(collections.Users).Where(dbx.Like("email", demoAddresses).Match(true, false)).WithContext(ctx).Row(&n)
+	if err == nil && n > 0 && !cfg.demo {
+		list = append(list, doctor.Finding{
+			Code: "config.demo-accounts", Severity: doctor.Warning, Where: collections.Users,
+			Problem: fmt.Sprintf("There are %d accounts of the demo data, whose password everybody knows.", n),
+			Remedy:  "Begin production with an empty data directory, or delete the organizations and the accounts of the demo in the dashboard.",
+		})
+	}
+	return list, err
 }
 
 // findings are options that are not for production.
@@ -61,7 +88,6 @@ func (cfg config) findings() []doctor.Finding {
 	add(cfg.dev, "debug", doctor.Warning, "DEV", "Every SQL statement is printed with its values, personal data included.", "Unset it in production.")
 	add(len(cfg.guard.Origins) == 0, "any-origin", doctor.Note, "CORS_ORIGINS", "Pages of every origin may call the API. They have no user's token, but can load the server from visitors' browsers.", "Name the origins of your own apps, or just the app's own address if there are no others.")
 	add(cfg.settings.Superuser.ResetPassword, "reset-password", doctor.Warning, "SUPERUSER_RESET_PASSWORD", "The superuser's password is set back at each start, whoever has changed it.", "Unset it now that the account can sign in again.")
-	add(cfg.settings.RateLimits != nil && !*cfg.settings.RateLimits, "no-rate-limits", doctor.Warning, "RATE_LIMITS", "The rate limits are switched off for as long as this is set.", "Unset it when the load test is over.")
 	add(cfg.limits.Lockout.Off, "no-lockout", doctor.Warning, "LOCKOUT", "Whoever guesses passwords may go on as fast as the server can hash.", "Unset it.")
 	add(cfg.webhooks.AllowHTTP && !cfg.webhooksOff, "plain-webhooks", doctor.Note, "WEBHOOKS_ALLOW_HTTP", "Webhooks may go to endpoints without TLS, and everybody on the way reads them.", "Unset it once all endpoints have HTTPS.")
 	add(cfg.observe.Addr != "" && cfg.observe.Token == "" && !isPrivate(cfg.observe.Addr), "open-metrics", doctor.Warning, "METRICS_ADDR", "Whoever reaches this address reads the metrics.", "Set "+envPrefix+"METRICS_TOKEN, or listen on 127.0.0.1.")
@@ -145,15 +171,18 @@ func schemaFindings(_ context.Context, app core.App) ([]doctor.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []doctor.Finding
-	for _, c := range plan.Collections {
-		list = append(list, doctor.Finding{
-			Code: "schema.drift", Severity: doctor.Warning, Where: c.Name,
-			Problem: "The collection in the database differs from its definition in Go, so that the next migration may undo what somebody has changed in the dashboard.",
-			Remedy:  "See \"collections plan\". If the database is right, \"collections pull\" takes it over; if migrations wait, start the server.",
-		})
+	if plan.Empty() {
+		return nil, nil
 	}
-	return list, nil
+	var names []string
+	for _, c := range plan.Collections {
+		names = append(names, c.Name)
+	}
+	return []doctor.Finding{{
+		Code: "schema.drift", Severity: doctor.Warning, Where: strings.Join(names, ", "),
+		Problem: "The database differs from the definitions in Go: the next migration may undo what somebody has changed in the dashboard.",
+		Remedy:  "See \"collections plan\". If the database is right, \"collections pull\" takes it over; if migrations wait, start the server.",
+	}}, nil
 }
 
 // upgradeFindings looks at which program has used the data.

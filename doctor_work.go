@@ -37,9 +37,9 @@ type work struct {
 }
 
 var questions = []work{
-	{table: "_jobs", query: deadJobs, code: "dead-jobs", severity: doctor.Warning, where: "queue %s", said: "%d jobs failed as often as they may, and are tried no more.", remedy: "See why with \"jobs list --state dead\", and run them again with \"jobs retry\".", counts: true},
-	{table: "_jobs", query: lostJobs, code: "lost-jobs", severity: doctor.Warning, where: "queue %s", said: "%d jobs are said to run by a process that has not been heard of for ten minutes.", remedy: "Start a server that works the queue: it takes them over.", counts: true},
-	{table: "_jobsQueues", query: lateJobs, code: "late-jobs", severity: doctor.Warning, where: "queue %s", said: "%d jobs have been due for more than fifteen minutes.", remedy: "See whether a server works the queue, and raise HOLDALL_JOBS_CONCURRENCY if it cannot keep up.", counts: true},
+	{table: "_jobs", query: deadJobs, code: "dead-jobs", severity: doctor.Warning, where: "queue %s", said: "Jobs that failed as often as they may, and are tried no more: %d.", remedy: "See why with \"jobs list --state dead\", and run them again with \"jobs retry\".", counts: true},
+	{table: "_jobs", query: lostJobs, code: "lost-jobs", severity: doctor.Warning, where: "queue %s", said: "Jobs of a process that has not been heard of for ten minutes: %d.", remedy: "Start a server that works the queue: it takes them over.", counts: true},
+	{table: "_jobsQueues", query: lateJobs, code: "late-jobs", severity: doctor.Warning, where: "queue %s", said: "Jobs that have been due for more than fifteen minutes: %d.", remedy: "See whether a server works the queue, and raise HOLDALL_JOBS_CONCURRENCY if it cannot keep up.", counts: true},
 	{table: "_jobsQueues", query: pausedQueues, code: "paused-queue", severity: doctor.Note, where: "queue %s", said: "The queue has been paused for more than a day.", remedy: "Let it go on with \"jobs resume\"."},
 	{table: "_webhooks", query: disabledHooks, code: "disabled-webhook", severity: doctor.Warning, where: "webhook %s", said: "The endpoint was disabled because it failed for too long: it misses all events.", remedy: "Repair it, enable it under _webhooks in the dashboard, and send it what it missed with \"webhooks replay\"."},
 	{table: "_webhooksHealth", query: failingHooks, code: "failing-webhook", severity: doctor.Warning, where: "webhook %s", said: "All deliveries to the endpoint have failed for more than an hour.", remedy: "See what it answers with \"webhooks list\", and repair it: it is disabled if it goes on."},

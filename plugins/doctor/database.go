@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/dbutils"
 )
 
 // sampled is how many of a table's newest rows are looked at.
@@ -33,8 +35,38 @@ func checkDatabases(ctx context.Context, app core.App) ([]Finding, error) {
 		findings = append(findings, found...)
 		problems = append(problems, err)
 	}
-	found, err := dangling(ctx, app)
-	return append(findings, found...), errors.Join(append(problems, err)...)
+	for _, look := range []func(context.Context, core.App) ([]Finding, error){missingIndexes, dangling} {
+		found, err := look(ctx, app)
+		findings = append(findings, found...)
+		problems = append(problems, err)
+	}
+	return findings, errors.Join(problems...)
+}
+
+// missingIndexes finds indexes that a collection says to have, and has not.
+func missingIndexes(ctx context.Context, app core.App) ([]Finding, error) {
+	collections, err := app.FindAllCollections(core.CollectionTypeBase, core.CollectionTypeAuth)
+	if err != nil {
+		return nil, err
+	}
+	var there []string
+	if err := app.ConcurrentDB().NewQuery("SELECT lower(name) FROM sqlite_schema WHERE type = 'index'").WithContext(ctx).Column(&there); err != nil {
+		return nil, fmt.Errorf("list the indexes: %w", err)
+	}
+	var findings []Finding
+	for _, c := range collections {
+		for _, text := range c.Indexes {
+			index := dbutils.ParseIndex(text)
+			if index.IndexName == "" || slices.Contains(there, strings.ToLower(index.IndexName)) {
+				continue
+			}
+			findings = append(findings, Finding{
+				"database.missing-index", Error, c.Name, fmt.Sprintf("The index %s of the collection is not in the database: queries are slow, and what it keeps unique is not.", index.IndexName),
+				"Somebody has dropped it by SQL. Make it again: " + text + ".",
+			})
+		}
+	}
+	return findings, nil
 }
 
 // soundness looks at one.
@@ -107,7 +139,7 @@ func dangling(ctx context.Context, app core.App) ([]Finding, error) {
 			if n > 0 {
 				findings = append(findings, Finding{
 					"database.dangling", Warning, c.Name + "." + relation.Name,
-					fmt.Sprintf("%s of the newest %d point to a record of %s that is not there.", plural(n, "row"), sampled, target),
+					fmt.Sprintf("Rows that point to a record of %s which is not there, among the newest %d: %d.", target, sampled, n),
 					fmt.Sprintf("They were likely written or deleted by SQL. Find them with `%s != \"\" && %[1]s.id = null` as filter in the dashboard, and set or delete them.", relation.Name),
 				})
 			}

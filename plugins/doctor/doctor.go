@@ -36,6 +36,10 @@ type Config struct {
 	// after the next start, for programs that have them in their configuration.
 	Settings func(s *core.Settings)
 
+	// Options says by which option of the program a setting is set, by the Where of the
+	// findings about it, such as "settings.meta.appURL". Their Where is the option then.
+	Options map[string]string
+
 	// SignUps are the auth collections in which everybody is meant to create an account.
 	SignUps []string
 
@@ -245,6 +249,9 @@ func (p *Plugin) Examine(ctx context.Context, app core.App) Report {
 	r := p.newReport()
 	for _, check := range append(builtIn(p.config), p.config.Checks...) {
 		findings := p.run(ctx, check, app)
+		for i, f := range findings {
+			findings[i].Where = cmp.Or(p.config.Options[f.Where], f.Where)
+		}
 		r.add(check, findings, p.config.Ignore)
 	}
 	r.Seconds = time.Since(r.At).Seconds()

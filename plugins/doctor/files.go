@@ -47,7 +47,7 @@ func checkFiles(ctx context.Context, app core.App) ([]Finding, error) {
 	}
 	if o.files > 0 {
 		findings = append(findings, Finding{
-			"files.orphaned", Note, o.example, fmt.Sprintf("%s (%s) belong to no record.", plural(o.files, "uploaded file"), bytesText(o.bytes)),
+			"files.orphaned", Note, o.example, fmt.Sprintf("There is no record for %s (%s).", plural(o.files, "uploaded file"), bytesText(o.bytes)),
 			"They are what is left of records that were deleted by SQL, of a crash in the middle of an upload, or of a restored database. Remove them when you are sure that no restore will want them.",
 		})
 	}
@@ -86,7 +86,7 @@ func missingFiles(ctx context.Context, app core.App, root string, collections []
 			if missing > 0 {
 				findings = append(findings, Finding{
 					"files.missing", Warning, c.Name + "." + field,
-					fmt.Sprintf("%s of the newest %s are not on the disk, for instance of the record %s.", plural(missing, "file"), plural(len(records), "record"), example),
+					fmt.Sprintf("Files that are not on the disk, of the newest %s: %d, for instance of the record %s.", plural(len(records), "record"), missing, example),
 					"Restore them from the backup, or clear the field of these records.",
 				})
 			}

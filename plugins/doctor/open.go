@@ -92,7 +92,7 @@ func mayOpen(ctx context.Context, path string) error {
 func connect(name, dir, scratch string) (*dbx.DB, error) {
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && name == auxiliaryFile {
-		db, err := dbx.Open("sqlite", filepath.Join(scratch, name))
+		db, err := dbx.Open("sqlite", sqlite.Address(filepath.Join(scratch, name), url.Values{"_pragma": {"journal_mode(WAL)"}}))
 		if err == nil {
 			_, err = db.NewQuery("CREATE TABLE IF NOT EXISTS _logs (id TEXT, level INTEGER, message TEXT, data JSON, created TEXT)").Execute()
 		}

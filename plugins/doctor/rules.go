@@ -111,14 +111,14 @@ func givenRights(c *core.Collection, rules map[string]rule, closed func(string) 
 			findings = append(findings, Finding{
 				"rules.self-promotion", Error, create.where(),
 				fmt.Sprintf("Whoever creates an account in %s chooses its %s.", c.Name, f.GetName()),
-				fmt.Sprintf("Add `%s:isset = false` to the rule, and set the field in a hook or by superusers.", body),
+				fmt.Sprintf("Add `%s:isset = false` to the rule, and set the field in a hook or as a superuser.", body),
 			})
 		}
 		if !update.locked && (update.ofSelf("id") || update.anySignedIn(closed)) && !update.mentions(body) {
 			findings = append(findings, Finding{
 				"rules.self-promotion", Error, update.where(),
 				fmt.Sprintf("People can change the %s of their own account in %s.", f.GetName(), c.Name),
-				fmt.Sprintf("Add `%s:changed = false` to the rule, with `&&` around all of it.", body),
+				fmt.Sprintf("Put the rule in parentheses and add `&& %s:changed = false`.", body),
 			})
 		}
 	}

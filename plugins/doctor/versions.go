@@ -67,7 +67,7 @@ func migrations(applied []string) []Finding {
 	var findings []Finding
 	if len(missing) > 0 {
 		findings = append(findings, Finding{
-			"versions.pending", Warning, "", fmt.Sprintf("%s of the program are not applied to the database: %s.", plural(len(missing), "migration"), strings.Join(missing, ", ")),
+			"versions.pending", Warning, "", fmt.Sprintf("The database has yet to have %s of the program: %s.", plural(len(missing), "migration"), strings.Join(missing, ", ")),
 			"Start the server, which applies them, or run \"migrate up\".",
 		})
 	}

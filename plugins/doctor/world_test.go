@@ -61,10 +61,14 @@ func makeHealthy(app core.App) error {
 	if err := app.Save(tasks); err != nil {
 		return err
 	}
-	for i := range many {
-		_, err := app.DB().NewQuery(fmt.Sprintf("INSERT INTO tasks (id, title, created) VALUES ('task%011d', 'a', '2026-01-01 00:00:00.000Z')", i)).Execute()
-		if err != nil {
-			return err
+	for i := range many { // each has another owner
+		for _, query := range []string{
+			"INSERT INTO users (id, email, tokenKey, password) VALUES ('user%011[1]d', '%[1]d@holdall.example', 'key%[1]d', 'x')",
+			"INSERT INTO tasks (id, title, owner, created) VALUES ('task%011[1]d', 'a', 'user%011[1]d', '2026-01-01 00:00:00.%03[1]dZ')",
+		} {
+			if _, err := app.DB().NewQuery(fmt.Sprintf(query, i)).Execute(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -127,13 +131,9 @@ func change(name string, f func(c *core.Collection)) func(*testing.T, core.App) 
 	}
 }
 
-// set changes the settings.
+// set changes the settings, also to what the dashboard would refuse.
 func set(f func(s *core.Settings)) func(*testing.T, core.App) {
-	return func(t *testing.T, app core.App) {
-		t.Helper()
-		f(app.Settings())
-		must(t, app.Save(app.Settings()))
-	}
+	return func(_ *testing.T, app core.App) { f(app.Settings()) }
 }
 
 // place is a file in the storage of a collection's record, old enough to be looked at.
