@@ -27,9 +27,9 @@ func (e Explanation) Served() bool { return e.Reason == "" }
 
 // Explain tells what would become of a request such as "GET
 // /api/collections/posts/records" of somebody who is signed in to the named auth
-// collection, "" for a guest. It makes the plan and runs nothing: a record that is
-// not there is left to PocketBase all the same, as is an answer that PocketBase would
-// delay. Handlers count that are bound by now.
+// collection, "" for a guest. It makes the plan and runs nothing: what cannot be read is
+// left to PocketBase all the same, as is an answer that PocketBase would delay.
+// Handlers count that are bound by now.
 func (p *Plugin) Explain(request, collection string) (Explanation, error) {
 	method, address, ok := strings.Cut(strings.TrimSpace(request), " ")
 	if !ok || !strings.HasPrefix(address, "/") {

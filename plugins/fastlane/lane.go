@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"net/http"
 	"strconv"
@@ -42,8 +43,9 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()
+	found := true
 	if a == view {
-		reason = call.view(w)
+		found, reason = call.view(w)
 	} else {
 		reason = call.list(w)
 	}
@@ -54,6 +56,9 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 		if err := charge(e); err != nil || e.Written() {
 			return "", err
 		}
+	}
+	if !found {
+		return "", e.NotFoundError("", sql.ErrNoRows) // which the log tells of
 	}
 	writeJSON(e, w.out)
 	return "", nil
@@ -90,7 +95,7 @@ func (p *Plugin) prepare(e *core.RequestEvent, a action) (*call, Reason) {
 		return nil, ReasonUnknown
 	}
 	db, ok := e.App.ConcurrentDB().(*dbx.DB)
-	if !ok {
+	if !ok || db.DriverName() != "sqlite" && db.DriverName() != "sqlite3" {
 		return nil, ReasonDatabase
 	}
 	params, reason := readParameters(e.Request.URL.RawQuery, e.Request.URL.Query, a)
@@ -219,14 +224,11 @@ func (c *call) rows(w *workspace) (n int, reason Reason) {
 }
 
 // view writes one record.
-func (c *call) view(w *workspace) Reason {
+func (c *call) view(w *workspace) (found bool, reason Reason) {
 	w.out = w.out[:0]
 	n, reason := c.rows(w)
-	if reason == "" && n == 0 {
-		return ReasonMissing
-	}
 	w.out = append(w.out, '\n')
-	return reason
+	return n > 0, reason
 }
 
 // list writes one page.
