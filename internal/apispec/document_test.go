@@ -51,12 +51,14 @@ func TestCheck(t *testing.T) {
 		"wrong behind a reference": {"GET", "/things/a", 404, "application/json", `{"status":403}`, "/status"},
 		"an undescribed status":    {"GET", "/things/a", 500, "application/json", `{}`, "not described"},
 		"a body where there is none": {
-			"DELETE", "/things/a", 204, "application/json", `{}`, "no body"},
+			"DELETE", "/things/a", 204, "application/json", `{}`, "no body",
+		},
 		"another media type":   {"GET", "/things/a", 200, "text/html", `<p>`, "text/html"},
 		"no JSON":              {"GET", "/things/a", 200, "application/json", `{"id":`, "no JSON"},
 		"an undescribed route": {"GET", "/things", 200, "application/json", `{}`, "not in the document"},
 		"an undescribed method": {
-			"POST", "/things/a", 200, "application/json", `{}`, "not in the document"},
+			"POST", "/things/a", 200, "application/json", `{}`, "not in the document",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

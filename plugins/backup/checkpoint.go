@@ -52,9 +52,6 @@ func quietly(db *litestream.DB) {
 func (s *shipment) checkpoint(ctx context.Context) error {
 	frame := int64(s.db.PageSize() + litestream.WALFrameHeaderSize)
 	size := s.db.SyncDiagnostic().LastSyncedWALOffset
-	if size < s.left {
-		s.left = 0 // it began anew
-	}
 	grown := size - s.left
 	if grown < checkpointPages*frame && (grown <= freePages*frame || time.Since(s.checkpointed) < checkpointEvery) {
 		return nil
@@ -70,9 +67,24 @@ func (s *shipment) checkpoint(ctx context.Context) error {
 			}
 		}
 	}
+	before := s.salt()
 	err := s.db.Checkpoint(ctx, litestream.CheckpointModePassive)
 	s.checkpointed, s.left = time.Now(), size
+	if s.salt() != before {
+		s.left = 0
+	}
 	return unlessBusy(err)
+}
+
+// salt is what changes in the log's header when it begins anew.
+func (s *shipment) salt() (salt [8]byte) {
+	file, err := os.Open(s.db.WALPath())
+	if err != nil {
+		return salt // as if it had not
+	}
+	defer file.Close()
+	_, _ = file.ReadAt(salt[:], 16)
+	return salt
 }
 
 // move moves a part of the log to the disk of the database, and keeps nobody out.
@@ -120,7 +132,7 @@ func (s *shipment) lazily(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
+		defer conn.Close() // so that the next one is another
 		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = NORMAL"); err != nil {
 			return err
 		}

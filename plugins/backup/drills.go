@@ -25,6 +25,9 @@ func (d *drills) list() []DrillResult {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refresh()
+	if d.all == nil {
+		return []DrillResult{}
+	}
 	return d.all
 }
 

@@ -33,7 +33,7 @@ type shipment struct {
 
 	// of the one goroutine that captures
 	checkpointed time.Time
-	left         int64    // the size of the log after the last checkpoint
+	left         int64    // how much of the log was there before the last checkpoint
 	file         *os.File // the database, to sync it
 	stuck        bool     // the last checkpoint failed
 	copied       os.FileInfo
@@ -100,6 +100,7 @@ type quiet struct{ slog.Handler }
 func (h quiet) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
 }
+
 func (h quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{h.Handler.WithAttrs(attrs)} }
 func (h quiet) WithGroup(name string) slog.Handler       { return quiet{h.Handler.WithGroup(name)} }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,9 +118,6 @@ func (p *Plugin) status(shipments []*shipment, mirrors []*mirror) Status {
 	status := Status{
 		At: time.Now().UTC(), Targets: []TargetStatus{}, Drills: p.drills.list(), Drilling: p.underWay.Load() > 0, Locked: p.locked(),
 		PreciseSeconds: p.config.Precise.Seconds(), RetentionSeconds: p.config.Retention.Seconds(),
-	}
-	if status.Drills == nil {
-		status.Drills = []DrillResult{}
 	}
 	if next := p.nextDrill().UTC(); !next.IsZero() {
 		status.NextDrill = &next
@@ -289,7 +287,7 @@ func (p *Plugin) saveStatus() {
 		err = replaceFile(p.statusFile(), content)
 	}
 	if err != nil {
-		p.logger().Warn("the status of the backup cannot be saved", "error", err)
+		p.logger().Warn("the status of the backup cannot be saved", slog.Any("error", err))
 	}
 }
 

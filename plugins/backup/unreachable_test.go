@@ -58,7 +58,7 @@ func (l *link) carry(near net.Conn, host string) {
 	if l.cut.Load() {
 		return
 	}
-	far, err := net.Dial("tcp", host) //nolint:noctx // of a test
+	far, err := net.Dial("tcp", host)
 	if err != nil {
 		return
 	}

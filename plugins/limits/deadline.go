@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -58,14 +59,15 @@ func answerWithin(next http.Handler, within time.Duration, bounds func(path stri
 		}
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
-		answer := &timely{ResponseWriter: w, header: http.Header{}}
+		answer := &timely{ResponseWriter: w, header: w.Header().Clone()}
 		answer.timer = time.AfterFunc(within, func() { answer.expire(cancel) })
 		defer answer.end()
-		r = r.WithContext(ctx)
+		inner := r.WithContext(ctx)
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &arriving{ReadCloser: r.Body, timer: answer.timer, within: within}
+			inner.Body = &arriving{ReadCloser: r.Body, timer: answer.timer, within: within}
 		}
-		next.ServeHTTP(answer, r)
+		defer func() { r.Pattern = inner.Pattern }() // for what is around this, and counts by route
+		next.ServeHTTP(answer, inner)
 	})
 }
 
@@ -119,9 +121,8 @@ func (t *timely) begin() bool {
 // hand gives the headers to the writer below, which has them to itself then.
 func (t *timely) hand() {
 	below := t.ResponseWriter.Header()
-	for name, values := range t.header {
-		below[name] = values
-	}
+	clear(below)
+	maps.Copy(below, t.header)
 	t.header = below
 }
 

@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/limits"
@@ -50,7 +52,7 @@ func fetch(ctx context.Context, method, address string, body io.Reader) fetched 
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	givenUp, cause := make(chan struct{}), make(chan error, 1)
-	var begun = make(chan string, 3)
+	begun := make(chan string, 3)
 	app := template.New(t, func(app core.App) error {
 		_, err := limits.Register(app, limits.Config{Requests: limits.Requests{Deadline: time.Second, NoDeadline: []string{"/api/reports/"}}})
 		return err
@@ -85,6 +87,18 @@ func TestDeadline(t *testing.T) {
 		})
 		return e.Next()
 	})
+	var patterns sync.Map // as those see them that are around all
+	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Priority: -998, Func: func(e *core.ServeEvent) error {
+		if err := e.Next(); err != nil {
+			return err
+		}
+		next := e.Server.Handler
+		e.Server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() { patterns.Store(r.Pattern, true) }()
+			next.ServeHTTP(w, r)
+		})
+		return nil
+	}})
 	pbtest.Superuser(t, app)
 	server := pbtest.Serve(t, app)
 
@@ -119,6 +133,14 @@ func TestDeadline(t *testing.T) {
 			t.Errorf("%s: got %+v, want %q", path, got, want)
 		}
 	}
+	pbtest.Eventually(t, time.Minute, func() error {
+		for _, pattern := range []string{"GET /api/never", "POST /api/upload"} {
+			if _, ok := patterns.Load(pattern); !ok {
+				return errors.New("nobody was told of the route " + pattern)
+			}
+		}
+		return nil
+	})
 	if got := fetch(t.Context(), http.MethodPost, server+thingsPath, strings.NewReader("{}")); got.status >= 500 {
 		t.Errorf("an ordinary request: got %+v", got)
 	}

@@ -84,9 +84,15 @@ func (r Requests) validate() error {
 		value  int
 		lowest int
 	}{
-		{"MaxPerPage", r.MaxPerPage, 0}, {"MaxExpands", r.MaxExpands, -1}, {"MaxExpandDepth", r.MaxExpandDepth, 0},
-		{"MaxFilterLength", r.MaxFilterLength, 0}, {"MaxFilterTerms", r.MaxFilterTerms, 0}, {"MaxFilterDepth", r.MaxFilterDepth, -1},
-		{"MaxSortFields", r.MaxSortFields, 0}, {"MaxBatch", r.MaxBatch, 0}, {"MaxParts", r.MaxParts, 0},
+		{"MaxPerPage", r.MaxPerPage, 0},
+		{"MaxExpands", r.MaxExpands, -1},
+		{"MaxExpandDepth", r.MaxExpandDepth, 0},
+		{"MaxFilterLength", r.MaxFilterLength, 0},
+		{"MaxFilterTerms", r.MaxFilterTerms, 0},
+		{"MaxFilterDepth", r.MaxFilterDepth, -1},
+		{"MaxSortFields", r.MaxSortFields, 0},
+		{"MaxBatch", r.MaxBatch, 0},
+		{"MaxParts", r.MaxParts, 0},
 	} {
 		if bound.value < bound.lowest {
 			problems = append(problems, fmt.Errorf("limits: Requests.%s must be %d or more, got %d", bound.name, bound.lowest, bound.value))
