@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -57,7 +58,7 @@ func registerProtect(app core.App, cfg *config) error {
 func protectFigures(guard *protect.Plugin) observe.Source {
 	return observe.Source{Name: "protect", Collect: func(_ context.Context, emit func(observe.Figure)) error {
 		guard.Figures(func(name, help string, value float64) {
-			emit(observe.Figure{Name: name, Help: help, Value: value})
+			emit(observe.Figure{Name: name, Help: help, Value: value, Counter: strings.HasSuffix(name, "_total")})
 		})
 		return nil
 	}}
