@@ -80,7 +80,11 @@ func copyPages(ctx context.Context, from, to string, tell func(done, all int) er
 		if err != nil {
 			return err
 		}
-		return errors.Join(step(ctx, backup, tell), backup.Finish())
+		if err := step(ctx, backup, tell); err != nil {
+			_ = backup.Finish() // it says the same again
+			return err
+		}
+		return backup.Finish()
 	})
 }
 

@@ -411,3 +411,24 @@ func TestConfig(t *testing.T) {
 		t.Error("got no error for a second registration")
 	}
 }
+
+// BenchmarkUsualStart is what the plugin adds to a start that is no upgrade.
+func BenchmarkUsualStart(b *testing.B) {
+	dir := b.TempDir()
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
+	p, err := upgrade.Register(app, upgrade.Config{Version: "1.0.0", Migrations: &core.MigrationsList{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := app.Bootstrap(); err != nil {
+		b.Fatal(err)
+	}
+	if err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() }); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := p.Before(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
