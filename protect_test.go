@@ -83,7 +83,7 @@ func (f *full) write(stop func() bool) {
 					ID   string
 					Data struct{ Code string }
 				}
-				status, err := f.call(f.t, "POST", "/api/collections/notes/records", "", strings.NewReader(body), "application/json", &answer)
+				status, err := f.call(f.t, "POST", "/api/collections/fillers/records", "", strings.NewReader(body), "application/json", &answer)
 				f.mu.Lock()
 				switch {
 				case err != nil:
@@ -170,7 +170,7 @@ func (f *full) kept(what string) {
 	defer db.Close()
 	var ids []string
 	var sound string
-	if err := db.NewQuery("SELECT id FROM notes").Column(&ids); err != nil {
+	if err := db.NewQuery("SELECT id FROM fillers").Column(&ids); err != nil {
 		f.t.Fatal(err)
 	}
 	if err := db.NewQuery("PRAGMA integrity_check").Row(&sound); err != nil || sound != "ok" {
@@ -186,7 +186,7 @@ func (f *full) kept(what string) {
 		}
 	}
 	f.t.Logf("%s: %d acknowledged, %d there, other answers %v", what, len(f.acked), len(ids), f.other)
-	for _, statement := range []string{"DELETE FROM notes", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
+	for _, statement := range []string{"DELETE FROM fillers", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
 		if _, err := db.NewQuery(statement).Execute(); err != nil {
 			f.t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestSmallDisk(t *testing.T) {
 	defer f.free()
 	f.start("3MiB")
 	f.serves()
-	f.must(t, "POST", "/api/collections", f.token, `{"name":"notes","type":"base","listRule":"","viewRule":"","createRule":"",
+	f.must(t, "POST", "/api/collections", f.token, `{"name":"fillers","type":"base","listRule":"","viewRule":"","createRule":"",
 		"fields":[{"name":"text","type":"text","max":100000}]}`, nil)
 
 	// little space
@@ -221,7 +221,7 @@ func TestSmallDisk(t *testing.T) {
 	}
 	readers := func(when string) {
 		t.Helper()
-		for path, want := range map[string]int{"/api/collections/notes/records": 200, "/api/health": 200, "/api/health/ready": 200} {
+		for path, want := range map[string]int{"/api/collections/fillers/records": 200, "/api/health": 200, "/api/health/ready": 200} {
 			if status, err := f.call(t, "GET", path, "", nil, "", nil); err != nil || status != want {
 				t.Errorf("%s: %s: got %d, error %v, want %d", when, path, status, err, want)
 			}
@@ -289,13 +289,13 @@ func (f *full) round(n int) {
 	f.start("0") // with the auxiliary.db of before or another one
 	f.serves()
 	f.fill()
-	status, _ := f.call(f.t, "POST", "/api/collections/notes/records", "", bytes.NewReader(mustJSON(map[string]string{"text": strings.Repeat("x", 90_000)})), "application/json", nil)
+	status, _ := f.call(f.t, "POST", "/api/collections/fillers/records", "", bytes.NewReader(mustJSON(map[string]string{"text": strings.Repeat("x", 90_000)})), "application/json", nil)
 	f.free()
 	if status != http.StatusServiceUnavailable && status != http.StatusOK {
 		f.t.Errorf("a change on a full disk: got %d", status)
 	}
 	f.await(f.t, "changes to be accepted again", func() bool {
-		status, err := f.call(f.t, "POST", "/api/collections/notes/records", "", strings.NewReader(`{"text":"again"}`), "application/json", nil)
+		status, err := f.call(f.t, "POST", "/api/collections/fillers/records", "", strings.NewReader(`{"text":"again"}`), "application/json", nil)
 		return err == nil && status == http.StatusOK
 	})
 	f.signal(f.t, syscall.SIGTERM)

@@ -228,7 +228,7 @@ func (p *Plugin) bind() {
 	p.app.OnBootstrap().Bind(&hook.Handler[*core.BootstrapEvent]{
 		Id:       "holdallProtectBootstrap",
 		Func:     p.bootstrap,
-		Priority: -9999, // before anybody opens a database
+		Priority: -999_999, // before anybody opens a database, or copies one
 	})
 	p.app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id:       "holdallProtectServe",
