@@ -70,8 +70,6 @@ type config struct {
 
 	fastLane bool
 
-	fastLane bool
-
 	observeOff bool
 	observe    observe.Config
 	tracesOff  bool
@@ -103,7 +101,6 @@ func loadConfig(args, environ []string) (config, error) {
 	problems = append(problems, cfg.readTraces(r))
 	cfg.readChanges(r)
 	cfg.readAPI(r)
-	cfg.readFastLane(r)
 	cfg.readFastLane(r)
 	cfg.readJobs(r)
 	problems = append(problems, cfg.readWebhooks(r), cfg.readPush(r), cfg.readCallers(r))

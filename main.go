@@ -175,9 +175,6 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err := registerFastLane(app, root, cfg); err != nil {
 		return err
 	}
-	if err := registerFastLane(app, root, cfg); err != nil {
-		return err
-	}
 	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {
 		return err
 	}
