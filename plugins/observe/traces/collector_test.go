@@ -31,7 +31,7 @@ func TestCollectorsThatDoNotWork(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, traces.Config{URL: c.url, Ratio: 1, Queue: 20, Interval: time.Millisecond, Timeout: 100 * time.Millisecond}, parts{})
 			c.make(w.collector)
-			for range 30 {
+			for range 8 {
 				if got := w.ask(t, http.MethodPost, orders, `{"title":"x"}`); got != http.StatusOK {
 					t.Fatalf("got %d, want 200", got)
 				}
@@ -57,7 +57,7 @@ func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	collector := otlptest.New(t)
 	collector.Stall()
-	const queue, all = 50, 5000
+	const queue, all = 50, 1000
 	tracer := newTracer(t, collector, traces.Config{Ratio: 1, Queue: queue, Interval: time.Millisecond, Timeout: time.Minute})
 	for range all { // would not end if anybody waited
 		_, end := tracer.Join(t.Context(), "", "x")
