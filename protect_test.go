@@ -160,9 +160,16 @@ func (f *full) free() {
 	}
 }
 
+// ballast is what a round begins with, so that there is space afterwards to look at
+// what came of it.
+func (f *full) ballast() string { return filepath.Join(*smallDisk, "ballast") }
+
 // kept wants every note that was acknowledged to be there, and removes them.
 func (f *full) kept(what string) {
 	f.t.Helper()
+	if err := os.RemoveAll(f.ballast()); err != nil {
+		f.t.Fatal(err)
+	}
 	db, err := dbx.Open("sqlite", filepath.Join(f.dir, "data.db"))
 	if err != nil {
 		f.t.Fatal(err)
@@ -209,6 +216,7 @@ func TestSmallDisk(t *testing.T) {
 	}
 	f := &full{t: t, dir: filepath.Join(*smallDisk, "data"), other: map[string]int{}}
 	defer f.free()
+	defer os.RemoveAll(f.ballast())
 	f.start("3MiB")
 	f.serves()
 	f.must(t, "POST", "/api/collections", f.token, `{"name":"fillers","type":"base","listRule":"","viewRule":"","createRule":"",
@@ -254,6 +262,10 @@ func TestSmallDisk(t *testing.T) {
 // round writes to a disk that is full at times, removes auxiliary.db, kills the server,
 // and starts it again.
 func (f *full) round(n int) {
+	f.t.Helper()
+	if err := os.WriteFile(f.ballast(), make([]byte, 4<<20), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
 	f.start("0")
 	f.serves()
 	lines := f.log(refusesChanges)
