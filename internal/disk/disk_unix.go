@@ -11,6 +11,6 @@ func Space(dir string) (total, free uint64, err error) {
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return 0, 0, err
 	}
-	size := uint64(stat.Bsize)                                         //nolint:unconvert // signed on some systems
+	size := uint64(stat.Bsize)
 	return uint64(stat.Blocks) * size, uint64(stat.Bavail) * size, nil //nolint:unconvert // likewise
 }

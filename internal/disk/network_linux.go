@@ -23,5 +23,5 @@ func Network(dir string) string {
 	if unix.Statfs(dir, &stat) != nil {
 		return ""
 	}
-	return remote[uint32(stat.Type)] //nolint:gosec // the magic numbers have 32 bits
+	return remote[uint32(stat.Type)]
 }

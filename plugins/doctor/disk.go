@@ -87,7 +87,7 @@ func size(path string) uint64 {
 	if err != nil {
 		return 0
 	}
-	return uint64(info.Size()) //nolint:gosec // a size is not negative
+	return uint64(info.Size())
 }
 
 // readable looks at who else on the machine may read the data.

@@ -82,8 +82,10 @@ var ill = map[string]struct {
 		must(t, app.ReloadCachedCollections())
 	}, "queries.unusable-rule", doctor.Error, "tasks.listRule", ""},
 
-	"a rule without an index": {change("tasks", func(c *core.Collection) { c.RemoveIndex("idx_tasks_owner") }),
-		"queries.slow-rule", doctor.Warning, "tasks.listRule", "CREATE INDEX `idx_tasks_owner` ON `tasks` (`owner`)"},
+	"a rule without an index": {
+		change("tasks", func(c *core.Collection) { c.RemoveIndex("idx_tasks_owner") }),
+		"queries.slow-rule", doctor.Warning, "tasks.listRule", "CREATE INDEX `idx_tasks_owner` ON `tasks` (`owner`)",
+	},
 	"a rule through a relation without an index": {change("tasks", func(c *core.Collection) {
 		c.RemoveIndex("idx_tasks_group")
 		c.ListRule = types.Pointer(`group.leader = @request.auth.id && group.name > ""`)
@@ -91,8 +93,10 @@ var ill = map[string]struct {
 	"a rule that no index helps": {change("tasks", func(c *core.Collection) { c.ListRule = types.Pointer(`title ~ @request.auth.name`) }), "queries.slow-rule", doctor.Warning, "tasks.listRule", "No index helps"},
 	"a text within another":      {change("tasks", func(c *core.Collection) { c.ListRule = types.Pointer(`owner = @request.auth.id && title ~ "a"`) }), "queries.contains", doctor.Note, "tasks.listRule", ""},
 	"a relation to several":      {change("tasks", func(c *core.Collection) { c.ListRule = types.Pointer(`owner = @request.auth.id && helpers.name != ""`) }), "queries.multi-relation", doctor.Note, "tasks.listRule", ""},
-	"an order without an index": {change("tasks", func(c *core.Collection) { c.ListRule = types.Pointer(`@request.auth.id != ""`) }),
-		"queries.slow-sort", doctor.Note, "tasks.listRule", "CREATE INDEX `idx_tasks_created` ON `tasks` (`created`)"},
+	"an order without an index": {
+		change("tasks", func(c *core.Collection) { c.ListRule = types.Pointer(`@request.auth.id != ""`) }),
+		"queries.slow-sort", doctor.Note, "tasks.listRule", "CREATE INDEX `idx_tasks_created` ON `tasks` (`created`)",
+	},
 	"a relation without an index": {change("tasks", func(c *core.Collection) { c.RemoveIndex("idx_tasks_group") }), "queries.unindexed-relation", doctor.Note, "tasks.group", "idx_tasks_group"},
 
 	"a relation to nothing":          {func(t *testing.T, app core.App) { run(t, app, "UPDATE tasks SET owner = 'nobody' WHERE rowid < 4") }, "database.dangling", doctor.Warning, "tasks.owner", ""},

@@ -182,7 +182,7 @@ func (p *Plugin) stage(s Snapshot) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if needed := uint64(s.Size()); free < needed { //nolint:gosec // a size is not negative
+	if needed := uint64(s.Size()); free < needed {
 		return "", fmt.Errorf("%w: %s is free and %s is needed", ErrNoRoom, bytesText(free), bytesText(needed))
 	}
 	fresh, err := os.MkdirTemp(p.dir(), unfinished)
@@ -201,7 +201,7 @@ func (p *Plugin) stage(s Snapshot) (string, error) {
 }
 
 func copyFile(from, to string) error {
-	source, err := os.Open(from)
+	source, err := os.Open(from) //nolint:gosec // within the data directory
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()) //nolint:gosec // within the data directory
 	if err != nil {
 		return err
 	}

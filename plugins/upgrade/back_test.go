@@ -139,7 +139,7 @@ func TestBackIsRefused(t *testing.T) {
 func hold(t *testing.T, dir string, _ *upgrade.Plugin) {
 	t.Helper()
 	other := osexec.Command(os.Args[0], "-test.run=^TestHolds$")
-	other.Env = append(os.Environ(), holdVariable+"="+filepath.Join(dir, "data.db"))
+	other.Env = append(os.Environ(), holdVariable+"="+filepath.Join(dir, "data.db")) //nolint:forbidigo // of the process that this one starts
 	in, err := other.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ const holdVariable = "UPGRADE_TEST_HOLD"
 
 // TestHolds is the other process of hold. It does nothing in a usual run.
 func TestHolds(t *testing.T) { //nolint:paralleltest // it has the process for itself
-	path := os.Getenv(holdVariable)
+	path := os.Getenv(holdVariable) //nolint:forbidigo // from hold
 	if path == "" {
 		return
 	}

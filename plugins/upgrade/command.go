@@ -51,7 +51,7 @@ func (p *Plugin) printList(out io.Writer, list []Snapshot) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tTAKEN\tSIZE\tWHY")
 	for _, s := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.ID, s.At.Format("2006-01-02 15:04:05Z"), bytesText(uint64(s.Size())), s.why()) //nolint:gosec // a size is not negative
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.ID, s.At.Format("2006-01-02 15:04:05Z"), bytesText(uint64(s.Size())), s.why())
 	}
 	return table.Flush()
 }
