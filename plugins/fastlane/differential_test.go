@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	requests = flag.Int("fastlane.requests", 2000, "how many requests TestSameAnswers makes")
+	requests = flag.Int("fastlane.requests", 800, "how many requests TestSameAnswers makes")
 	seed     = flag.Uint64("fastlane.seed", 1, "what they are made from")
 )
 
