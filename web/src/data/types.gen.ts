@@ -470,21 +470,21 @@ export interface Device {
 
 export interface DeviceBody {
   /** One of those that the server sends by: webpush, fcm or apns. */
-  provider?: string;
+  provider?: string | null;
   /** What the provider calls the device. Of APNs it is hexadecimal. */
-  token?: string;
+  token?: string | null;
   /** What PushSubscription.toJSON() of a browser gives, in place of provider and token. */
   subscription?: Subscription | null;
   /** The app's bundle identifier, for APNs. */
-  app?: string;
+  app?: string | null;
   /** Whether the token is of the sandbox of APNs. */
-  sandbox?: boolean;
+  sandbox?: boolean | null;
   /** For people. */
-  platform?: string;
+  platform?: string | null;
   /** The language of notifications. */
-  locale?: string;
+  locale?: string | null;
   /** For quiet hours. */
-  timezone?: string;
+  timezone?: string | null;
   /** What it is subscribed to. Left out, or null, it keeps what it had. */
   topics?: string[] | null;
   /** The number at the app's icon. Left out, or null, it keeps what it had. */
@@ -508,10 +508,10 @@ export interface SubscriptionKeys {
 
 export interface ForgetBody {
   /** As it was registered. */
-  provider?: string;
-  token?: string;
+  provider?: string | null;
+  token?: string | null;
   /** Of a browser's subscription, in place of the two. */
-  endpoint?: string;
+  endpoint?: string | null;
 }
 
 export interface BadgeBody {
