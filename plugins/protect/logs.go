@@ -26,7 +26,11 @@ func (p *Plugin) holdLog(e *core.ModelEvent) error {
 	if !ok || !p.mode.on.Load() {
 		return e.Next()
 	}
-	h := &p.held
+	return p.held.keep(e, line)
+}
+
+// keep takes the line instead of the database, so the event ends here.
+func (h *heldLogs) keep(_ *core.ModelEvent, line *core.Log) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.lines) >= maxHeld {
