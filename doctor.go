@@ -167,7 +167,7 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 
 // schemaFindings compares the database with the definitions in Go.
 func schemaFindings(_ context.Context, app core.App) ([]doctor.Finding, error) {
-	plan, err := schema.Diff(app, collections.All())
+	plan, err := schema.Diff(app, collections.All()) //nolint:contextcheck // fields of PocketBase are tried without one
 	if err != nil {
 		return nil, err
 	}

@@ -211,6 +211,7 @@ const (
 // so, answers readers, comes back when there is space, whether or not it was killed,
 // and has all that it acknowledged.
 func TestSmallDisk(t *testing.T) {
+	t.Parallel()
 	if *smallDisk == "" {
 		return
 	}
@@ -286,7 +287,7 @@ func (f *full) round(n int) {
 		f.t.Fatal(err)
 	}
 	f.await(f.t, "the log to tell", func() bool { return f.log(refusesChanges) > lines })
-	<-time.After(time.Duration(rand.IntN(300)) * time.Millisecond) //nolint:gosec // when to kill it is left to chance
+	<-time.After(time.Duration(rand.IntN(300)) * time.Millisecond) // when to kill it is left to chance
 	if err := f.Process.Kill(); err != nil {
 		f.t.Fatal(err)
 	}

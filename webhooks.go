@@ -56,7 +56,7 @@ func receiveERP(app core.App, plugin *webhooks.Plugin, log *changes.Log) {
 		return hooks.ERPSecrets(app, in.PathValues[hooks.ERPOrganization], in.Now)
 	})
 	plugin.Receive(hooks.ERPPath, verifier, func(ctx context.Context, tx core.App, m webhooks.Message) error {
-		err := log.Attribute(tx, nil, originERP, func(tx core.App) error {
+		err := log.Attribute(tx, nil, originERP, func(tx core.App) error { //nolint:contextcheck // the trace is that of the goroutine
 			return hooks.TakeERPMessage(ctx, tx, m.PathValues[hooks.ERPOrganization], m.ID, m.Body)
 		})
 		if wrong := (validation.Errors{}); errors.As(err, &wrong) {

@@ -162,7 +162,7 @@ func newERPSecret() string {
 func saveERPKeys(app core.App, organization string, keys erpKeys) error {
 	raw := types.JSONRaw("null")
 	if keys.Secret != "" {
-		encoded, err := json.Marshal(keys)
+		encoded, err := json.Marshal(keys) //nolint:gosec // it goes into a hidden field
 		if err != nil {
 			return fmt.Errorf("encode ERP keys: %w", err)
 		}

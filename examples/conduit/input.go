@@ -30,7 +30,7 @@ type field[T any] struct {
 
 // UnmarshalJSON implements [json.Unmarshaler]. A value of another type is
 // remembered instead of returned, as the answer is to name the field.
-func (f *field[T]) UnmarshalJSON(raw []byte) error {
+func (f *field[T]) UnmarshalJSON(raw []byte) error { //nolint:unparam // as the interface has it
 	f.set, f.null = true, bytes.Equal(raw, []byte("null"))
 	if !f.null {
 		f.wrong = json.Unmarshal(raw, &f.value) != nil

@@ -72,7 +72,7 @@ func (p *Plugin) execute(r *run) {
 			r.cancel(nil)
 			release()
 		}()
-		err = r.traced()
+		err = r.traced() //nolint:contextcheck // it has that of the run
 	})
 	if !started { // the group was stopped in between
 		stop()

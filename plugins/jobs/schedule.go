@@ -178,7 +178,7 @@ func (p *Plugin) tick(ctx context.Context, s *schedule, due, now time.Time) erro
 			}
 		}
 		for _, at := range made {
-			if err := p.store.addTick(db, p.enqueueTick(tx, s, at), at, now); err != nil {
+			if err := p.store.addTick(db, p.enqueueTick(tx, s, at), at, now); err != nil { //nolint:contextcheck // the trace is that of the goroutine
 				return err
 			}
 		}
