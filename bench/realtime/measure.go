@@ -173,7 +173,7 @@ func start(ctx context.Context, dir, name string, o options) (*server, error) {
 	}
 	deadline := time.Now().Add(patience)
 	for {
-		response, err := http.Get("http://" + address + "/api/health") //nolint:noctx // ends by itself
+		response, err := http.Get("http://" + address + "/api/health")
 		if err == nil {
 			_ = response.Body.Close()
 			break

@@ -69,7 +69,7 @@ func (s *streams) open(i int, address string) (id string, err error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return "", err
 	}
-	watch := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)} //nolint:gosec // a few thousand
+	watch := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)} // a few thousand
 	return string(name), unix.EpollCtl(s.poll, unix.EPOLL_CTL_ADD, fd, &watch)
 }
 

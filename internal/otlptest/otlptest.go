@@ -153,7 +153,7 @@ func decode(request *http.Request) ([]Span, error) {
 				spans = append(spans, Span{
 					TraceID: hex.EncodeToString(s.GetTraceId()), ID: hex.EncodeToString(s.GetSpanId()), Parent: hex.EncodeToString(s.GetParentSpanId()),
 					Name: s.GetName(), Kind: s.GetKind().String(), State: s.GetTraceState(), Failed: s.GetStatus().GetCode() == 2,
-					Start: time.Unix(0, int64(s.GetStartTimeUnixNano())), End: time.Unix(0, int64(s.GetEndTimeUnixNano())), //nolint:gosec // of now
+					Start: time.Unix(0, int64(s.GetStartTimeUnixNano())), End: time.Unix(0, int64(s.GetEndTimeUnixNano())),
 					Attributes: texts(s.GetAttributes()), Resource: resource,
 				})
 			}

@@ -231,8 +231,6 @@ func TestRedirectsAreAnswers(t *testing.T) {
 }
 
 // TestProxiesAreNotUsed is not parallel: it changes the environment.
-//
-//nolint:paralleltest // see above
 func TestProxiesAreNotUsed(t *testing.T) {
 	in := newInsider(t)
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:"+in.port)

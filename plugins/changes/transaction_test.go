@@ -56,7 +56,7 @@ func TestOthersCommitMeanwhile(t *testing.T) {
 
 			commits := 0
 			meanwhile := func(context.Context, time.Duration, string, *sql.Rows, error) {
-				if _, err := other.Exec("INSERT INTO beside VALUES (1)"); err == nil { //nolint:noctx // also of ended contexts
+				if _, err := other.Exec("INSERT INTO beside VALUES (1)"); err == nil {
 					commits++
 				}
 			}

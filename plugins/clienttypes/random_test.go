@@ -34,7 +34,7 @@ var (
 // random makes a schema from a seed.
 func random(seed uint64) func(core.App) error {
 	return func(app core.App) error {
-		r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // the same each time
+		r := rand.New(rand.NewPCG(seed, 0)) // the same each time
 		var made []*core.Collection
 		for _, i := range r.Perm(len(awkwardCollections))[:12] {
 			c := core.NewBaseCollection(awkwardCollections[i])

@@ -73,7 +73,7 @@ func TestCopiesOfRequestsLoseNothing(t *testing.T) {
 	if err := form.Close(); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Post(server.URL+"/files/x", form.FormDataContentType(), &body) //nolint:noctx // the server closes
+	response, err := http.Post(server.URL+"/files/x", form.FormDataContentType(), &body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ var (
 // Codes of what is wrong with fields, besides those in tags.
 const (
 	codeProvider     = "validation_push_provider"
-	codeToken        = "validation_push_token" //nolint:gosec // the name of an error
+	codeToken        = "validation_push_token"
 	codeSubscription = "validation_push_subscription"
 	codeTimezone     = "validation_push_timezone"
 	codeService      = "validation_push_service"

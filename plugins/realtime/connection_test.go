@@ -28,7 +28,7 @@ import (
 // deaf opens a connection that subscribes to posts and then reads nothing more.
 func deaf(t *testing.T, url string) (conn net.Conn, begin, clientID string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // a test
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestConnectionsThatCannotBeTakenOver(t *testing.T) {
 	}
 
 	// HTTP/1.0 knows no chunks
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // a test
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,13 +103,13 @@ func (o *Object) parseOnly(b []byte, i int, only *nameSet) (int, error) {
 		switch {
 		case only == nil || known >= 0:
 			o.members = append(o.members, member{
-				name: name, value: b[value:end], start: int32(key), end: int32(end), order: int32(order), //nolint:gosec // see clean
-				clean: end <= maxPlace, known: int8(known), //nolint:gosec // for a program, which has few
+				name: name, value: b[value:end], start: int32(key), end: int32(end), order: int32(order), // see clean
+				clean: end <= maxPlace, known: int8(known), // for a program, which has few
 			})
 		case passed:
-			o.members[order-1].end = int32(end) //nolint:gosec // at most maxPlace
+			o.members[order-1].end = int32(end) // at most maxPlace
 		default:
-			o.members = append(o.members, member{start: int32(key), end: int32(end), order: int32(order), clean: true, known: passedOver}) //nolint:gosec // likewise
+			o.members = append(o.members, member{start: int32(key), end: int32(end), order: int32(order), clean: true, known: passedOver}) // likewise
 		}
 		passed = only != nil && known < 0
 		if i = space(b, end); i >= len(b) {

@@ -15,7 +15,7 @@ import (
 func TestDownAfterUpIsTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, versions.Config{})
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	for _, date := range []string{first, second, newest} {
 		way := transformer(t, w, date)
 		for range 2000 {

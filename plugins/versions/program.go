@@ -143,7 +143,7 @@ func (prog *program) undo(c *Change, seen map[string]origin) bool {
 			if !known || o.kind != fromName {
 				return false
 			}
-			prog.fates[o.index] = fate{kind: joins, split: int16(split), part: int16(part)} //nolint:gosec // far fewer
+			prog.fates[o.index] = fate{kind: joins, split: int16(split), part: int16(part)} // far fewer
 			delete(seen, name)
 		}
 		prog.splits = append(prog.splits, joined{change: c})
@@ -200,7 +200,7 @@ func (prog *program) run(o *Object) bool {
 func (prog *program) join(o *Object, split int16) {
 	s := &prog.splits[split]
 	var first *member
-	place := int16(len(s.change.new)) //nolint:gosec // far fewer
+	place := int16(len(s.change.new)) // far fewer
 	parts := make([]string, len(s.change.new))
 	for i := range o.members {
 		m := &o.members[i]

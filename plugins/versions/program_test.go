@@ -19,7 +19,7 @@ var fieldNames = []string{"a", "b", "c", "aa", "name", "title", "é", "q\"q"}
 func TestProgramsDoWhatChangesDo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, versions.Config{})
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(3, 4))
 	programs, changed := 0, 0
 	for range 3000 {
 		way, err := versions.NewTransformer(w.app, randomHistory(random))

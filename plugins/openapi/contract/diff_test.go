@@ -125,7 +125,7 @@ func run(t *testing.T, config contract.Config, stdin string, args ...string) (st
 	if err == nil {
 		return out.String(), 0
 	}
-	if coded, ok := err.(interface{ ExitCode() int }); ok { //nolint:errorlint // it is what commands return
+	if coded, ok := err.(interface{ ExitCode() int }); ok {
 		return out.String() + err.Error(), coded.ExitCode()
 	}
 	return out.String() + err.Error(), -1
