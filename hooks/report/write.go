@@ -356,7 +356,7 @@ func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) 
 		d.SetXY(x, y+below/2-lineHeight/2)
 		d.CellFormat(photoWidth, lineHeight, "This photo cannot be read and was left out.", "", 0, "C", false, 0, "")
 	} else {
-		_, below = d.image(name, "JPG", content, x, y, photoWidth, photoHeight)
+		below = d.image(name, "JPG", content, x, y, photoWidth, photoHeight)
 	}
 	d.style("", smallSize, 20)
 	lines := d.SplitText(d.text.line(photo.Caption), photoWidth-4)
@@ -374,19 +374,19 @@ func (d *drawing) photo(photo Photo, content []byte, name string, x, y float64) 
 	return below
 }
 
-// image draws the image as large as the box allows and returns its size.
-func (d *drawing) image(name, kind string, content []byte, x, y, boxWidth, boxHeight float64) (w, h float64) {
+// image draws the image as large as the box allows and returns how high that is.
+func (d *drawing) image(name, kind string, content []byte, x, y, boxWidth, boxHeight float64) float64 {
 	options := fpdf.ImageOptions{ImageType: kind}
 	info := d.RegisterImageOptionsReader(name, options, bytes.NewReader(content))
 	if d.Err() {
-		return 0, 0
+		return 0
 	}
-	w, h = boxWidth, boxWidth*info.Height()/info.Width()
+	w, h := boxWidth, boxWidth*info.Height()/info.Width()
 	if h > boxHeight {
 		w, h = boxHeight*info.Width()/info.Height(), boxHeight
 	}
 	d.ImageOptions(name, x, y, w, h, false, options, 0, "")
-	return w, h
+	return h
 }
 
 func (d *drawing) signature(ctx context.Context) error {
