@@ -99,7 +99,7 @@ func (p *Plugin) restoreForDrill(ctx context.Context, v *vault, result *DrillRes
 	}
 	result.Files = len(files)
 	paths := sortedKeys(files)
-	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] }) //nolint:gosec // a sample
 	for _, path := range paths[:min(len(paths), drillSample)] {
 		if err := r.file(ctx, files[path], filepath.Join(dir, "file")); err != nil {
 			return fmt.Errorf("%s: %w", path, err)

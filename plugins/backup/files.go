@@ -187,10 +187,7 @@ func (m *mirror) look(ctx context.Context, all bool) error {
 
 func (m *mirror) copyAll(ctx context.Context, dirs []string) error {
 	began := time.Now()
-	s, err := m.plugin.storage()
-	if err != nil {
-		return err
-	}
+	s := m.plugin.storage()
 	if s.inS3() != m.known.S3 {
 		m.known = mirrorState{S3: s.inS3(), Files: map[string]File{}}
 	}
@@ -373,11 +370,11 @@ type storage interface {
 	open(path string) (io.ReadSeekCloser, error)
 }
 
-func (p *Plugin) storage() (storage, error) {
+func (p *Plugin) storage() storage {
 	if p.app.Settings().S3.Enabled {
-		return s3Storage{p.app}, nil
+		return s3Storage{p.app}
 	}
-	return localStorage{filepath.Join(p.app.DataDir(), core.LocalStorageDirName)}, nil
+	return localStorage{filepath.Join(p.app.DataDir(), core.LocalStorageDirName)}
 }
 
 type localStorage struct{ root string }

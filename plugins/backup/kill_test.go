@@ -134,7 +134,7 @@ func killAWriter(t *testing.T, dir string, config backup.Config, round int) said
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := json.Marshal(config)
+	encoded, err := json.Marshal(config) //nolint:staticcheck // it has no RootCmd
 	if err != nil {
 		t.Fatal(err)
 	}
