@@ -27,7 +27,7 @@ func (l *Log) mend(ctx context.Context) error {
 			return err
 		}
 		for _, d := range differing {
-			if err := l.mendCollection(ctx, d.Collection, d.N); err != nil {
+			if err := l.mendCollection(d.Collection, d.N); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (l *Log) differing(ctx context.Context, collections []*core.Collection) ([]
 	return result, nil
 }
 
-func (l *Log) mendCollection(ctx context.Context, id string, n int64) error {
+func (l *Log) mendCollection(id string, n int64) error {
 	var mended int64
 	err := write(l.app, func(tx core.App) error {
 		c, err := tx.FindCollectionByNameOrId(id)
