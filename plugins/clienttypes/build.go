@@ -155,7 +155,7 @@ func (b *builder) addInputs(c *collection, source *core.Collection, f core.Field
 	}
 	if described == nil {
 		if source.IsAuth() && name == core.FieldNamePassword {
-			b.addPassword(c, source, f)
+			b.addPassword(c, f)
 		}
 		return
 	}
@@ -179,7 +179,7 @@ func (b *builder) addInputs(c *collection, source *core.Collection, f core.Field
 	c.update = append(c.update, modifiers(described)...)
 }
 
-func (b *builder) addPassword(c *collection, source *core.Collection, f core.Field) {
+func (b *builder) addPassword(c *collection, f core.Field) {
 	text := func(name, doc string, required bool) *input {
 		return &input{name: name, field: &field{name: name}, required: required, doc: doc}
 	}

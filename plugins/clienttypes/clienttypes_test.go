@@ -128,11 +128,13 @@ func TestTypeScriptOfCollections(t *testing.T) {
 		},
 		{
 			"relations from elsewhere, one where they are unique", "export interface DepotColumns {",
-			[]string{"  parcels_via_depot: [\"viaOne\", \"parcels\"];\n", "  parcels_via_past: [\"viaMany\", \"parcels\"];\n"}, nil,
+			[]string{"  parcels_via_depot: [\"viaOne\", \"parcels\"];\n", "  parcels_via_past: [\"viaMany\", \"parcels\"];\n"},
+			nil,
 		},
 		{
 			"an account shows its address to some", "export interface User {",
-			[]string{"  email?: string;\n", "  verified: boolean;\n"}, []string{"password", "tokenKey"},
+			[]string{"  email?: string;\n", "  verified: boolean;\n"},
+			[]string{"password", "tokenKey"},
 		},
 		{"a new account needs a password", "export interface UserCreate {", []string{"  password: string;\n", "  passwordConfirm: string;\n", "  email: string;\n"}, []string{"verified"}},
 		{"an account changes its password", "export interface UserUpdate {", []string{"  oldPassword?: string;\n"}, []string{"email:", "verified"}},

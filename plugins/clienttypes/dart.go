@@ -2,7 +2,6 @@ package clienttypes
 
 import (
 	_ "embed"
-	"fmt"
 	"strings"
 )
 
@@ -14,15 +13,15 @@ var dartRuntime string
 
 // dart writes a model as Dart.
 type dart struct {
-	strings.Builder
+	printer
 	model *model
 }
 
 func writeDart(m *model, command string) string {
 	w := &dart{model: m}
-	fmt.Fprintf(w, "// Types of this backend for the official PocketBase SDK. Written by a program, do not edit; write it again with:\n//\n//\t%s\n//\n", command)
-	w.WriteString("// It needs Dart 3 and the packages pocketbase and http.\n// ignore_for_file: type=lint, unused_element\n\n")
-	w.WriteString("import \"package:http/http.dart\" as http;\nimport \"package:pocketbase/pocketbase.dart\";\n\n")
+	w.printf("// Types of this backend for the official PocketBase SDK. Written by a program, do not edit; write it again with:\n//\n//\t%s\n//\n", command)
+	w.print("// It needs Dart 3 and the packages pocketbase and http.\n// ignore_for_file: type=lint, unused_element\n\n")
+	w.print("import \"package:http/http.dart\" as http;\nimport \"package:pocketbase/pocketbase.dart\";\n\n")
 	for _, c := range m.collections {
 		w.collection(c)
 	}
@@ -33,7 +32,7 @@ func writeDart(m *model, command string) string {
 	for _, g := range m.groups {
 		w.group(g)
 	}
-	w.WriteString(dartRuntime)
+	w.print(dartRuntime)
 	return w.String()
 }
 
@@ -57,31 +56,31 @@ func (w *dart) collection(c *collection) {
 
 // choices writes the values of a select as an enum.
 func (w *dart) choices(f *field) {
-	fmt.Fprintf(w, "enum %s implements Choice {\n", f.typeName)
+	w.printf("enum %s implements Choice {\n", f.typeName)
 	taken := dartMembers("value", "of", "values", "index", "name", f.typeName)
 	for i, value := range f.values {
-		fmt.Fprintf(w, "  %s(%s)%s\n", taken.name(value), dartString(value), map[bool]string{true: ";", false: ","}[i == len(f.values)-1])
+		w.printf("  %s(%s)%s\n", taken.name(value), dartString(value), map[bool]string{true: ";", false: ","}[i == len(f.values)-1])
 	}
-	fmt.Fprintf(w, "\n  const %s(this.value);\n\n  @override\n  final String value;\n\n", f.typeName)
-	fmt.Fprintf(w, "  /// The one with the value; null for none, or for one that is newer than this file.\n  static %s? of(Object? value) => _choice(values, value);\n}\n\n", f.typeName)
+	w.printf("\n  const %s(this.value);\n\n  @override\n  final String value;\n\n", f.typeName)
+	w.printf("  /// The one with the value; null for none, or for one that is newer than this file.\n  static %s? of(Object? value) => _choice(values, value);\n}\n\n", f.typeName)
 }
 
 // record writes the class of records.
 func (w *dart) record(c *collection) {
 	w.doc("", "A record of "+c.name+".")
-	fmt.Fprintf(w, "class %s extends TypedRecord {\n  const %s(super.record);\n\n", c.typeName, c.typeName)
-	fmt.Fprintf(w, "  factory %s.fromRecord(RecordModel record) => %s(record);\n", c.typeName, c.typeName)
+	w.printf("class %s extends TypedRecord {\n  const %s(super.record);\n\n", c.typeName, c.typeName)
+	w.printf("  factory %s.fromRecord(RecordModel record) => %s(record);\n", c.typeName, c.typeName)
 	taken := dartMembers("record", "id", "collectionId", "collectionName", "expand", "fromRecord", c.typeName)
 	for _, f := range c.fields {
 		if f.name == "id" {
 			continue
 		}
-		w.WriteString("\n")
+		w.print("\n")
 		w.doc("  ", f.doc)
 		kind, value := dartField(f)
-		fmt.Fprintf(w, "  %s get %s => %s;\n", kind, taken.name(f.name), value)
+		w.printf("  %s get %s => %s;\n", kind, taken.name(f.name), value)
 	}
-	fmt.Fprintf(w, "\n  /// What expand brought along.\n  %sExpand get expand => %sExpand(record.data[\"expand\"]);\n}\n\n", c.typeName, c.typeName)
+	w.printf("\n  /// What expand brought along.\n  %sExpand get expand => %sExpand(record.data[\"expand\"]);\n}\n\n", c.typeName, c.typeName)
 }
 
 // dartField is the type of a field of a record, and how it is read.
@@ -114,19 +113,19 @@ func dartField(f *field) (kind, value string) {
 
 // expand writes the class of what expand brings along.
 func (w *dart) expand(c *collection) {
-	fmt.Fprintf(w, "class %sExpand {\n  const %sExpand(this._all);\n\n  final Object? _all;\n\n", c.typeName, c.typeName)
-	fmt.Fprintf(w, "  Object? _at(String name) {\n    final all = _all;\n    return all is Map<String, dynamic> ? all[name] : null;\n  }\n")
+	w.printf("class %sExpand {\n  const %sExpand(this._all);\n\n  final Object? _all;\n\n", c.typeName, c.typeName)
+	w.printf("  Object? _at(String name) {\n    final all = _all;\n    return all is Map<String, dynamic> ? all[name] : null;\n  }\n")
 	taken := dartMembers(c.typeName + "Expand")
 	for _, l := range leading(c) {
 		target := l.from.typeName
 		if l.many {
-			fmt.Fprintf(w, "\n  List<%s> get %s => _list(_at(%s), (item) => %s(_record(item)));\n", target, taken.name(l.name), dartString(l.name), target)
+			w.printf("\n  List<%s> get %s => _list(_at(%s), (item) => %s(_record(item)));\n", target, taken.name(l.name), dartString(l.name), target)
 			continue
 		}
 		name := taken.name(l.name)
-		fmt.Fprintf(w, "\n  %s? get %s {\n    final found = _at(%s);\n    return found == null ? null : %s(_record(found));\n  }\n", target, name, dartString(l.name), target)
+		w.printf("\n  %s? get %s {\n    final found = _at(%s);\n    return found == null ? null : %s(_record(found));\n  }\n", target, name, dartString(l.name), target)
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // leading are what may be expanded in a collection, its own relations first.
@@ -141,12 +140,12 @@ func leading(c *collection) []*link {
 }
 
 func (w *dart) fieldNames(c *collection) {
-	fmt.Fprintf(w, "enum %sField implements FieldName {\n", c.typeName)
+	w.printf("enum %sField implements FieldName {\n", c.typeName)
 	taken := dartMembers("fieldName", "values", "index", "name", c.typeName+"Field")
 	for i, f := range c.fields {
-		fmt.Fprintf(w, "  %s(%s)%s\n", taken.name(f.name), dartString(f.name), map[bool]string{true: ";", false: ","}[i == len(c.fields)-1])
+		w.printf("  %s(%s)%s\n", taken.name(f.name), dartString(f.name), map[bool]string{true: ";", false: ","}[i == len(c.fields)-1])
 	}
-	fmt.Fprintf(w, "\n  const %sField(this.fieldName);\n\n  @override\n  final String fieldName;\n}\n\n", c.typeName)
+	w.printf("\n  const %sField(this.fieldName);\n\n  @override\n  final String fieldName;\n}\n\n", c.typeName)
 }
 
 // body writes the class of a body.
@@ -164,31 +163,31 @@ func (w *dart) body(c *collection, name, doc string, inputs []*input) {
 	if change {
 		parameters = append(parameters, "this.clear = const {}")
 	}
-	fmt.Fprintf(w, "class %s extends RecordBody {\n  const %s(%s);\n", class, class, dartNamed(parameters))
+	w.printf("class %s extends RecordBody {\n  const %s(%s);\n", class, class, dartNamed(parameters))
 	for i, in := range inputs {
-		w.WriteString("\n")
+		w.print("\n")
 		w.doc("  ", in.doc)
-		fmt.Fprintf(w, "  final %s%s %s;\n", dartInput(in), mark(!in.required), called[i])
+		w.printf("  final %s%s %s;\n", dartInput(in), mark(!in.required), called[i])
 	}
 	end := ")"
 	if change {
-		fmt.Fprintf(w, "\n  final Set<%sField> clear;\n", c.typeName)
+		w.printf("\n  final Set<%sField> clear;\n", c.typeName)
 		end = ", clear)"
 	}
-	w.WriteString("\n  @override\n  Map<String, dynamic> toBody() => _present(<String, dynamic>{\n")
+	w.print("\n  @override\n  Map<String, dynamic> toBody() => _present(<String, dynamic>{\n")
 	files := 0
 	for i, in := range inputs {
 		if isUpload(in) {
 			files++
 			continue
 		}
-		fmt.Fprintf(w, "        %s: %s,\n", dartString(in.name), dartEncoded(in, called[i]))
+		w.printf("        %s: %s,\n", dartString(in.name), dartEncoded(in, called[i]))
 	}
-	w.WriteString("      }" + end + ";\n")
+	w.print("      }" + end + ";\n")
 	if files > 0 {
 		w.files(inputs, called)
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // dartNamed are named parameters, of which Dart has no empty list.
@@ -204,19 +203,19 @@ var howNames = map[int]string{appends: "append", prepends: "prepend", removes: "
 func isUpload(in *input) bool { return in.field.holds == holdsFile && in.how != removes }
 
 func (w *dart) files(inputs []*input, called []string) {
-	w.WriteString("\n  @override\n  List<http.MultipartFile> toFiles() => [\n")
+	w.print("\n  @override\n  List<http.MultipartFile> toFiles() => [\n")
 	for i, in := range inputs {
 		switch {
 		case !isUpload(in):
 		case in.field.many:
-			fmt.Fprintf(w, "        for (final file in %s%s) file.toFile(%s),\n", called[i], map[bool]string{true: "", false: " ?? const <Upload>[]"}[in.required], dartString(in.name))
+			w.printf("        for (final file in %s%s) file.toFile(%s),\n", called[i], map[bool]string{true: "", false: " ?? const <Upload>[]"}[in.required], dartString(in.name))
 		case in.required:
-			fmt.Fprintf(w, "        %s.toFile(%s),\n", called[i], dartString(in.name))
+			w.printf("        %s.toFile(%s),\n", called[i], dartString(in.name))
 		default:
-			fmt.Fprintf(w, "        if (%s != null) %s!.toFile(%s),\n", called[i], called[i], dartString(in.name))
+			w.printf("        if (%s != null) %s!.toFile(%s),\n", called[i], called[i], dartString(in.name))
 		}
 	}
-	w.WriteString("      ];\n")
+	w.print("      ];\n")
 }
 
 // dartInput is the type of a member of a body.

@@ -8,14 +8,14 @@ import (
 
 // fields writes the class of the fields in filters.
 func (w *dart) fields(c *collection) {
-	fmt.Fprintf(w, "class %sFields extends FieldsOf {\n  const %sFields(super.prefix, super.mark);\n", c.typeName, c.typeName)
+	w.printf("class %sFields extends FieldsOf {\n  const %sFields(super.prefix, super.mark);\n", c.typeName, c.typeName)
 	taken := dartMembers(c.typeName + "Fields")
 	for _, f := range c.fields {
 		if f.name[0] >= '0' && f.name[0] <= '9' {
 			continue // no name in a filter
 		}
 		term, more := dartTerm(f)
-		fmt.Fprintf(w, "\n  %s get %s => %s(_at(%s), _mark%s);\n", term, taken.name(f.name), term, dartString(f.name), more)
+		w.printf("\n  %s get %s => %s(_at(%s), _mark%s);\n", term, taken.name(f.name), term, dartString(f.name), more)
 	}
 	for _, l := range c.back {
 		term := "ToOne"
@@ -23,9 +23,9 @@ func (w *dart) fields(c *collection) {
 			term = "ToMany"
 		}
 		term += "<" + l.from.typeName + "Fields>"
-		fmt.Fprintf(w, "\n  %s get %s => %s(_at(%s), _mark, %sFields.new);\n", term, taken.name(l.name), term, dartString(l.name), l.from.typeName)
+		w.printf("\n  %s get %s => %s(_at(%s), _mark, %sFields.new);\n", term, taken.name(l.name), term, dartString(l.name), l.from.typeName)
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // dartTerm is the class of a field in filters, and what it is made from besides.
@@ -58,21 +58,21 @@ func dartTerm(f *field) (term, more string) {
 
 // relations writes the class of what may be expanded.
 func (w *dart) relations(c *collection) {
-	fmt.Fprintf(w, "class %sRelations extends Link {\n  const %sRelations(super.path);\n", c.typeName, c.typeName)
+	w.printf("class %sRelations extends Link {\n  const %sRelations(super.path);\n", c.typeName, c.typeName)
 	taken := dartMembers(c.typeName + "Relations")
 	for _, l := range leading(c) {
-		fmt.Fprintf(w, "\n  %sRelations get %s => %sRelations(_at(%s));\n", l.from.typeName, taken.name(l.name), l.from.typeName, dartString(l.name))
+		w.printf("\n  %sRelations get %s => %sRelations(_at(%s));\n", l.from.typeName, taken.name(l.name), l.from.typeName, dartString(l.name))
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // services writes what gives access to the collections and the routes.
 func (w *dart) services() {
-	w.WriteString("extension TypedPocketBase on PocketBase {\n  /// The collections, typed.\n  Records get records => Records(this);\n")
+	w.print("extension TypedPocketBase on PocketBase {\n  /// The collections, typed.\n  Records get records => Records(this);\n")
 	if len(w.model.groups) > 0 {
-		w.WriteString("\n  /// The routes besides those of collections.\n  Api get api => Api(this);\n")
+		w.print("\n  /// The routes besides those of collections.\n  Api get api => Api(this);\n")
 	}
-	w.WriteString("}\n\nclass Records {\n  const Records(this._pb);\n\n  final PocketBase _pb;\n")
+	w.print("}\n\nclass Records {\n  const Records(this._pb);\n\n  final PocketBase _pb;\n")
 	taken := dartMembers("Records")
 	for _, c := range w.model.collections {
 		class, bodies := "WriteService", fmt.Sprintf("%sCreate, %sUpdate, ", c.typeName, c.typeName)
@@ -83,24 +83,24 @@ func (w *dart) services() {
 			class, bodies = "ReadService", ""
 		}
 		class += fmt.Sprintf("<%s, %s%sFields, %sRelations>", c.typeName, bodies, c.typeName, c.typeName)
-		fmt.Fprintf(w, "\n  %s get %s =>\n      %s(_pb.collection(%s), %s.new, %sFields.new, %sRelations.new);\n",
+		w.printf("\n  %s get %s =>\n      %s(_pb.collection(%s), %s.new, %sFields.new, %sRelations.new);\n",
 			class, taken.name(c.name), class, dartString(c.name), c.typeName, c.typeName, c.typeName)
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 	if len(w.model.groups) == 0 {
 		return
 	}
-	w.WriteString("class Api {\n  const Api(this._pb);\n\n  final PocketBase _pb;\n")
+	w.print("class Api {\n  const Api(this._pb);\n\n  final PocketBase _pb;\n")
 	taken = dartMembers("Api")
 	for _, g := range w.model.groups {
-		fmt.Fprintf(w, "\n  %s get %s => %s(_pb);\n", g.typeName, taken.name(g.name), g.typeName)
+		w.printf("\n  %s get %s => %s(_pb);\n", g.typeName, taken.name(g.name), g.typeName)
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 func (w *dart) doc(indent, text string) {
 	if text != "" {
-		fmt.Fprintf(w, "%s/// %s\n", indent, text)
+		w.printf("%s/// %s\n", indent, text)
 	}
 }
 

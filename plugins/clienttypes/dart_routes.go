@@ -1,7 +1,6 @@
 package clienttypes
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -17,27 +16,27 @@ func (w *dart) namedType(t *namedType) {
 		called[i] = taken.name(m.name)
 		parameters = append(parameters, map[bool]string{true: "this.", false: "required this."}[dartOptional(m)]+called[i])
 	}
-	fmt.Fprintf(w, "class %s {\n  const %s(%s);\n", t.name, t.name, dartNamed(parameters))
+	w.printf("class %s {\n  const %s(%s);\n", t.name, t.name, dartNamed(parameters))
 	if !t.sent {
-		fmt.Fprintf(w, "\n  factory %s.fromJson(Object? json) {\n    final all = json as Map<String, dynamic>? ?? const <String, dynamic>{};\n    return %s(\n", t.name, t.name)
+		w.printf("\n  factory %s.fromJson(Object? json) {\n    final all = json as Map<String, dynamic>? ?? const <String, dynamic>{};\n    return %s(\n", t.name, t.name)
 		for i, m := range t.members {
-			fmt.Fprintf(w, "      %s: %s,\n", called[i], dartDecoded(m.typ, "all["+dartString(m.name)+"]", dartOptional(m)))
+			w.printf("      %s: %s,\n", called[i], dartDecoded(m.typ, "all["+dartString(m.name)+"]", dartOptional(m)))
 		}
-		w.WriteString("    );\n  }\n")
+		w.print("    );\n  }\n")
 	}
 	for i, m := range t.members {
-		w.WriteString("\n")
+		w.print("\n")
 		w.doc("  ", sentences(m.doc, dartValues(m.typ)))
-		fmt.Fprintf(w, "  final %s %s;\n", dartType(m.typ, m.optional), called[i])
+		w.printf("  final %s %s;\n", dartType(m.typ, m.optional), called[i])
 	}
 	if t.sent {
-		w.WriteString("\n  Map<String, dynamic> toJson() => _present(<String, dynamic>{\n")
+		w.print("\n  Map<String, dynamic> toJson() => _present(<String, dynamic>{\n")
 		for i, m := range t.members {
-			fmt.Fprintf(w, "        %s: %s,\n", dartString(m.name), dartJSON(m.typ, called[i], dartOptional(m)))
+			w.printf("        %s: %s,\n", dartString(m.name), dartJSON(m.typ, called[i], dartOptional(m)))
 		}
-		w.WriteString("      });\n")
+		w.print("      });\n")
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // alias is the type that a named one stands for, if it is no object of its own.
@@ -165,18 +164,18 @@ func dartJSON(t *typ, value string, optional bool) string {
 }
 
 func (w *dart) group(g *group) {
-	fmt.Fprintf(w, "class %s {\n  const %s(this._pb);\n\n  final PocketBase _pb;\n", g.typeName, g.typeName)
+	w.printf("class %s {\n  const %s(this._pb);\n\n  final PocketBase _pb;\n", g.typeName, g.typeName)
 	taken := dartMembers(g.typeName)
 	for _, r := range g.routes {
-		w.WriteString("\n")
+		w.print("\n")
 		name := taken.name(r.name)
 		if r.body != nil && !sendable(r.body) {
-			fmt.Fprintf(w, "  // %s is not here: the SDK sends JSON objects only.\n", name)
+			w.printf("  // %s is not here: the SDK sends JSON objects only.\n", name)
 			continue
 		}
 		w.route(r, name)
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // sendable reports whether the SDK can send a body: it takes objects.
@@ -190,7 +189,7 @@ func sendable(t *typ) bool {
 func (w *dart) route(r *route, name string) {
 	w.doc("  ", r.doc)
 	if r.deprecated {
-		w.WriteString("  @Deprecated(\"There is something better.\")\n")
+		w.print("  @Deprecated(\"There is something better.\")\n")
 	}
 	answer, decoded := "void", ""
 	switch {
@@ -201,19 +200,19 @@ func (w *dart) route(r *route, name string) {
 		decoded = dartDecoded(r.answer, "answer", strings.HasSuffix(answer, "?"))
 	}
 	path, query, headers, parameters := w.parameters(r)
-	fmt.Fprintf(w, "  Future<%s> %s({%s}) async {\n", answer, name, parameters)
-	fmt.Fprintf(w, "    final headers = _headers({%s}, idempotencyKey);\n", headers)
+	w.printf("  Future<%s> %s({%s}) async {\n", answer, name, parameters)
+	w.printf("    final headers = _headers({%s}, idempotencyKey);\n", headers)
 	body := ""
 	if r.body != nil && !r.binary {
 		body = ", body: " + dartJSON(r.body, "body", false)
 	}
 	switch {
 	case r.binary:
-		fmt.Fprintf(w, "    return _download(_pb, %s, %s, _present(<String, dynamic>{%s}), headers);\n  }\n", dartString(r.method), path, query)
+		w.printf("    return _download(_pb, %s, %s, _present(<String, dynamic>{%s}), headers);\n  }\n", dartString(r.method), path, query)
 	case decoded == "":
-		fmt.Fprintf(w, "    await _pb.send<dynamic>(%s, method: %s, query: _present(<String, dynamic>{%s}), headers: headers%s);\n  }\n", path, dartString(r.method), query, body)
+		w.printf("    await _pb.send<dynamic>(%s, method: %s, query: _present(<String, dynamic>{%s}), headers: headers%s);\n  }\n", path, dartString(r.method), query, body)
 	default:
-		fmt.Fprintf(w, "    final Object? answer = await _pb.send<dynamic>(%s, method: %s, query: _present(<String, dynamic>{%s}), headers: headers%s);\n    return %s;\n  }\n",
+		w.printf("    final Object? answer = await _pb.send<dynamic>(%s, method: %s, query: _present(<String, dynamic>{%s}), headers: headers%s);\n    return %s;\n  }\n",
 			path, dartString(r.method), query, body, decoded)
 	}
 }

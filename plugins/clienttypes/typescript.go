@@ -23,34 +23,34 @@ const (
 
 // typescript writes a model as TypeScript.
 type typescript struct {
-	strings.Builder
+	printer
 	model *model
 }
 
 func writeTypeScript(m *model, command string) string {
 	w := &typescript{model: m}
-	fmt.Fprintf(w, "// Types of this backend for the official PocketBase SDK. Written by a program, do not edit; write it again with:\n//\n//\t%s\n//\n", command)
-	w.WriteString("// It needs TypeScript 5 and the package pocketbase, of which it imports types only.\n/* eslint-disable */\n\n")
+	w.printf("// Types of this backend for the official PocketBase SDK. Written by a program, do not edit; write it again with:\n//\n//\t%s\n//\n", command)
+	w.print("// It needs TypeScript 5 and the package pocketbase, of which it imports types only.\n/* eslint-disable */\n\n")
 	w.imports()
 	for _, c := range m.collections {
 		w.collection(c)
 	}
-	w.WriteString("/** The collections by name. */\nexport interface Collections {\n")
+	w.print("/** The collections by name. */\nexport interface Collections {\n")
 	for _, c := range m.collections {
-		fmt.Fprintf(w, "  %s: { kind: %q; record: %s; create: %s; update: %s; columns: %s };\n",
+		w.printf("  %s: { kind: %q; record: %s; create: %s; update: %s; columns: %s };\n",
 			tsKey(c.name), c.kind, c.typeName, w.bodyName(c, "Create"), w.bodyName(c, "Update"), c.typeName+"Columns")
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 	for _, t := range m.types {
 		w.namedType(t)
 	}
 	core, routes, _ := strings.Cut(typescriptRuntime, routesMark)
-	w.WriteString(strings.TrimSpace(core) + "\n")
+	w.print(strings.TrimSpace(core) + "\n")
 	if len(m.groups) > 0 {
 		calls, downloads, _ := strings.Cut(routes, downloadMark)
-		w.WriteString("\n" + routesMark + strings.TrimRight(calls, "\n") + "\n")
+		w.print("\n" + routesMark + strings.TrimRight(calls, "\n") + "\n")
 		if m.hasBinary() {
-			w.WriteString("\n" + downloadMark + downloads)
+			w.print("\n" + downloadMark + downloads)
 		}
 		w.routes()
 	}
@@ -72,7 +72,7 @@ func (w *typescript) imports() {
 		imported = append(imported, "SendOptions")
 		slices.Sort(imported)
 	}
-	fmt.Fprintf(w, "import type PocketBase from \"pocketbase\";\nimport type {\n  %s,\n} from \"pocketbase\";\n\n", strings.Join(imported, ",\n  "))
+	w.printf("import type PocketBase from \"pocketbase\";\nimport type {\n  %s,\n} from \"pocketbase\";\n\n", strings.Join(imported, ",\n  "))
 }
 
 func (w *typescript) bodyName(c *collection, body string) string {
@@ -85,38 +85,38 @@ func (w *typescript) bodyName(c *collection, body string) string {
 func (w *typescript) collection(c *collection) {
 	for _, f := range c.fields {
 		if f.holds == holdsSelect {
-			fmt.Fprintf(w, "export type %s = %s;\n", f.typeName, tsUnion(f.values))
+			w.printf("export type %s = %s;\n", f.typeName, tsUnion(f.values))
 		}
 	}
 	w.doc("", "A record of "+c.name+".")
-	fmt.Fprintf(w, "export interface %s {\n  collectionId: string;\n  collectionName: %s;\n", c.typeName, tsString(c.name))
+	w.printf("export interface %s {\n  collectionId: string;\n  collectionName: %s;\n", c.typeName, tsString(c.name))
 	for _, f := range c.fields {
 		w.doc("  ", f.doc)
-		fmt.Fprintf(w, "  %s%s: %s;\n", tsKey(f.name), mark(f.omitted), tsField(c, f))
+		w.printf("  %s%s: %s;\n", tsKey(f.name), mark(f.omitted), tsField(c, f))
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 	if c.kind != kindView {
 		w.body(c, "Create", "What a record of "+c.name+" is made from.", c.create)
 		w.body(c, "Update", "What changes a record of "+c.name+"; what is left out stays.", c.update)
 	}
-	fmt.Fprintf(w, "export interface %sColumns {\n", c.typeName)
+	w.printf("export interface %sColumns {\n", c.typeName)
 	for _, f := range c.fields {
-		fmt.Fprintf(w, "  %s: %s;\n", tsKey(f.name), tsColumn(f))
+		w.printf("  %s: %s;\n", tsKey(f.name), tsColumn(f))
 	}
 	for _, l := range c.back {
-		fmt.Fprintf(w, "  %s: [%q, %s];\n", tsKey(l.name), map[bool]string{true: "viaMany", false: "viaOne"}[l.many], tsString(l.from.name))
+		w.printf("  %s: [%q, %s];\n", tsKey(l.name), map[bool]string{true: "viaMany", false: "viaOne"}[l.many], tsString(l.from.name))
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 func (w *typescript) body(c *collection, name, doc string, inputs []*input) {
 	w.doc("", doc)
-	fmt.Fprintf(w, "export interface %s%s {\n", c.typeName, name)
+	w.printf("export interface %s%s {\n", c.typeName, name)
 	for _, in := range inputs {
 		w.doc("  ", in.doc)
-		fmt.Fprintf(w, "  %s%s: %s;\n", tsKey(in.name), mark(!in.required), tsInput(c, in, name == "Update"))
+		w.printf("  %s%s: %s;\n", tsKey(in.name), mark(!in.required), tsInput(c, in, name == "Update"))
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 func mark(optional bool) string {
@@ -229,7 +229,7 @@ func tsColumn(f *field) string {
 
 func (w *typescript) doc(indent, text string) {
 	if text != "" {
-		fmt.Fprintf(w, "%s/** %s */\n", indent, strings.ReplaceAll(text, "*/", `*\/`))
+		w.printf("%s/** %s */\n", indent, strings.ReplaceAll(text, "*/", `*\/`))
 	}
 }
 

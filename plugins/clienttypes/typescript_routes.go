@@ -1,7 +1,6 @@
 package clienttypes
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -9,15 +8,15 @@ import (
 func (w *typescript) namedType(t *namedType) {
 	w.doc("", t.doc)
 	if len(t.members) == 1 && t.members[0].name == "" {
-		fmt.Fprintf(w, "export type %s = %s;\n\n", t.name, w.typ(t.members[0].typ))
+		w.printf("export type %s = %s;\n\n", t.name, w.typ(t.members[0].typ))
 		return
 	}
-	fmt.Fprintf(w, "export interface %s {\n", t.name)
+	w.printf("export interface %s {\n", t.name)
 	for _, m := range t.members {
 		w.doc("  ", m.doc)
-		fmt.Fprintf(w, "  %s%s: %s;\n", tsKey(m.name), mark(m.optional), w.jsonOr(t.name+"."+m.name, m.typ))
+		w.printf("  %s%s: %s;\n", tsKey(m.name), mark(m.optional), w.jsonOr(t.name+"."+m.name, m.typ))
 	}
-	w.WriteString("}\n\n")
+	w.print("}\n\n")
 }
 
 // jsonOr is a type, or what the app says of JSON of which nothing is known.
@@ -72,16 +71,16 @@ func (w *typescript) bare(t *typ) string {
 
 // routes writes the function whose answer calls the routes.
 func (w *typescript) routes() {
-	w.WriteString("\n/** The routes of this backend besides those of collections: `api(pb).group.route(params, body, options)`. */\n")
-	w.WriteString("export function api(pb: PocketBase) {\n  return {\n")
+	w.print("\n/** The routes of this backend besides those of collections: `api(pb).group.route(params, body, options)`. */\n")
+	w.print("export function api(pb: PocketBase) {\n  return {\n")
 	for _, g := range w.model.groups {
-		fmt.Fprintf(w, "    %s: {\n", tsKey(g.name))
+		w.printf("    %s: {\n", tsKey(g.name))
 		for _, r := range g.routes {
 			w.route(r)
 		}
-		w.WriteString("    },\n")
+		w.print("    },\n")
 	}
-	w.WriteString("  };\n}\n")
+	w.print("  };\n}\n")
 }
 
 func (w *typescript) route(r *route) {
@@ -119,7 +118,7 @@ func (w *typescript) route(r *route) {
 	}
 	parameters = append(parameters, "options?: "+options)
 	arguments = append(arguments, "options")
-	fmt.Fprintf(w, "      %s: %s(%s): Promise<%s> =>\n        %s(%s),\n",
+	w.printf("      %s: %s(%s): Promise<%s> =>\n        %s(%s),\n",
 		tsKey(r.name), generic, strings.Join(parameters, ", "), answer, call, strings.Join(arguments, ", "))
 }
 
