@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stdout, "ended", sendUntilKilled(os.Args[2], os.Args[3], os.Args[4]))
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // remote is a push service in another process: it is told the titles.

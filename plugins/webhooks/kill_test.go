@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stdout, "ended", sendUntilKilled(os.Args[2], os.Args[3]))
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // open opens an app in a directory, as the program does.

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // unwanted is a variable with which the program does not start.
@@ -55,13 +55,14 @@ components:
 // A check starts the program that it is part of, away from all data, and leaves
 // nothing of it.
 func TestTheProgramItselfIsChecked(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	scratch := t.TempDir()
+	t.Setenv("TMPDIR", scratch)
 	t.Setenv(unwanted, "here")
 	out, code := run(t, contract.Config{}, "", "conform", file(t, "stock.yaml", stock), "--as", "superuser", "--only", "health")
 	if code != 0 || !strings.Contains(out, "1 ok, 1 not called") && !strings.Contains(out, "2 operations, 1 ok") {
 		t.Errorf("got %d\n%s", code, out)
 	}
-	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	left, err := os.ReadDir(scratch)
 	if err != nil || len(left) > 0 {
 		t.Errorf("got %v, %v left of it", left, err)
 	}
