@@ -170,7 +170,7 @@ func (p *Plugin) keysCommand() *cobra.Command {
 				return err
 			}
 			if key == "" {
-				return errors.New("Web Push is off")
+				return errors.New("Web Push is off") //nolint:staticcheck // a name
 			}
 			fmt.Fprintln(c.OutOrStdout(), key)
 			return nil

@@ -87,7 +87,7 @@ func (l *lane) prepare(ctx context.Context, d parcel, to person, now time.Time) 
 	}
 	m, err := l.message(ctx, d.Message)
 	if errors.Is(err, errUnreadable) || errors.Is(err, sql.ErrNoRows) {
-		o.state, o.problem = stateFailed, cut(err.Error(), maxError)
+		o.state, o.problem = stateFailed, cut(err.Error())
 		return nil, o, nil
 	}
 	if err != nil {
@@ -197,7 +197,7 @@ const distrust = 3
 // judge decides what becomes of a delivery after an attempt.
 func (l *lane) judge(r result, rep *report) outcome {
 	d := r.parcel
-	o := outcome{delivery: d.ID, state: stateSent, nextAt: time.UnixMilli(d.NextAt), serviceID: cut(r.id, maxError), attempted: true}
+	o := outcome{delivery: d.ID, state: stateSent, nextAt: time.UnixMilli(d.NextAt), serviceID: cut(r.id), attempted: true}
 	if r.err == nil {
 		o.status = 200
 		rep.sent = true
@@ -206,7 +206,7 @@ func (l *lane) judge(r result, rep *report) outcome {
 	}
 	failure := &provider.Error{Kind: provider.Retry, Err: r.err}
 	errors.As(r.err, &failure)
-	o.status, o.problem = failure.Status, cut(r.err.Error(), maxError)
+	o.status, o.problem = failure.Status, cut(r.err.Error())
 	switch failure.Kind {
 	case provider.Gone:
 		o.state, o.device = stateGone, d.Device
@@ -250,11 +250,12 @@ func (l *lane) doubt(d parcel, failure *provider.Error, rep *report, problem str
 	}
 }
 
-// cut shortens a text to at most n bytes and does not cut a character.
-func cut(text string, n int) string {
-	if len(text) <= n {
+// cut shortens a text to at most maxError bytes and does not cut a character.
+func cut(text string) string {
+	if len(text) <= maxError {
 		return text
 	}
+	n := maxError
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}

@@ -119,7 +119,7 @@ func insertDeliveries(tx core.App, m message, content Message, ids []string, now
 // endMessage ends a message that has not become all its deliveries.
 func endMessage(app core.App, m message, state, reason string) error {
 	_, err := app.NonconcurrentDB().NewQuery(`UPDATE _pushMessages SET state = {:state}, error = {:error} WHERE id = {:id} AND state = 'pending'`).
-		Bind(dbx.Params{"id": m.ID, "state": state, "error": cut(reason, maxError)}).Execute()
+		Bind(dbx.Params{"id": m.ID, "state": state, "error": cut(reason)}).Execute()
 	if err != nil {
 		return fmt.Errorf("end the message: %w", err)
 	}

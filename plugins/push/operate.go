@@ -86,7 +86,7 @@ func (p *Plugin) Test(ctx context.Context, device string, text Text) (TestResult
 			return TestResult{}, err
 		}
 	}
-	return TestResult{Kind: failure.Kind.String(), Status: failure.Status, Error: cut(err.Error(), maxError)}, nil
+	return TestResult{Kind: failure.Kind.String(), Status: failure.Status, Error: cut(err.Error())}, nil
 }
 
 // Cancel stops what has not been sent of a message. It returns how many deliveries

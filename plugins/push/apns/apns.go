@@ -198,8 +198,7 @@ func (c *Client) post(ctx context.Context, to provider.Target, n *provider.Notif
 	if to.Sandbox {
 		host = c.config.SandboxEndpoint
 	}
-	// the context comes with the exchange, which bounds it
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
 		strings.TrimSuffix(host, "/")+"/3/device/"+strings.ToLower(to.Token), bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("apns: the request cannot be made")

@@ -165,8 +165,7 @@ func (c *Client) Send(ctx context.Context, to provider.Target, n *provider.Notif
 }
 
 func (c *Client) post(ctx context.Context, body []byte, token, access string) (*exchange.Answer, error) {
-	// the context comes with the exchange, which bounds it
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("fcm: make a request: %w", err)
 	}

@@ -141,7 +141,7 @@ func (c *Client) Send(ctx context.Context, to provider.Target, n *provider.Notif
 	if err != nil {
 		return "", &provider.Error{Kind: provider.Gone, Message: err.Error()}
 	}
-	request, authorization, err := c.request(s, n)
+	request, authorization, err := c.request(ctx, s, n)
 	if err != nil {
 		return "", err
 	}
@@ -159,7 +159,7 @@ func (c *Client) Send(ctx context.Context, to provider.Target, n *provider.Notif
 }
 
 // request returns the request of RFC 8030 section 5 and the secret that it carries.
-func (c *Client) request(s *subscription, n *provider.Notification) (*http.Request, string, error) {
+func (c *Client) request(ctx context.Context, s *subscription, n *provider.Notification) (*http.Request, string, error) {
 	body, err := c.body(s, n)
 	if err != nil {
 		return nil, "", err
@@ -168,8 +168,7 @@ func (c *Client) request(s *subscription, n *provider.Notification) (*http.Reque
 	if err != nil {
 		return nil, "", fmt.Errorf("webpush: %w", err)
 	}
-	// the context comes with the exchange, which bounds it
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.endpoint.String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, "", &provider.Error{Kind: provider.Gone, Message: "the endpoint cannot be used"}
 	}

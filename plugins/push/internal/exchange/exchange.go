@@ -60,7 +60,7 @@ func New(client *http.Client, timeout time.Duration, c clock.Clock) *Service {
 func (s *Service) Do(ctx context.Context, request *http.Request, secrets ...string) (*Answer, error) {
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	response, err := s.client.Do(request.WithContext(limited))
+	response, err := s.client.Do(request.WithContext(limited)) //nolint:gosec // the client for addresses that users name is one of safehttp
 	if err != nil {
 		return nil, s.noAnswer(err, secrets)
 	}
