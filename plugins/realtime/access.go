@@ -202,7 +202,7 @@ func (p *Plugin) meet(ctx context.Context, g *gate, c *condition, src source, ca
 			return err
 		})
 		if err != nil {
-			p.unanswered(g, c, src, unsure, err)
+			p.unanswered(g, c, src, unsure, err) //nolint:contextcheck // a line of the log needs none
 		}
 		for who := range found {
 			met[who] = true

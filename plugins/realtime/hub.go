@@ -168,12 +168,9 @@ func (h *hub) leave(from *caller, c *client) {
 }
 
 // add subscribes the client. A subscription that it has stays as it is. h.mu is held.
-func (h *hub) add(c *client, raw string, from int64) *member {
-	if raw == "" || c.parted {
-		return nil
-	}
-	if m := c.member(raw); m != nil {
-		return m
+func (h *hub) add(c *client, raw string, from int64) {
+	if raw == "" || c.parted || c.member(raw) != nil {
+		return
 	}
 	topic, _, _ := strings.Cut(raw, "?")
 	specs := h.topics[topic]
@@ -189,7 +186,6 @@ func (h *hub) add(c *client, raw string, from int64) *member {
 	m := &member{spec: s, client: c, from: from}
 	s.members[c] = m
 	c.members = append(c.members, m)
-	return m
 }
 
 // newSpec reads the options of a subscription as PocketBase does.

@@ -30,29 +30,29 @@ type evaluator struct {
 	understood, asked int
 }
 
-func newEvaluator(t testing.TB) *evaluator {
-	t.Helper()
-	app := template.New(t)
+func newEvaluator(tb testing.TB) *evaluator {
+	tb.Helper()
+	app := template.New(tb)
 	log, err := changes.Register(app, changes.Config{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	plugin, err := realtime.Register(app, realtime.Config{Log: log})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	plugin.Ablate("limits") // what a filter means is the question, not how long it takes
 	posts, err := app.FindCollectionByNameOrId("posts")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	e := &evaluator{app: app, plugin: plugin, posts: posts, auths: []*core.Record{nil}}
 	for i, id := range []string{ada, bob, "eve000000000001"} {
-		record, _ := pbtest.User(t, app, "people", map[string]any{"id": id, "email": id + "@example.com", "role": texts[i*3], "verified": i > 0})
+		record, _ := pbtest.User(tb, app, "people", map[string]any{"id": id, "email": id + "@example.com", "role": texts[i*3], "verified": i > 0})
 		e.auths = append(e.auths, record)
 	}
-	create(t, app, "groups", map[string]any{"id": "group0000000001", "name": "a", "members": []string{ada, bob}})
-	create(t, app, "posts", map[string]any{"id": "post00000000009", "title": "a", "group": "group0000000001", "owner": bob})
+	create(tb, app, "groups", map[string]any{"id": "group0000000001", "name": "a", "members": []string{ada, bob}})
+	create(tb, app, "posts", map[string]any{"id": "post00000000009", "title": "a", "group": "group0000000001", "owner": bob})
 	return e
 }
 
@@ -113,8 +113,8 @@ func (e *evaluator) condition(depth int) string {
 }
 
 // row writes a record and returns it as the log keeps rows.
-func (e *evaluator) row(t testing.TB) (*core.Record, json.RawMessage) {
-	t.Helper()
+func (e *evaluator) row(tb testing.TB) (*core.Record, json.RawMessage) {
+	tb.Helper()
 	record := core.NewRecord(e.posts)
 	record.Load(map[string]any{
 		"title": e.pick(texts...), "hush": e.pick(texts...), "n": json.Number(e.pick(numbers...)).String(), "open": e.random.IntN(2) == 0,
@@ -122,7 +122,7 @@ func (e *evaluator) row(t testing.TB) (*core.Record, json.RawMessage) {
 		"extra": []any{nil, "a", 1, map[string]any{"a": 1}}[e.random.IntN(4)], "due": e.pick("", "2026-01-02 03:04:05.678Z"),
 	})
 	if err := e.app.SaveNoValidate(record); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	parts := make([]string, 0, len(e.posts.Fields))
 	for _, f := range e.posts.Fields {
@@ -132,16 +132,16 @@ func (e *evaluator) row(t testing.TB) (*core.Record, json.RawMessage) {
 	err := e.app.DB().NewQuery("SELECT json_object(" + strings.Join(parts, ", ") + ") FROM posts WHERE id = {:id}").
 		Bind(dbx.Params{"id": record.Id}).Row(&raw)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return record, json.RawMessage(raw)
 }
 
 // check asks a number of questions.
-func (e *evaluator) check(t testing.TB, seed uint64, questions int) {
-	t.Helper()
+func (e *evaluator) check(tb testing.TB, seed uint64, questions int) {
+	tb.Helper()
 	e.random = rand.New(rand.NewPCG(seed, 1))
-	record, raw := e.row(t)
+	record, raw := e.row(tb)
 	for range questions {
 		text := e.condition(2)
 		trusted := e.random.IntN(4) > 0
@@ -150,18 +150,18 @@ func (e *evaluator) check(t testing.TB, seed uint64, questions int) {
 			want, wantErr := e.stock(record, text, trusted, auth)
 			if wantErr != nil { // for some callers only, as they have different fields
 				if err == nil || bySQL[i] || understood[i] && memory[i] {
-					t.Fatalf("seed %d: %s (trusted %t): PocketBase refuses it (%v)", seed, text, trusted, wantErr)
+					tb.Fatalf("seed %d: %s (trusted %t): PocketBase refuses it (%v)", seed, text, trusted, wantErr)
 				}
 				continue
 			}
 			if bySQL[i] != want {
-				t.Fatalf("seed %d: %s (trusted %t) of %s for %v: got %t by SQL, PocketBase says %t", seed, text, trusted, raw, auth, bySQL[i], want)
+				tb.Fatalf("seed %d: %s (trusted %t) of %s for %v: got %t by SQL, PocketBase says %t", seed, text, trusted, raw, auth, bySQL[i], want)
 			}
 			e.asked++
 			if understood[i] {
 				e.understood++
 				if memory[i] != want {
-					t.Fatalf("seed %d: %s (trusted %t) of %s for %v: got %t in memory, PocketBase says %t", seed, text, trusted, raw, auth, memory[i], want)
+					tb.Fatalf("seed %d: %s (trusted %t) of %s for %v: got %t in memory, PocketBase says %t", seed, text, trusted, raw, auth, memory[i], want)
 				}
 			}
 		}

@@ -86,11 +86,11 @@ func register(config realtime.Config) func(core.App) error {
 }
 
 // serve returns an app with the plugin and its URL.
-func serve(t testing.TB, config realtime.Config) (core.App, string) {
-	t.Helper()
-	app := template.New(t, register(config))
+func serve(tb testing.TB, config realtime.Config) (core.App, string) {
+	tb.Helper()
+	app := template.New(tb, register(config))
 	app.OnRealtimeMessageSend().UnbindAll() // the test app counts events
-	return app, pbtest.Serve(t, app)
+	return app, pbtest.Serve(tb, app)
 }
 
 // frame is an event as it came over the wire.
@@ -123,12 +123,12 @@ type stream struct {
 }
 
 // connect opens a connection. The query begins with a question mark, or is empty.
-func connect(t testing.TB, url, query string, header ...string) *stream {
-	t.Helper()
+func connect(tb testing.TB, url, query string, header ...string) *stream {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/realtime"+query, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
@@ -136,19 +136,19 @@ func connect(t testing.TB, url, query string, header ...string) *stream {
 	transport := &http.Transport{}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatalf("got status %d and type %q", response.StatusCode, response.Header.Get("Content-Type"))
+		tb.Fatalf("got status %d and type %q", response.StatusCode, response.Header.Get("Content-Type"))
 	}
-	s := &stream{t: t, url: url, more: make(chan struct{})}
+	s := &stream{t: tb, url: url, more: make(chan struct{})}
 	done := make(chan struct{})
 	s.close = sync.OnceFunc(func() {
 		cancel()
 		<-done
 		_ = response.Body.Close()
 	})
-	t.Cleanup(s.close)
+	tb.Cleanup(s.close)
 	go func() {
 		defer close(done)
 		s.read(response.Body)
@@ -347,34 +347,34 @@ func options(topic string, query map[string]string) string {
 }
 
 // save makes or changes a record.
-func save(t testing.TB, app core.App, record *core.Record, fields map[string]any) *core.Record {
-	t.Helper()
+func save(tb testing.TB, app core.App, record *core.Record, fields map[string]any) *core.Record {
+	tb.Helper()
 	record.Load(fields)
 	if err := app.Save(record); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return record
 }
 
 // create makes a record of a collection.
-func create(t testing.TB, app core.App, collection string, fields map[string]any) *core.Record {
-	t.Helper()
+func create(tb testing.TB, app core.App, collection string, fields map[string]any) *core.Record {
+	tb.Helper()
 	c, err := app.FindCachedCollectionByNameOrId(collection)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return save(t, app, core.NewRecord(c), fields)
+	return save(tb, app, core.NewRecord(c), fields)
 }
 
 // setRules changes the rules that decide who may listen to a collection.
-func setRules(t testing.TB, app core.App, collection string, rule *string) {
-	t.Helper()
+func setRules(tb testing.TB, app core.App, collection string, rule *string) {
+	tb.Helper()
 	c, err := app.FindCollectionByNameOrId(collection)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c.ListRule, c.ViewRule = rule, rule
 	if err := app.Save(c); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
