@@ -137,7 +137,7 @@ func (c *call) appendWith(out, body []byte, i int, name string) ([]byte, int, er
 		}
 		out = append(append(out, body[key:keyEnd]...), ':')
 		i = space(body, i+1)
-		end := -1
+		var end int
 		if string(body[key+1:keyEnd-1]) == name {
 			var err error
 			if out, end, err = c.t.appendRecords(out, body, i, c.collection, c.pick); err != nil {

@@ -26,8 +26,11 @@ import (
 // request without the plugin: PocketBase reads all headers of a request, which costs
 // a view more than what the plugin does with one.
 var modes = []mode{
-	{"without", false, none, -1}, {"header", false, first, 0},
-	{"unused", true, none, 0}, {"newest", true, newest, 1}, {"used", true, first, 1},
+	{"without", false, none, -1},
+	{"header", false, first, 0},
+	{"unused", true, none, 0},
+	{"newest", true, newest, 1},
+	{"used", true, first, 1},
 }
 
 type mode struct {

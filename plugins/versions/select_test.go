@@ -322,8 +322,11 @@ func TestDocument(t *testing.T) {
 	}
 	text := &apidoc.Schema{Type: "string"}
 	record := &apidoc.Schema{Required: []string{"subject", "source"}, Properties: apidoc.Properties{
-		{Name: "collectionName", Schema: &apidoc.Schema{Const: "orders"}}, {Name: "subject", Schema: text}, {Name: "picture", Schema: text},
-		{Name: "source", Schema: text}, {Name: "expand", Schema: apidoc.Ref("OrdersExpand")},
+		{Name: "collectionName", Schema: &apidoc.Schema{Const: "orders"}},
+		{Name: "subject", Schema: text},
+		{Name: "picture", Schema: text},
+		{Name: "source", Schema: text},
+		{Name: "expand", Schema: apidoc.Ref("OrdersExpand")},
 	}}
 	answer := func(ref string) *apidoc.Operation {
 		return &apidoc.Operation{Responses: map[string]apidoc.Response{"200": {Content: apidoc.JSON(apidoc.Ref(ref))}}}

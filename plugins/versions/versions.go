@@ -20,6 +20,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -198,7 +199,7 @@ const (
 
 func (p *Plugin) bindRouter(e *core.ServeEvent) error {
 	for _, problem := range p.Check(e.App) {
-		e.App.Logger().Error("A version does not fit the collections.", "error", problem)
+		e.App.Logger().Error("A version does not fit the collections.", slog.Any("error", problem))
 	}
 	e.Router.Bind(
 		&hook.Handler[*core.RequestEvent]{Id: "holdallVersionsSelect", Func: p.selectVersion, Priority: selectPriority},
@@ -212,7 +213,7 @@ func (p *Plugin) bindRouter(e *core.ServeEvent) error {
 func (p *Plugin) bindUsage(app core.App) {
 	if app.IsBootstrapped() {
 		if err := install(app); err != nil {
-			app.Logger().Error("The use of versions cannot be kept.", "error", err)
+			app.Logger().Error("The use of versions cannot be kept.", slog.Any("error", err))
 		}
 	}
 	app.OnBootstrap().Bind(&hook.Handler[*core.BootstrapEvent]{
