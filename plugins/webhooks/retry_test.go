@@ -52,8 +52,11 @@ func TestRetriesOverADay(t *testing.T) {
 		var due time.Time
 		pbtest.Eventually(t, patience, func() error {
 			list, err := p.Deliveries(t.Context(), webhooks.DeliveryQuery{})
-			if err != nil || len(list) != 1 || list[0].Attempts != n {
-				return fmt.Errorf("got %+v and error %v", list, err)
+			if err != nil {
+				return err
+			}
+			if len(list) != 1 || list[0].Attempts != n {
+				return fmt.Errorf("got %+v", list)
 			}
 			if list[0].State != "pending" {
 				return fmt.Errorf("the delivery is %s", list[0].State)
@@ -116,8 +119,11 @@ func TestOneEventIsGivenUp(t *testing.T) {
 	for attempt := 0; attempt <= last; attempt++ {
 		pbtest.Eventually(t, patience, func() error {
 			list, err := p.Deliveries(t.Context(), webhooks.DeliveryQuery{Event: r.firstEvent()})
-			if err != nil || len(list) != 1 || list[0].Attempts != attempt+1 {
-				return fmt.Errorf("attempt %d: got %+v and error %v", attempt, list, err)
+			if err != nil {
+				return err
+			}
+			if len(list) != 1 || list[0].Attempts != attempt+1 {
+				return fmt.Errorf("attempt %d: got %+v", attempt, list)
 			}
 			return nil
 		})
@@ -164,8 +170,11 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 			addRecord(t, app, "orders", nil)
 			pbtest.Eventually(t, patience, func() error {
 				list, err := p.Deliveries(t.Context(), webhooks.DeliveryQuery{})
-				if err != nil || len(list) != 1 || list[0].Attempts != 1 || !list[0].NextAt.Equal(noon.Add(90*time.Minute)) {
-					return fmt.Errorf("got %+v and error %v", list, err)
+				if err != nil {
+					return err
+				}
+				if len(list) != 1 || list[0].Attempts != 1 || !list[0].NextAt.Equal(noon.Add(90*time.Minute)) {
+					return fmt.Errorf("got %+v", list)
 				}
 				return nil
 			})

@@ -95,7 +95,7 @@ func (v standard) Verify(in Incoming) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if err := checkTime(timestamp, in, Tolerance); err != nil {
+	if err := checkTime(timestamp, in); err != nil {
 		return Verdict{}, err
 	}
 	var signatures [][]byte
@@ -175,7 +175,7 @@ func (v stripe) Verify(in Incoming) (Verdict, error) {
 			}
 		}
 	}
-	if err := checkTime(timestamp, in, Tolerance); err != nil {
+	if err := checkTime(timestamp, in); err != nil {
 		return Verdict{}, err
 	}
 	if !anyMAC(sha256.New, bytesOf(v.secrets), signatures, []byte(timestamp+"."), in.Body) {
@@ -242,7 +242,7 @@ func (v slack) Verify(in Incoming) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if err := checkTime(timestamp, in, Tolerance); err != nil {
+	if err := checkTime(timestamp, in); err != nil {
 		return Verdict{}, err
 	}
 	encoded, ok := strings.CutPrefix(header, "v0=")
@@ -411,7 +411,7 @@ func (v HMAC) Verify(in Incoming) (Verdict, error) {
 		if err != nil {
 			return Verdict{}, err
 		}
-		if err := checkTime(timestamp, in, Tolerance); err != nil {
+		if err := checkTime(timestamp, in); err != nil {
 			return Verdict{}, err
 		}
 		separator := v.Separator

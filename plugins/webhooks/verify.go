@@ -86,13 +86,13 @@ func checkSecrets(secrets []string) error {
 }
 
 // checkTime refuses a timestamp, in seconds since 1970, that is not of now.
-func checkTime(timestamp string, in Incoming, tolerance time.Duration) error {
+func checkTime(timestamp string, in Incoming) error {
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil || timestamp[0] == '+' {
 		return notVerified("the timestamp is not a number")
 	}
 	// compared as numbers: a duration between far-off times would overflow
-	now, most := in.Now.Unix(), int64(tolerance/time.Second)
+	now, most := in.Now.Unix(), int64(Tolerance/time.Second)
 	if seconds < now-most {
 		return notVerified("the timestamp is too old")
 	}
