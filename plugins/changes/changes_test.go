@@ -32,6 +32,7 @@ func newApp(t *testing.T, dir string, consumers ...changes.Consumer) (core.App, 
 func openApp(dir string, config changes.Config, consumers ...changes.Consumer) (core.App, *changes.Log, error) {
 	config.Engine = sqlite.New()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: config.Engine.Connect})
+	app.OnBootstrap().Unbind("__pbNotifyWatcherSystemHook__") // its goroutine outlives the app
 	log, err := changes.Register(app, config)
 	if err != nil {
 		return nil, nil, err

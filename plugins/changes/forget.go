@@ -38,13 +38,13 @@ func (l *Log) retain(ctx context.Context) {
 
 // Forget removes the tombstones and the history that are past their retention
 // at the given time, and the oldest history beyond [Config.HistoryRows]. It ends
-// the full logs whose time is over, see [Log.KeepHistory]. History
+// the full logs whose time is over by [Config.RetentionClock], see [Log.KeepHistory]. History
 // that a consumer has yet to read is kept, unless the consumer has not run for as
 // long. There is no index over the time, which each
 // write would pay for: the tombstones are searched for outside of a transaction. The last change stays,
 // also if it is a tombstone: the next position is counted from it.
 func (l *Log) Forget(ctx context.Context, now time.Time) error {
-	if err := l.endKept(ctx, now); err != nil {
+	if err := l.endKept(ctx, l.config.RetentionClock.Now()); err != nil {
 		return fmt.Errorf("changes: end histories: %w", err)
 	}
 	if err := l.forgetHistory(ctx, now.Add(-l.config.HistoryRetention).UnixMilli()); err != nil {

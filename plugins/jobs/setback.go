@@ -21,7 +21,7 @@ func (p *Plugin) mendTimes(ctx context.Context) {
 	now := p.now()
 	mended, err := p.store.mendTimes(ctx, p.app.NonconcurrentDB(), now)
 	if err == nil {
-		err = p.mendSchedules(ctx, now, &mended)
+		err = p.mendSchedules(ctx, &mended)
 	}
 	if err != nil {
 		p.app.Logger().Warn("Times of jobs could not be compared with the clock.", slog.Any("error", err))
@@ -34,11 +34,12 @@ func (p *Plugin) mendTimes(ctx context.Context) {
 }
 
 // mendSchedules moves schedules to their next time that are due after that.
-func (p *Plugin) mendSchedules(ctx context.Context, now time.Time, mended *int64) error {
+func (p *Plugin) mendSchedules(ctx context.Context, mended *int64) error {
 	rows, err := p.store.schedules(ctx, p.app.ConcurrentDB())
 	if err != nil {
 		return err
 	}
+	now := p.now() // not before: a tick in between would look as if it came from the future
 	for _, r := range rows {
 		p.mu.Lock()
 		s := p.schedules[r.Name]

@@ -10,8 +10,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
+
+	"github.com/pocketbase/dbx"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 const (
@@ -88,8 +91,9 @@ func quickCheck(path string, atMost time.Duration) (problem string, err error) {
 		return "", err
 	}
 	defer db.Close()
-	var found string
-	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found)
+	// more lines than one, as rows that break what their table says are no damage
+	var found []string
+	err = dbx.NewFromDB(db, "sqlite").NewQuery("PRAGMA quick_check(1000)").WithContext(ctx).Column(&found)
 	switch {
 	case ctx.Err() != nil:
 		return "", nil // it is large; so far it is sound
@@ -97,8 +101,9 @@ func quickCheck(path string, atMost time.Duration) (problem string, err error) {
 		return err.Error(), nil
 	case err != nil:
 		return "", nil // as it cannot be read by who only reads; the app will tell
-	case found != "ok":
-		return strings.TrimSpace(strings.ReplaceAll(found, "\n", " ")), nil
+	}
+	if damage, _ := sqlite.Damage(found); len(damage) > 0 {
+		return damage[0], nil
 	}
 	return "", nil
 }
@@ -132,7 +137,11 @@ func Await(ctx context.Context, dir string, report func(sentence string)) error 
 			}
 			return nil
 		}
-		if !passes(err) {
+		switch {
+		case passes(err):
+		case !errors.Is(err, fs.ErrPermission):
+			return fmt.Errorf("open the data directory %s: %w", dir, err)
+		default:
 			return fmt.Errorf("the data directory %s cannot be written to (%w): it has to belong to the user that runs the server", dir, err)
 		}
 		if !waits {
