@@ -66,7 +66,8 @@ func answerWithin(next http.Handler, within time.Duration, bounds func(path stri
 		if r.Body != nil && r.Body != http.NoBody {
 			inner.Body = &arriving{ReadCloser: r.Body, timer: answer.timer, within: within}
 		}
-		defer func() { r.Pattern = inner.Pattern }() // for what is around this, and counts by route
+		// for what is around this: the route to count by, and the files that the server deletes
+		defer func() { r.Pattern, r.MultipartForm = inner.Pattern, inner.MultipartForm }()
 		next.ServeHTTP(answer, inner)
 	})
 }

@@ -1,11 +1,15 @@
 package limits_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -144,4 +148,52 @@ func TestDeadline(t *testing.T) {
 	if got := fetch(t.Context(), http.MethodPost, server+thingsPath, strings.NewReader("{}")); got.status >= 500 {
 		t.Errorf("an ordinary request: got %+v", got)
 	}
+}
+
+// TestDeadlineLeavesNoFiles sends a form that is too large for the memory. The server
+// deletes what Go has written of it, but only of a request that it knows.
+func TestDeadlineLeavesNoFiles(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, func(app core.App) error {
+		_, err := limits.Register(app, limits.Config{Requests: limits.Requests{Deadline: time.Minute}})
+		return err
+	})
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.POST("/api/form", func(e *core.RequestEvent) error {
+			if err := e.Request.ParseMultipartForm(1); err != nil {
+				return err
+			}
+			file, err := e.Request.MultipartForm.File["file"][0].Open()
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			return e.String(http.StatusOK, file.(*os.File).Name())
+		})
+		return e.Next()
+	})
+	pbtest.Superuser(t, app)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "a.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(part, "longer than a byte")
+	_ = form.Close()
+	answer, err := http.Post(pbtest.Serve(t, app)+"/api/form", form.FormDataContentType(), &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	name, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("got %d %s, %v", answer.StatusCode, name, err)
+	}
+	pbtest.Eventually(t, time.Minute, func() error {
+		if _, err := os.Stat(string(name)); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s is still there", name)
+		}
+		return nil
+	})
 }
