@@ -130,8 +130,10 @@ func (d *databases) pools() []pool {
 		db, name string
 		builder  func() dbx.Builder
 	}{
-		{"data", "read", d.app.ConcurrentDB}, {"data", "write", d.app.NonconcurrentDB},
-		{"auxiliary", "read", d.app.AuxConcurrentDB}, {"auxiliary", "write", d.app.AuxNonconcurrentDB},
+		{"data", "read", d.app.ConcurrentDB},
+		{"data", "write", d.app.NonconcurrentDB},
+		{"auxiliary", "read", d.app.AuxConcurrentDB},
+		{"auxiliary", "write", d.app.AuxNonconcurrentDB},
 	} {
 		if db, ok := p.builder().(*dbx.DB); ok {
 			list = append(list, pool{p.db, p.name, db.DB().Stats()})

@@ -313,7 +313,7 @@ func (p *Plugin) listen() error {
 	if p.config.Addr == "" {
 		return nil
 	}
-	listener, err := net.Listen("tcp", p.config.Addr)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", p.config.Addr)
 	if err != nil {
 		return fmt.Errorf("observe: listen for metrics: %w", err)
 	}

@@ -34,7 +34,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	if err == nil {
 		e.exported.Add(int64(len(spans)))
 		if e.failing.Swap(false) {
-			e.tell(slog.LevelInfo, "The collector takes traces again.")
+			e.tell(slog.LevelInfo, "The collector takes traces again.") //nolint:contextcheck // a line of the log, of no trace
 		}
 		return nil
 	}
@@ -42,7 +42,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	e.failing.Store(true)
 	last, now := e.complained.Load(), time.Now().Unix()
 	if now-last >= int64(complainEvery.Seconds()) && e.complained.CompareAndSwap(last, now) {
-		e.tell(slog.LevelWarn, "The collector does not take traces; what it does not take is lost.", slog.Any("error", err))
+		e.tell(slog.LevelWarn, "The collector does not take traces; what it does not take is lost.", slog.Any("error", err)) //nolint:contextcheck // likewise
 	}
 	return nil
 }

@@ -41,8 +41,11 @@ func (t *Tracer) bindHooks(app core.App) {
 		on   *hook.TaggedHook[*core.RecordEvent]
 		name string
 	}{
-		{app.OnRecordCreate(), "create"}, {app.OnRecordUpdate(), "update"}, {app.OnRecordDelete(), "delete"},
-		{app.OnRecordAfterCreateSuccess(), "after create"}, {app.OnRecordAfterUpdateSuccess(), "after update"},
+		{app.OnRecordCreate(), "create"},
+		{app.OnRecordUpdate(), "update"},
+		{app.OnRecordDelete(), "delete"},
+		{app.OnRecordAfterCreateSuccess(), "after create"},
+		{app.OnRecordAfterUpdateSuccess(), "after update"},
 		{app.OnRecordAfterDeleteSuccess(), "after delete"},
 	} {
 		h.on.Bind(&hook.Handler[*core.RecordEvent]{

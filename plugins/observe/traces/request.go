@@ -88,10 +88,10 @@ func (t *Tracer) dice() bool {
 func unrecorded(ctx context.Context, parent trace.SpanContext) (context.Context, trace.SpanContext) {
 	config := trace.SpanContextConfig{TraceID: parent.TraceID(), TraceState: parent.TraceState()}
 	if !parent.IsValid() {
-		binary.LittleEndian.PutUint64(config.TraceID[:8], rand.Uint64()) //nolint:gosec // a name, no secret
-		binary.LittleEndian.PutUint64(config.TraceID[8:], rand.Uint64()|1)
+		binary.LittleEndian.PutUint64(config.TraceID[:8], rand.Uint64())   //nolint:gosec // a name, no secret
+		binary.LittleEndian.PutUint64(config.TraceID[8:], rand.Uint64()|1) //nolint:gosec // likewise
 	}
-	binary.LittleEndian.PutUint64(config.SpanID[:], rand.Uint64()|1)
+	binary.LittleEndian.PutUint64(config.SpanID[:], rand.Uint64()|1) //nolint:gosec // likewise
 	sc := trace.NewSpanContext(config)
 	return trace.ContextWithSpanContext(ctx, sc), sc
 }

@@ -148,7 +148,7 @@ func statementText(query string, limit int) string {
 
 // passing begins what PocketBase adds to the name of a table that it makes up for one
 // statement. What follows is random.
-const passing = "__pb_create__"
+const passing = "__pb_create__" //nolint:gosec // no password, though it begins like one
 
 // unnumbered is a text without what is different in each statement of a kind.
 func unnumbered(text string) string {

@@ -52,7 +52,7 @@ func here(ctx context.Context) context.Context {
 func at(ctx context.Context) trace.SpanContext {
 	sc := trace.SpanContextFromContext(ctx)
 	if bound := tracing.Bound(); bound != nil {
-		if b := trace.SpanContextFromContext(bound); !sc.IsValid() || b.TraceID() == sc.TraceID() {
+		if b := trace.SpanContextFromContext(bound); !sc.IsValid() || b.TraceID() == sc.TraceID() { //nolint:contextcheck // that of the goroutine is asked, too
 			return b
 		}
 	}
