@@ -189,7 +189,7 @@ func (r *rowReader) appendRow(dst []byte, row []driver.Value, callerID string, x
 func (r *rowReader) appendStep(dst []byte, s *step, value any) ([]byte, error) {
 	start := len(dst)
 	dst, err := r.append(dst, s, r.blank, value)
-	if err != nil || !s.again && !(r.picked && bytes.Contains(dst[start:], replaced)) {
+	if err != nil || !s.again && (!r.picked || !bytes.Contains(dst[start:], replaced)) {
 		return dst, err
 	}
 	encoded, err := again(dst[start:])

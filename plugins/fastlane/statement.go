@@ -83,10 +83,10 @@ func (m marks) textArgument(v string) (argument, bool) {
 	if len(v) > 2 && v[0] == '%' && v[len(v)-1] == '%' {
 		inner, like = v[1:len(v)-1], true
 	}
-	switch {
-	case inner == m.record:
+	switch inner {
+	case m.record:
 		return argument{from: recordID, like: like}, true
-	case inner == m.caller:
+	case m.caller:
 		return argument{from: callerID, like: like}, true
 	}
 	if rest, ok := strings.CutPrefix(inner, m.text+"x"); ok {

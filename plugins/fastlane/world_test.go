@@ -25,7 +25,6 @@ type world struct {
 	plugin  *fastlane.Plugin
 	handler http.Handler
 	tokens  []string
-	ids     []string
 	client  int
 	fixed   bool   // all clients have one address
 	bound   func() // unbinds a handler
