@@ -148,7 +148,7 @@ func (p *Plugin) tell(e *core.RequestEvent, header http.Header, record *core.Rec
 		expose(e, header, DeviceHeader)
 		return
 	}
-	cookie := http.Cookie{
+	cookie := http.Cookie{ //nolint:gosec // Secure wherever the client uses TLS
 		Name: DeviceCookie, Value: value, Path: cookiePath, MaxAge: int(lifetime.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		// who lies about this has a cookie less

@@ -248,7 +248,7 @@ func (s *store) clear(keys []string, label string, all bool) (int64, error) {
 		}
 	}
 	s.mu.Unlock()
-	where := dbx.Expression(dbx.NewExp("1 = 1"))
+	where := dbx.NewExp("1 = 1")
 	if !all {
 		list := make([]any, len(keys))
 		for i, key := range keys {
