@@ -262,7 +262,7 @@ func hasLogs(path string) bool {
 	}
 	defer db.Close()
 	var has bool
-	err = db.QueryRow("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_logs')").Scan(&has)
+	err = db.QueryRow("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_logs')").Scan(&has) //nolint:noctx // what is there does not depend on the time left
 	return err == nil && has
 }
 
@@ -292,7 +292,7 @@ func (p *Plugin) openReplaced(path string) error {
 	}
 	defer db.Close()
 	for _, statement := range tables {
-		if _, err := db.Exec(ifMissing(statement)); err != nil {
+		if _, err := db.Exec(ifMissing(statement)); err != nil { //nolint:noctx // what is begun is ended
 			return fmt.Errorf("make what was in %s: %w", auxiliaryName, err)
 		}
 	}
