@@ -10,11 +10,11 @@ import (
 func TestSpace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	total, free, err := disk.Space(dir)
-	if err != nil || total == 0 || free > total {
-		t.Errorf("got %d of %d bytes free and error %v", free, total, err)
+	got, err := disk.Space(dir)
+	if err != nil || got.Total == 0 || got.Free > got.Total || got.ReadOnly {
+		t.Errorf("got %+v and error %v", got, err)
 	}
-	if _, _, err := disk.Space(filepath.Join(dir, "missing")); err == nil {
+	if _, err := disk.Space(filepath.Join(dir, "missing")); err == nil {
 		t.Error("got no error for a directory that is not there")
 	}
 	if !disk.Same(dir, filepath.Dir(dir)) {

@@ -4,13 +4,15 @@ package disk
 
 import "golang.org/x/sys/unix"
 
-// Space is the size of the file system of dir and how much of it this process may
-// still fill, in bytes.
-func Space(dir string) (total, free uint64, err error) {
+// Space asks the system how full the file system of dir is.
+func Space(dir string) (Usage, error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {
-		return 0, 0, err
+		return Usage{}, err
 	}
-	size := uint64(stat.Bsize)
-	return uint64(stat.Blocks) * size, uint64(stat.Bavail) * size, nil //nolint:unconvert // likewise
+	block := uint64(stat.Bsize) //nolint:unconvert // signed on some systems
+	return Usage{
+		Free: uint64(stat.Bavail) * block, Total: uint64(stat.Blocks) * block, //nolint:unconvert // as above
+		ReadOnly: readOnly(&stat),
+	}, nil
 }

@@ -2,13 +2,15 @@ package disk
 
 import "golang.org/x/sys/windows"
 
-// Space is the size of the file system of dir and how much of it this process may
-// still fill, in bytes.
-func Space(dir string) (total, free uint64, err error) {
+// Space asks the system how full the file system of dir is.
+func Space(dir string) (Usage, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
-		return 0, 0, err
+		return Usage{}, err
 	}
-	err = windows.GetDiskFreeSpaceEx(path, &free, &total, nil)
-	return total, free, err
+	var u Usage
+	if err := windows.GetDiskFreeSpaceEx(path, &u.Free, &u.Total, nil); err != nil {
+		return Usage{}, err
+	}
+	return u, nil
 }

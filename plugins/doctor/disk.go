@@ -27,11 +27,11 @@ const (
 // checkDisk looks at the data directory and what it is on.
 func checkDisk(_ context.Context, app core.App) ([]Finding, error) {
 	dir := app.DataDir()
-	total, free, err := disk.Space(dir)
+	now, err := disk.Space(dir)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the free space: %w", err)
 	}
-	findings := space(dir, total, free, size(filepath.Join(dir, mainFile)))
+	findings := space(dir, now.Total, now.Free, size(filepath.Join(dir, mainFile)))
 	if kind := disk.Network(dir); kind != "" {
 		findings = append(findings, onNetwork(dir, kind))
 	}

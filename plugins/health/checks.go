@@ -10,6 +10,8 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/holdall-go/holdall/internal/disk"
 )
 
 // builtIn returns the checks that every server has.
@@ -125,14 +127,14 @@ func (p *Plugin) checkMigrations(ctx context.Context) (string, error) {
 }
 
 func (p *Plugin) checkDisk(context.Context) (string, error) {
-	free, err := freeBytes(p.app.DataDir())
+	now, err := disk.Space(p.app.DataDir())
 	if err != nil {
 		return "", fmt.Errorf("ask for the free space: %w", err)
 	}
-	if free < uint64(p.config.MinFreeBytes) {
-		return "", fmt.Errorf("%s free, at least %s wanted", mib(free), mib(uint64(p.config.MinFreeBytes)))
+	if now.Free < uint64(p.config.MinFreeBytes) {
+		return "", fmt.Errorf("%s free, at least %s wanted", mib(now.Free), mib(uint64(p.config.MinFreeBytes)))
 	}
-	return mib(free) + " free", nil
+	return mib(now.Free) + " free", nil
 }
 
 func mib(bytes uint64) string { return fmt.Sprintf("%d MiB", bytes>>20) }

@@ -18,6 +18,20 @@ const (
 	missing                    // a table is missing, as in a file that is new
 )
 
+// ofDatabase tells whether SQLite said it, and not the system of another file.
+func ofDatabase(err error) bool {
+	var answer *router.ApiError
+	if errors.As(err, &answer) {
+		hidden, ok := answer.RawData().(error)
+		if !ok {
+			return false
+		}
+		err = hidden
+	}
+	var failed *modernc.Error
+	return errors.As(err, &failed)
+}
+
 // failureOf looks into an error, also into what PocketBase does not show to clients.
 func failureOf(err error) failure {
 	var answer *router.ApiError

@@ -33,6 +33,7 @@ var harmless = []string{
 	"POST /api/files/token",
 	"POST /api/settings/test/s3",
 	"POST /api/settings/test/email",
+	"POST /api/settings/apple/generate-client-secret",
 }
 
 // superusersMay are what helps to get out. All routes with DELETE are besides.
@@ -59,7 +60,11 @@ func (p *Plugin) gate(e *core.RequestEvent) error {
 	err := e.Next()
 	if err != nil && failureOf(err) == diskFailure && !isRead(e.Request.Method) && !e.Written() {
 		// the first that the disk did not take; the client is not to blame
-		p.enter(WritesFail, err.Error())
+		if ofDatabase(err) {
+			p.enter(WritesFail, err.Error())
+		} else {
+			p.suspect.Store(true) // it may be another disk: that of temporary files, say
+		}
 		p.wake()
 		return p.refusal(e)
 	}

@@ -112,6 +112,10 @@ func (p *Plugin) look(ctx context.Context) {
 		p.enter(ReadOnlyDisk, "the file system of "+p.app.DataDir()+" is mounted read-only")
 	case space.Free < p.wanted(space, p.config.MinFree, p.config.MinFreePercent):
 		p.enter(NoSpace, fmt.Sprintf("%d MiB of %d MiB are free", space.Free>>20, space.Total>>20))
+	case p.suspect.Swap(false) && !p.mode.on.Load():
+		if err := probe(ctx, p.app); err != nil && failureOf(err) == diskFailure {
+			p.enter(WritesFail, err.Error())
+		}
 	case p.mode.on.Load() && space.Free >= p.wantedToLeave(space):
 		p.tryToLeave(ctx)
 	}

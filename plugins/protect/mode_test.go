@@ -54,6 +54,7 @@ func TestNearlyFull(t *testing.T) {
 		// what is not valid: PocketBase reads them elsewhere while it writes
 		{"the settings of a superuser", "PATCH", "/api/settings", w.root, map[string]any{"logs": map[string]any{"maxDays": -1}}, 400},
 		{"the settings of a user", "PATCH", "/api/settings", w.user, nil, 503},
+		{"a secret for Apple", "POST", "/api/settings/apple/generate-client-secret", w.root, nil, 400}, // it is asked
 		{"health", "GET", "/api/health", "", nil, 200},
 		{"the status, for a superuser", "GET", protect.Path, w.root, nil, 200},
 		{"the status, for a user", "GET", protect.Path, w.user, nil, 403},
@@ -228,9 +229,28 @@ func TestErrorsOfTheDisk(t *testing.T) {
 	failure = syscall.ENOSPC
 	_, answer := w.create("x")
 	refused(t, "a file that finds no space", answer)
-	if !w.p.ReadOnly() {
-		t.Error("the app goes on to write")
+	failure = nil
+	// it may have been the disk of temporary files: that of the database takes changes
+	if _, answer := w.create("x"); answer.Status != http.StatusOK || w.p.ReadOnly() {
+		t.Errorf("after a file that found no space elsewhere: got %d and read only %v", answer.Status, w.p.ReadOnly())
 	}
+}
+
+// A file that finds no space, on a disk that takes nothing of the database either.
+func TestFilesAndDatabaseFindNoSpace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protect.Config{})
+	w.app.OnRecordCreateExecute("notes").BindFunc(func(*core.RecordEvent) error { return fmt.Errorf("store a file: %w", syscall.ENOSPC) })
+	if _, err := w.app.NonconcurrentDB().NewQuery("PRAGMA max_page_count = 1").Execute(); err != nil {
+		t.Fatal(err)
+	}
+	_, answer := w.create("x")
+	refused(t, "a file that finds no space", answer)
+	w.awaitMode(true)
+	if _, err := w.app.NonconcurrentDB().NewQuery("PRAGMA max_page_count = 1000000").Execute(); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitMode(false)
 }
 
 // A disk that goes to and fro is tried less and less often, and what the log holds of

@@ -31,6 +31,7 @@ import (
 
 	"github.com/holdall-go/holdall/internal/bg"
 	"github.com/holdall-go/holdall/internal/clock"
+	"github.com/holdall-go/holdall/internal/disk"
 	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
@@ -95,13 +96,8 @@ type Statements interface {
 	OnStatement(listener func(sqlite.Statement))
 }
 
-// Space is how full a file system is.
-type Space struct {
-	// Free is how many bytes this process may fill, Total the size.
-	Free, Total uint64
-	// ReadOnly tells that the file system cannot be written to at all.
-	ReadOnly bool
-}
+// Space is how full a file system is, in bytes.
+type Space = disk.Usage
 
 // Validate reports every option that is out of bounds.
 func (c Config) Validate() error {
@@ -151,7 +147,7 @@ func (c Config) withDefaults() Config {
 		c.ClockHold = 72 * time.Hour
 	}
 	if c.Space == nil {
-		c.Space = spaceOf
+		c.Space = disk.Space
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System()
@@ -177,6 +173,7 @@ type Plugin struct {
 	kick  chan struct{} // something failed
 
 	refused atomic.Int64
+	suspect atomic.Bool // a file could not be written, so it is to be tried whether the database can
 	serving atomic.Bool
 }
 
