@@ -12,6 +12,8 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/dbutils"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // sampled is how many of a table's newest rows are looked at.
@@ -96,21 +98,31 @@ func soundness(ctx context.Context, file string, db dbx.Builder) ([]Finding, err
 			"Stop the server and run the SQL statement VACUUM on the file, if the disk has room for a second one.",
 		})
 	}
-	var damage []string
-	if err := db.NewQuery("PRAGMA quick_check(5)").WithContext(ctx).Column(&damage); err != nil {
+	var found []string
+	if err := db.NewQuery("PRAGMA quick_check(1000)").WithContext(ctx).Column(&found); err != nil {
 		if ctx.Err() != nil {
 			return findings, fmt.Errorf("check %s, which has %s: %w", file, bytesText(pages*size), err)
 		}
-		damage = []string{err.Error()}
+		found = []string{err.Error()}
 	}
-	if len(damage) != 1 || damage[0] != "ok" {
+	damage, broken := sqlite.Damage(found)
+	if len(broken) > 0 {
 		findings = append(findings, Finding{
-			"database.damaged", Error, file, fmt.Sprintf("The database is damaged: %s.", strings.Join(damage, "; ")),
+			"database.broken-rows", Warning, file, fmt.Sprintf("Rows break what their table says of them: %s.", few(broken)),
+			"The file is sound, so nothing needs a backup. The rows were likely written by SQL: correct them, or make an index for full text anew.",
+		})
+	}
+	if len(damage) > 0 {
+		findings = append(findings, Finding{
+			"database.damaged", Error, file, fmt.Sprintf("The database is damaged: %s.", few(damage)),
 			"Stop the server, keep a copy of the data directory and restore a backup; then look at the disk and the memory of the machine.",
 		})
 	}
 	return findings, nil
 }
+
+// few joins the first lines.
+func few(lines []string) string { return strings.Join(lines[:min(len(lines), 5)], "; ") }
 
 // dangling finds relations to records that are not there, among the newest rows.
 func dangling(ctx context.Context, app core.App) ([]Finding, error) {

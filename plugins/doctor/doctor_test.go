@@ -99,7 +99,12 @@ var ill = map[string]struct {
 	},
 	"a relation without an index": {change("tasks", func(c *core.Collection) { c.RemoveIndex("idx_tasks_group") }), "queries.unindexed-relation", doctor.Note, "tasks.group", "idx_tasks_group"},
 
-	"a relation to nothing":          {func(t *testing.T, app core.App) { run(t, app, "UPDATE tasks SET owner = 'nobody' WHERE rowid < 4") }, "database.dangling", doctor.Warning, "tasks.owner", ""},
+	"a relation to nothing": {func(t *testing.T, app core.App) { run(t, app, "UPDATE tasks SET owner = 'nobody' WHERE rowid < 4") }, "database.dangling", doctor.Warning, "tasks.owner", ""},
+	"rows that a table does not allow": {func(t *testing.T, app core.App) {
+		run(t, app, "CREATE TABLE checked (n INTEGER CHECK (n > 0))")
+		run(t, app, "PRAGMA ignore_check_constraints = ON")
+		run(t, app, "INSERT INTO checked VALUES (-1)")
+	}, "database.broken-rows", doctor.Warning, "data.db", ""},
 	"an index that somebody dropped": {func(t *testing.T, app core.App) { run(t, app, "DROP INDEX idx_tasks_group") }, "database.missing-index", doctor.Error, "tasks", "CREATE INDEX `idx_tasks_group`"},
 
 	"a directory that all may read": {func(t *testing.T, app core.App) {

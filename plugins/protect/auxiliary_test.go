@@ -219,3 +219,28 @@ func TestAwait(t *testing.T) {
 		t.Errorf("what is no directory: got %v, want an error that names it", err)
 	}
 }
+
+// Rows that break what their table says are no damage of the file: the app starts.
+func TestBrokenRowsAreNoDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	app, _ := mustOpen(t, dir, protect.Config{})
+	for _, db := range []dbx.Builder{app.NonconcurrentDB(), app.AuxNonconcurrentDB()} {
+		for _, statement := range []string{
+			"CREATE TABLE checked (n INTEGER CHECK (n > 0))", "PRAGMA ignore_check_constraints = ON",
+			"INSERT INTO checked VALUES (-1)", "PRAGMA ignore_check_constraints = OFF",
+		} {
+			if _, err := db.NewQuery(statement).Execute(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var found string
+	if err := app.DB().NewQuery("PRAGMA quick_check").Row(&found); err != nil || !strings.HasPrefix(found, "CHECK constraint failed") {
+		t.Fatalf("SQLite says %q, error %v: the test has nothing to show", found, err)
+	}
+	terminate(t, app)
+	if _, p := mustOpen(t, dir, protect.Config{}); p.Status().Replaced != 0 {
+		t.Error("auxiliary.db was replaced")
+	}
+}
