@@ -106,6 +106,10 @@ type clockFile struct {
 	Doubted *time.Time `json:"doubted,omitempty"`
 }
 
+// longestOff is how long a program may have been off for its clock not to have jumped
+// once more meanwhile.
+const longestOff = 100 * 24 * time.Hour
+
 // load goes on from what the process before knew. If it left nothing, the databases
 // were written to no later than it ran.
 func (g *guarded) load(dir string) error {
@@ -131,6 +135,12 @@ func (g *guarded) load(dir string) error {
 	g.base, g.baseAt = last.Believed.Round(0), at
 	if last.Doubted != nil {
 		g.doubt, g.seen, g.seenAt = *last.Doubted, last.Machine, at
+		// a program that runs now and then would doubt its clock for ever if each time
+		// that it was off were another jump; that time just does not count
+		now := g.wall.Now().Round(0)
+		if off := now.Sub(last.Machine); off > g.tolerance && off <= longestOff {
+			g.doubt, g.seen = g.doubt.Add(off), now
+		}
 	}
 	return nil
 }

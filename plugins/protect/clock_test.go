@@ -173,3 +173,29 @@ func TestLogsAreKept(t *testing.T) {
 		t.Error("the line is still there although it is old")
 	}
 }
+
+// A program that runs now and then believes its clock in the end, when it has run for
+// as long as one that is always on must.
+func TestClockOfAProgramThatRunsNowAndThen(t *testing.T) {
+	t.Parallel()
+	dir, clocks := t.TempDir(), newClocks()
+	config := protect.Config{Clock: clocks.wall, Elapsed: clocks.elapsed}
+	runs := 0
+	for ; runs < 12; runs++ {
+		app, p := mustOpen(t, dir, config)
+		serve(t, app)
+		if runs > 0 && p.Status().Clock.Doubted == nil {
+			t.Fatalf("the clock is believed at the start of run %d, after a week off", runs)
+		}
+		clocks.pass(20 * time.Hour)
+		believed := p.Status().Clock.Doubted == nil
+		terminate(t, app)
+		clocks.wall.Advance(7 * day)
+		if runs > 0 && believed {
+			break
+		}
+	}
+	if runs != 4 { // the first does not doubt it, and 3.6 times 20 hours are 72
+		t.Errorf("the clock was believed in run %d, want 4", runs)
+	}
+}
