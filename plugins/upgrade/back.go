@@ -105,12 +105,12 @@ func checkDatabase(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	found, err := texts(ctx, db, "PRAGMA quick_check(10)")
+	found, err := texts(ctx, db, "PRAGMA quick_check(1000)")
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if len(found) != 1 || found[0] != "ok" {
-		return fmt.Errorf("%s: %s", filepath.Base(path), strings.Join(found, "; "))
+	if damage, _ := sqlite.Damage(found); len(damage) > 0 {
+		return fmt.Errorf("%s: %s", filepath.Base(path), strings.Join(damage[:min(len(damage), 10)], "; "))
 	}
 	return nil
 }
@@ -118,7 +118,11 @@ func checkDatabase(ctx context.Context, path string) error {
 // Back puts the databases of a snapshot, "" for the newest, in the place of those
 // that are there, and keeps these as a snapshot. Uploaded files stay as they are.
 func (p *Plugin) Back(ctx context.Context, id string) (Return, error) {
+	defer p.lock()()
 	if err := p.unused(); err != nil {
+		return Return{}, err
+	}
+	if err := p.undoInterrupted(); err != nil {
 		return Return{}, err
 	}
 	r, err := p.Plan(ctx, id)
@@ -137,17 +141,18 @@ func (p *Plugin) Back(ctx context.Context, id string) (Return, error) {
 		return r, fmt.Errorf("upgrade: keep the databases that are there, which are as they were: %w", err)
 	}
 	if err := p.moveBeside(r.Aside); err != nil {
-		return r, fmt.Errorf("upgrade: put aside what belongs to the databases, which are as they were: %w", err)
+		return r, p.undone(&r, fmt.Errorf("upgrade: put aside what belongs to the databases: %w", err))
 	}
 	for _, name := range databases {
 		if _, ok := r.To.Databases[name]; !ok {
 			continue
 		}
 		if err := p.replace(name, fresh); err != nil {
-			return r, fmt.Errorf("upgrade: replace %s, which is kept in %s; try again: %w", name, filepath.Join(p.dir(), r.Aside), err)
+			return r, p.undone(&r, fmt.Errorf("upgrade: replace %s: %w", name, err))
 		}
 	}
-	return r, errors.Join(syncDir(p.app.DataDir()), p.prune())
+	p.prune()
+	return r, syncDir(p.app.DataDir())
 }
 
 // moveBeside puts what belongs to the databases beside where they are kept.
@@ -178,12 +183,12 @@ func (p *Plugin) unused() error {
 // stage copies a snapshot to where its files can be moved into place. The snapshot
 // stays, so that one can go back again.
 func (p *Plugin) stage(s Snapshot) (string, error) {
-	_, free, err := disk.Space(p.dir())
+	now, err := disk.Space(p.dir())
 	if err != nil {
 		return "", err
 	}
-	if needed := uint64(s.Size()); free < needed {
-		return "", fmt.Errorf("%w: %s is free and %s is needed", ErrNoRoom, bytesText(free), bytesText(needed))
+	if needed := uint64(s.Size()); now.Free < needed {
+		return "", fmt.Errorf("%w: %s is free and %s is needed", ErrNoRoom, bytesText(now.Free), bytesText(needed))
 	}
 	fresh, err := os.MkdirTemp(p.dir(), unfinished)
 	if err != nil {
@@ -196,6 +201,7 @@ func (p *Plugin) stage(s Snapshot) (string, error) {
 				return "", errors.Join(err, os.RemoveAll(fresh))
 			}
 		}
+		foldLog(context.Background(), filepath.Join(fresh, name)) // so that one file is moved into place, not two
 	}
 	return fresh, nil
 }
@@ -284,10 +290,12 @@ func (p *Plugin) replace(name, fresh string) error {
 			return err
 		}
 	}
-	if exists(filepath.Join(fresh, name+"-wal")) {
-		if err := os.Rename(filepath.Join(fresh, name+"-wal"), p.database(name)+"-wal"); err != nil {
-			return err
-		}
+	if err := os.Rename(filepath.Join(fresh, name), p.database(name)); err != nil {
+		return err
 	}
-	return os.Rename(filepath.Join(fresh, name), p.database(name))
+	// a log that could not be moved into the database comes after it, for the same reason
+	if exists(filepath.Join(fresh, name+"-wal")) {
+		return os.Rename(filepath.Join(fresh, name+"-wal"), p.database(name)+"-wal")
+	}
+	return nil
 }

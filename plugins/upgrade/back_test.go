@@ -40,7 +40,7 @@ func TestBack(t *testing.T) {
 	t.Parallel()
 	dir, p := upgraded(t, func(c *upgrade.Config) { c.Beside = []string{".beside", ".missing"} })
 	data := filepath.Join(dir, "data.db")
-	since, before := []string{"c", "changed", "new"}, []string{"a", "b", "c"}
+	before := []string{"a", "b", "c"}
 
 	plan, err := p.Plan(t.Context(), "")
 	if err != nil {

@@ -7,6 +7,3 @@ func (p *Plugin) Before() error { return p.before(context.Background()) }
 
 // OnCopy has copies tell f how far they are. An error ends them, as a full disk does.
 func (p *Plugin) OnCopy(f func(name string, done, all int) error) { p.tell = f }
-
-// Spare sets how many bytes of the disk must stay free.
-func (p *Plugin) Spare(bytes uint64) { p.spare = bytes }

@@ -109,18 +109,23 @@ func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(file string) bool { return !slices.Contains(b, file) })
 }
 
-// removeUnfinished removes what a process left that was killed.
-func (p *Plugin) removeUnfinished() error {
-	left, err := filepath.Glob(filepath.Join(p.dir(), unfinished+"*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
-			return err
+// removeUnfinished removes what a process left that was killed. What cannot be removed
+// only takes room.
+func (p *Plugin) removeUnfinished() {
+	entries, _ := os.ReadDir(p.dir())
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), unfinished) {
+			p.remove(e.Name())
 		}
 	}
-	return nil
+}
+
+// remove removes a directory of a snapshot, or says why that cannot be, which keeps
+// nobody from an upgrade.
+func (p *Plugin) remove(name string) {
+	if err := os.RemoveAll(filepath.Join(p.dir(), name)); err != nil {
+		fmt.Fprintf(p.config.Progress, "An old copy of the databases cannot be removed: %v\n", err)
+	}
 }
 
 // take copies the databases. Nothing is left of a copy that fails.
@@ -168,7 +173,8 @@ func (p *Plugin) take(ctx context.Context, s Snapshot) (err error) {
 	if err := syncDir(p.dir()); err != nil {
 		return err
 	}
-	return p.prune()
+	p.prune()
+	return nil
 }
 
 // copy copies one database and returns the size of the copy.
@@ -207,15 +213,15 @@ func (p *Plugin) room() error {
 			}
 		}
 	}
-	needed += needed/20 + p.spare
-	_, free, err := disk.Space(p.dir())
+	needed += needed/20 + uint64(p.config.MinFree)
+	now, err := disk.Space(p.dir())
 	if err != nil {
 		return fmt.Errorf("upgrade: ask for the free space: %w", err)
 	}
-	if free >= needed {
+	if now.Free >= needed {
 		return nil
 	}
-	text := fmt.Sprintf("%s is free and %s is needed in %s", bytesText(free), bytesText(needed), p.dir())
+	text := fmt.Sprintf("%s is free and %s is needed in %s", bytesText(now.Free), bytesText(needed), p.dir())
 	if list, err := p.List(); err == nil && len(list) > 0 {
 		text += fmt.Sprintf("; the snapshots there of earlier upgrades take %s and may be removed", bytesText(total(list)))
 	}
@@ -231,21 +237,15 @@ func total(list []Snapshot) uint64 {
 }
 
 // prune removes the oldest snapshots of each kind.
-func (p *Plugin) prune() error {
-	list, err := p.List()
-	if err != nil {
-		return err
-	}
+func (p *Plugin) prune() {
+	list, _ := p.List() // the next time will do
 	kept := map[string]int{}
 	for _, s := range slices.Backward(list) {
 		if kept[s.Kind]++; kept[s.Kind] <= p.config.Keep {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(p.dir(), s.ID)); err != nil {
-			return fmt.Errorf("remove an old snapshot: %w", err)
-		}
+		p.remove(s.ID)
 	}
-	return nil
 }
 
 func writeManifest(dir string, s Snapshot) error {

@@ -44,6 +44,10 @@ type Config struct {
 	// Keep is how many upgrades there is a way back from. Defaults to 3.
 	Keep int
 
+	// MinFree is how many bytes of the disk must stay free beside a copy. Defaults to
+	// 16 MiB.
+	MinFree int64
+
 	// NoSnapshots upgrades without a copy.
 	NoSnapshots bool
 
@@ -74,6 +78,9 @@ func (c Config) Validate() error {
 	if c.Keep < 0 || c.Keep > 100 {
 		problems = append(problems, fmt.Errorf("upgrade: Keep must be in 1..100, got %d", c.Keep))
 	}
+	if c.MinFree < 0 {
+		problems = append(problems, fmt.Errorf("upgrade: MinFree must be 0 or more, got %d", c.MinFree))
+	}
 	for _, name := range c.Beside {
 		if name != filepath.Base(name) || name == "." || name == ".." || name == Dir {
 			problems = append(problems, fmt.Errorf("upgrade: Beside must be names in the data directory, got %q", name))
@@ -85,6 +92,9 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Keep == 0 {
 		c.Keep = 3
+	}
+	if c.MinFree == 0 {
+		c.MinFree = 16 << 20
 	}
 	if c.Migrations == nil {
 		c.Migrations = &core.AppMigrations
@@ -132,8 +142,6 @@ type Plugin struct {
 	config Config
 	// tell is told how far a copy is.
 	tell func(name string, done, all int) error
-	// spare is how many bytes of the disk stay free beside a copy.
-	spare uint64
 }
 
 // MustRegister is [Register] for main functions: it panics on an error.
@@ -166,7 +174,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		return nil, errors.New("upgrade: the app has the plugin already")
 	}
 	app.Store().Set(registered, true)
-	p := &Plugin{app: app, config: config.withDefaults(), spare: 16 << 20}
+	p := &Plugin{app: app, config: config.withDefaults()}
 	p.tell = newProgress(p.config.Progress).tell
 	app.OnBootstrap().Bind(&hook.Handler[*core.BootstrapEvent]{
 		Id: "holdallUpgradeBefore",
@@ -238,6 +246,10 @@ func (p *Plugin) versions() Versions {
 
 // before copies the databases if this program is not the one that used them last.
 func (p *Plugin) before(ctx context.Context) error {
+	defer p.lock()() // a command may start while the server copies
+	if err := p.undoInterrupted(); err != nil {
+		return err
+	}
 	known, err := readKnown(ctx, p.database(mainFile))
 	if err != nil {
 		return fmt.Errorf("upgrade: find out what used %s last: %w", p.app.DataDir(), err)
@@ -245,9 +257,7 @@ func (p *Plugin) before(ctx context.Context) error {
 	if !known.any {
 		return nil // there is nothing to lose
 	}
-	if err := p.removeUnfinished(); err != nil {
-		return fmt.Errorf("upgrade: %w", err)
-	}
+	p.removeUnfinished()
 	now, pending := p.versions(), p.pending(known)
 	if known.state != nil && known.Versions == now && len(pending) == 0 {
 		return nil

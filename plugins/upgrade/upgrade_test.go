@@ -316,8 +316,9 @@ func TestWhatKeepsASnapshotFromBeingTaken(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
 	for name, c := range map[string]struct {
-		plugin func(*upgrade.Plugin)
-		want   error
+		plugin  func(*upgrade.Plugin)
+		minFree int64
+		want    error
 	}{
 		"the disk gets full": {func(p *upgrade.Plugin) {
 			p.OnCopy(func(name string, _, _ int) error {
@@ -326,8 +327,8 @@ func TestWhatKeepsASnapshotFromBeingTaken(t *testing.T) {
 				}
 				return nil
 			})
-		}, full},
-		"there is no room": {func(p *upgrade.Plugin) { p.Spare(1 << 62) }, upgrade.ErrNoRoom},
+		}, 0, full},
+		"there is no room": {nil, 1 << 62, upgrade.ErrNoRoom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -336,7 +337,7 @@ func TestWhatKeepsASnapshotFromBeingTaken(t *testing.T) {
 			newer := program{version: "1.1.0", migrations: []migration{makeThings, {"2_never.go", func(core.App) error {
 				t.Error("the upgrade goes on without a snapshot")
 				return nil
-			}}}, plugin: c.plugin}
+			}}}, plugin: c.plugin, change: func(config *upgrade.Config) { config.MinFree = c.minFree }}
 			app, p, err := newer.start(t, dir)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "set NoSnapshots to go on") {
 				t.Errorf("got error %v, want %v and what to do", err, c.want)
