@@ -24,7 +24,7 @@ func (w *world) edit(tb testing.TB, random *rand.Rand) {
 	switch random.IntN(8) {
 	case 0, 1:
 		err = w.editCollection(random, func(c *core.Collection) {
-			rule := pickFrom(random, rules)
+			rule := pickFrom(random, w.rules)
 			c.ListRule, c.ViewRule = rule, rule
 		})
 	case 2:

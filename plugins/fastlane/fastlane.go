@@ -91,6 +91,7 @@ type Plugin struct {
 	counts  counts
 	schema  atomic.Pointer[schema]
 	callers callers
+	refused refusals
 
 	views    *hook.TaggedHook[*core.RecordRequestEvent]
 	lists    *hook.TaggedHook[*core.RecordsListRequestEvent]

@@ -11,6 +11,7 @@ const maxLiterals = 32
 
 // template is a filter without its values, which are the arguments of its query.
 type template struct {
+	filter string // as it was asked for
 	// shape is the filter with a mark in the place of each value. An empty text has
 	// another one, as PocketBase makes another query for it.
 	shape    string
@@ -29,7 +30,7 @@ const (
 // operators, parentheses, numbers, and texts without a backslash. Everything else is
 // left to PocketBase.
 func splitFilter(filter string) (template, Reason) {
-	t := template{}
+	t := template{filter: filter}
 	shape := make([]byte, 0, len(filter))
 	for i := 0; i < len(filter); {
 		c := filter[i]
@@ -52,6 +53,9 @@ func splitFilter(filter string) (template, Reason) {
 			shape = append(shape, mark)
 			i += end + 2
 		case c == '-' || isDigit(c):
+			if i > 0 && isNamePart(filter[i-1]) {
+				return t, ReasonFilter // a mark in its place would become part of the name
+			}
 			end, number, ok := scanNumber(filter, i)
 			if !ok {
 				return t, ReasonFilter

@@ -43,6 +43,7 @@ const (
 	ReasonDatabase    Reason = "The database is not SQLite, or not opened in the usual way."
 	ReasonNothing     Reason = "The list is empty, and PocketBase slows those down who guess."
 	ReasonRead        Reason = "The database or a value in it could not be read."
+	ReasonLimited     Reason = "The client was refused by a rate limit a moment ago."
 	ReasonTagged      Reason = "Another plugin needs the record as PocketBase has it."
 )
 

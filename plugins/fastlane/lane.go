@@ -38,6 +38,9 @@ func (p *Plugin) serve(e *core.RequestEvent) error {
 // A limit is charged when it is certain that PocketBase will not do so.
 func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 	call, reason := p.prepare(e, a)
+	if reason == "" && call.limited && p.refused.lately(call.limitKey(e)) {
+		reason = ReasonLimited
+	}
 	if reason != "" {
 		return reason, nil
 	}
@@ -53,7 +56,11 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 		return reason, nil
 	}
 	if call.limited {
-		if err := charge(e); err != nil || e.Written() {
+		err := charge(e)
+		if err != nil {
+			p.refused.note(call.limitKey(e))
+		}
+		if err != nil || e.Written() {
 			return "", err
 		}
 	}

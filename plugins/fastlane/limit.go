@@ -3,6 +3,8 @@ package fastlane
 import (
 	"maps"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/router"
@@ -46,4 +48,43 @@ func charge(e *core.RequestEvent) error {
 		return err
 	}
 	return nil
+}
+
+// refusals are whom a rate limit has refused lately. They are left to PocketBase,
+// which refuses them before it asks the database; the lane does so after that.
+type refusals struct {
+	mu    sync.Mutex
+	until map[limitKey]time.Time
+}
+
+// limitKey is what PocketBase counts by, or less.
+type limitKey struct{ collection, route, client string }
+
+func (c *call) limitKey(e *core.RequestEvent) limitKey {
+	return limitKey{c.plan.layout.collection.Id, e.Request.Pattern, e.RealIP()}
+}
+
+const (
+	refusedFor  = 10 * time.Second
+	mostRefused = 10_000
+)
+
+func (r *refusals) note(key limitKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.until == nil || len(r.until) >= mostRefused {
+		r.until = map[limitKey]time.Time{}
+	}
+	r.until[key] = time.Now().Add(refusedFor)
+}
+
+func (r *refusals) lately(key limitKey) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	until, ok := r.until[key]
+	if ok && time.Now().After(until) {
+		delete(r.until, key)
+		ok = false
+	}
+	return ok
 }

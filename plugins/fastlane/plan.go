@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/ganigeorgiev/fexpr"
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/search"
@@ -166,6 +167,10 @@ func (c compiler) list(made *plan, t template) Reason {
 	}
 	resolver.SetAllowHiddenFields(false)
 	if t.shape != "" {
+		// others look at the filter itself, such as who refuses some of them
+		if _, err := fexpr.Parse(t.filter); err != nil {
+			return ReasonRefused
+		}
 		expression, err := search.FilterData(t.marked(c.m)).BuildExprWithLimit(resolver, search.DefaultFilterExprLimit)
 		if err != nil {
 			return ReasonRefused
