@@ -129,7 +129,7 @@ func (p *Plugin) Back(ctx context.Context, id string) (Return, error) {
 	if err != nil {
 		return r, err
 	}
-	fresh, err := p.stage(r.To)
+	fresh, err := p.stage(ctx, r.To)
 	if err != nil {
 		return r, fmt.Errorf("upgrade: copy the snapshot, nothing was changed: %w", err)
 	}
@@ -182,7 +182,7 @@ func (p *Plugin) unused() error {
 
 // stage copies a snapshot to where its files can be moved into place. The snapshot
 // stays, so that one can go back again.
-func (p *Plugin) stage(s Snapshot) (string, error) {
+func (p *Plugin) stage(ctx context.Context, s Snapshot) (string, error) {
 	now, err := disk.Space(p.dir())
 	if err != nil {
 		return "", err
@@ -201,7 +201,7 @@ func (p *Plugin) stage(s Snapshot) (string, error) {
 				return "", errors.Join(err, os.RemoveAll(fresh))
 			}
 		}
-		foldLog(context.Background(), filepath.Join(fresh, name)) // so that one file is moved into place, not two
+		foldLog(ctx, filepath.Join(fresh, name)) // so that one file is moved into place, not two
 	}
 	return fresh, nil
 }

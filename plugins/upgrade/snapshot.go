@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/holdall-go/holdall/internal/disk"
 	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
@@ -203,6 +202,10 @@ func damaged(err error) bool {
 	return errors.As(err, &coded) && (coded.Code()&0xff == corrupt || coded.Code()&0xff == notADatabase)
 }
 
+// spare is how many bytes of the disk stay free beside a copy in any case, for the
+// upgrade itself.
+const spare = 16 << 20
+
 // room returns an error if the disk has none for another copy.
 func (p *Plugin) room() error {
 	var needed uint64
@@ -213,10 +216,15 @@ func (p *Plugin) room() error {
 			}
 		}
 	}
-	needed += needed/20 + uint64(p.config.MinFree)
-	now, err := disk.Space(p.dir())
+	now, err := p.space(p.dir())
 	if err != nil {
 		return fmt.Errorf("upgrade: ask for the free space: %w", err)
+	}
+	needed += needed / 20
+	if wanted := uint64(p.config.MinFree); now.Free >= wanted {
+		needed += max(wanted, spare)
+	} else {
+		needed += spare // that much is not free without a copy either
 	}
 	if now.Free >= needed {
 		return nil

@@ -22,6 +22,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
+
+	"github.com/holdall-go/holdall/internal/disk"
 )
 
 // Dir is the directory of the copies, in the data directory.
@@ -44,8 +46,8 @@ type Config struct {
 	// Keep is how many upgrades there is a way back from. Defaults to 3.
 	Keep int
 
-	// MinFree is how many bytes of the disk must stay free beside a copy. Defaults to
-	// 16 MiB.
+	// MinFree is how many bytes of the disk the app wants free. A copy does not take
+	// them, where they are. Defaults to none; 16 MiB stay free in any case.
 	MinFree int64
 
 	// NoSnapshots upgrades without a copy.
@@ -93,9 +95,6 @@ func (c Config) withDefaults() Config {
 	if c.Keep == 0 {
 		c.Keep = 3
 	}
-	if c.MinFree == 0 {
-		c.MinFree = 16 << 20
-	}
 	if c.Migrations == nil {
 		c.Migrations = &core.AppMigrations
 	}
@@ -142,6 +141,8 @@ type Plugin struct {
 	config Config
 	// tell is told how far a copy is.
 	tell func(name string, done, all int) error
+	// space tells how full the disk is.
+	space func(dir string) (disk.Usage, error)
 }
 
 // MustRegister is [Register] for main functions: it panics on an error.
@@ -174,7 +175,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		return nil, errors.New("upgrade: the app has the plugin already")
 	}
 	app.Store().Set(registered, true)
-	p := &Plugin{app: app, config: config.withDefaults()}
+	p := &Plugin{app: app, config: config.withDefaults(), space: disk.Space}
 	p.tell = newProgress(p.config.Progress).tell
 	app.OnBootstrap().Bind(&hook.Handler[*core.BootstrapEvent]{
 		Id: "holdallUpgradeBefore",

@@ -328,7 +328,8 @@ func TestWhatKeepsASnapshotFromBeingTaken(t *testing.T) {
 				return nil
 			})
 		}, 0, full},
-		"there is no room": {nil, 1 << 62, upgrade.ErrNoRoom},
+		"there is no room":                       {func(p *upgrade.Plugin) { p.SetFree(16 << 20) }, 0, upgrade.ErrNoRoom},
+		"the app would have too little to write": {func(p *upgrade.Plugin) { p.SetFree(256 << 20) }, 256 << 20, upgrade.ErrNoRoom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -351,6 +352,20 @@ func TestWhatKeepsASnapshotFromBeingTaken(t *testing.T) {
 			}
 			one.run(t, dir)
 		})
+	}
+}
+
+// A disk that has less free than the app wants takes a copy that fits: it is not the
+// copy that keeps the app from writing.
+func TestSnapshotOnADiskThatIsNearlyFull(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one.run(t, dir)
+	newer := two
+	newer.change = func(c *upgrade.Config) { c.MinFree = 256 << 20 }
+	newer.plugin = func(p *upgrade.Plugin) { p.SetFree(255 << 20) }
+	if n := len(snapshots(t, newer.run(t, dir))); n != 1 {
+		t.Errorf("got %d snapshots, want 1", n)
 	}
 }
 
