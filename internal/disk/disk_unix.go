@@ -10,9 +10,9 @@ func Space(dir string) (Usage, error) {
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return Usage{}, err
 	}
-	block := uint64(stat.Bsize) //nolint:unconvert // signed on some systems
+	block := uint64(stat.Bsize) // signed on some systems
 	return Usage{
-		Free: uint64(stat.Bavail) * block, Total: uint64(stat.Blocks) * block, //nolint:unconvert // as above
+		Free: uint64(stat.Bavail) * block, Total: uint64(stat.Blocks) * block, //nolint:unconvert // likewise
 		ReadOnly: readOnly(&stat),
 	}, nil
 }
