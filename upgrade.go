@@ -26,7 +26,7 @@ func registerUpgrade(app core.App, root *cobra.Command, cfg config) error {
 	c := cfg.upgrade
 	c.Version, c.RootCmd = version, root
 	c.MinFree = max(cfg.protect.MinFree, 0) // else the server would only read after an upgrade
-	c.Beside = []string{".backup"} // what the backup knows of the databases' logs
+	c.Beside = []string{".backup"}          // what the backup knows of the databases' logs
 	_, err := upgrade.Register(app, c)
 	return err
 }
