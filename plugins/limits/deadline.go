@@ -53,7 +53,7 @@ func (p *Plugin) bindDeadline(app core.App) {
 // handler goes on: its context is cancelled, and what it writes goes nowhere.
 func answerWithin(next http.Handler, within time.Duration, bounds func(path string) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "" || !bounds(r.URL.Path) {
+		if !bounds(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -129,7 +129,7 @@ func (t *timely) hand() {
 
 // WriteHeader implements [http.ResponseWriter].
 func (t *timely) WriteHeader(status int) {
-	if status < http.StatusOK { // is not the answer yet
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols { // is not the answer yet
 		return
 	}
 	if t.begin() {
@@ -186,6 +186,7 @@ func (t *timely) expire(cancel context.CancelCauseFunc) {
 		return
 	}
 	t.state = expired
+	cancel(context.DeadlineExceeded) // before the client can go, which is another cause
 	body := `{"data":{"code":"` + CodeRequestTimeout + `"},"message":"The server took too long to answer. What was asked for may have been done all the same.","status":503}` + "\n"
 	header := t.ResponseWriter.Header()
 	header.Set("Content-Type", "application/json")
@@ -195,5 +196,4 @@ func (t *timely) expire(cancel context.CancelCauseFunc) {
 	t.ResponseWriter.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = io.WriteString(t.ResponseWriter, body)
 	_ = http.NewResponseController(t.ResponseWriter).Flush()
-	cancel(context.DeadlineExceeded)
 }

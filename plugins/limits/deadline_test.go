@@ -197,3 +197,66 @@ func TestDeadlineLeavesNoFiles(t *testing.T) {
 		return nil
 	})
 }
+
+// TestDeadlineOfUpgrades asks for another protocol. That alone spares nobody the
+// deadline; a connection that has changed to it has none any more.
+func TestDeadlineOfUpgrades(t *testing.T) {
+	t.Parallel()
+	app := template.New(t, func(app core.App) error {
+		_, err := limits.Register(app, limits.Config{Requests: limits.Requests{Deadline: time.Second}})
+		return err
+	})
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.GET("/api/never", func(e *core.RequestEvent) error {
+			<-e.Request.Context().Done()
+			return nil
+		})
+		e.Router.GET("/api/socket", func(e *core.RequestEvent) error {
+			e.Response.Header().Set("Connection", "Upgrade")
+			e.Response.Header().Set("Upgrade", "echo")
+			e.Response.WriteHeader(http.StatusSwitchingProtocols)
+			conn, _, err := http.NewResponseController(e.Response).Hijack()
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_, err = io.CopyN(conn, conn, 4)
+			return err
+		})
+		return e.Next()
+	})
+	pbtest.Superuser(t, app)
+	server := pbtest.Serve(t, app)
+	upgrade := func(path string) *http.Response {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		t.Cleanup(cancel)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "echo")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		return answer
+	}
+	socket := upgrade("/api/socket")
+	if socket.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("the socket: got %d, want 101", socket.StatusCode)
+	}
+	if got := upgrade("/api/never"); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("got %d, want 503", got.StatusCode)
+	}
+	both := socket.Body.(io.ReadWriter)
+	if _, err := io.WriteString(both, "echo"); err != nil {
+		t.Fatal(err)
+	}
+	back := make([]byte, 4)
+	if _, err := io.ReadFull(both, back); err != nil || string(back) != "echo" {
+		t.Errorf("the socket: got %q, %v", back, err)
+	}
+}
