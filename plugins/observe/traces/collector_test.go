@@ -3,6 +3,7 @@ package traces_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,7 @@ func TestConfig(t *testing.T) {
 		{"a long timeout", traces.Config{URL: unreachable, Timeout: time.Hour}, false},
 		{"no statements", traces.Config{URL: unreachable, MaxStatements: -1}, false},
 		{"a header that cannot be sent", traces.Config{URL: unreachable, Headers: map[string]string{"a b": "c"}}, false},
+		{"a token without the name of its header", traces.Config{URL: unreachable, Headers: map[string]string{"Bearer token": "="}}, false},
 		{"a value that cannot be sent", traces.Config{URL: unreachable, Headers: map[string]string{"a": "b\nc: d"}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,6 +129,9 @@ func TestConfig(t *testing.T) {
 			tracer, err := traces.New(c.config)
 			if (err == nil) != c.ok {
 				t.Errorf("got %v, want ok %t", err, c.ok)
+			}
+			if err != nil && strings.Contains(err.Error(), "token") {
+				t.Errorf("the error tells a secret: %v", err)
 			}
 			if err == nil {
 				if err := tracer.Close(t.Context()); err != nil {

@@ -120,7 +120,11 @@ func (c Config) Validate() error {
 	refuse(c.Timeout < time.Millisecond || c.Timeout > time.Minute, "Timeout must be in 1ms..1m, got %v", c.Timeout)
 	refuse(c.MaxStatements < 1 || c.MaxStatements > 100_000, "MaxStatements must be in 1..100000, got %d", c.MaxStatements)
 	for name, value := range c.Headers {
-		refuse(!httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value), "Headers: %q cannot be sent", name)
+		if !httpguts.ValidHeaderFieldName(name) { // it may be half of a token that lacks its name
+			refuse(true, "Headers: one has no name that can be sent")
+			continue
+		}
+		refuse(!httpguts.ValidHeaderFieldValue(value), "Headers: the value of %q cannot be sent", name)
 	}
 	return errors.Join(problems...)
 }
