@@ -138,8 +138,8 @@ func TestBucketOutOfReach(t *testing.T) {
 			if waits, ok := figure(plugin, "answers_wait"); ok != test.sync || waits != 0 {
 				t.Errorf("answers wait: %v, told: %v", waits, ok)
 			}
-			if early := plugin.Status().Early; (early == 1) != test.sync {
-				t.Errorf("%d answers were early, want that only the first one waits in vain, if they wait at all", early)
+			if early := plugin.Status().Early; early > 0 != test.sync || early > 5 {
+				t.Errorf("%d answers of 30 were early, want that hardly one but the first waits in vain, if they wait at all", early)
 			}
 			if info, err := os.Stat(filepath.Join(dir, "data.db-wal")); err != nil || info.Size() > 32<<20 {
 				t.Errorf("the write-ahead log is %v, %v", info, err)
