@@ -12,7 +12,7 @@ import (
 // besides those that PocketBase makes. What is written about such a database lacks as
 // much. It returns "" if there is nothing to say.
 func Unmigrated(app core.App, migrations core.MigrationsList) (string, error) {
-	const todo = "apply what is missing with --migrate, or name the server's data with --dir."
+	const remedy = "apply what is missing with --migrate, or name the server's data with --dir."
 	var applied []string
 	if err := app.ConcurrentDB().Select("file").From(core.DefaultMigrationsTable).Column(&applied); err != nil {
 		return "", fmt.Errorf("read which migrations were applied: %w", err)
@@ -25,7 +25,7 @@ func Unmigrated(app core.App, migrations core.MigrationsList) (string, error) {
 	}
 	if missing > 0 {
 		return fmt.Sprintf("The database in %s lacks %d of the program's %d migrations, so what is written lacks what they make: %s",
-			app.DataDir(), missing, len(migrations.Items()), todo), nil
+			app.DataDir(), missing, len(migrations.Items()), remedy), nil
 	}
 	if len(migrations.Items()) > 0 {
 		return "", nil
@@ -37,5 +37,5 @@ func Unmigrated(app core.App, migrations core.MigrationsList) (string, error) {
 	if slices.ContainsFunc(collections, func(c *core.Collection) bool { return !c.System && c.Name != "users" }) {
 		return "", nil
 	}
-	return fmt.Sprintf("The database in %s has no collections of its own, so nothing is written of any: %s", app.DataDir(), todo), nil
+	return fmt.Sprintf("The database in %s has no collections of its own, so nothing is written of any: %s", app.DataDir(), remedy), nil
 }
