@@ -97,8 +97,10 @@ func TestBackToBrokenRows(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	one.run(t, dir, addThing(t, "a"), func(app core.App) {
-		exec(t, app, "CREATE TABLE checked (n INTEGER CHECK (n > 0))")
-		for _, statement := range []string{"PRAGMA ignore_check_constraints = ON", "INSERT INTO checked VALUES (-1)", "PRAGMA ignore_check_constraints = OFF"} {
+		for _, statement := range []string{ // a CHECK is not looked at on a connection that only reads
+			"CREATE TABLE strict (n INTEGER)", "INSERT INTO strict VALUES (NULL)", "PRAGMA writable_schema = ON",
+			"UPDATE sqlite_schema SET sql = 'CREATE TABLE strict (n INTEGER NOT NULL)' WHERE name = 'strict'", "PRAGMA writable_schema = RESET",
+		} {
 			exec(t, app, statement)
 		}
 	})
