@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 )
@@ -47,6 +48,24 @@ func (p *Plugin) bindDeadline(app core.App) {
 		},
 		Priority: -997, // what counts and logs requests sees the refusal
 	})
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.Bind(&hook.Handler[*core.RequestEvent]{
+			Id: "holdallLimitsDeadlineHeaders", Func: keepHeaders, Priority: apis.DefaultSecurityHeadersMiddlewarePriority + 1,
+		})
+		return e.Next()
+	})
+}
+
+// answerKey is where the context of a request has its [timely] answer.
+type answerKey struct{}
+
+// keepHeaders remembers the headers that every answer has, without those of CORS a
+// browser does not show the refusal to the page that asked.
+func keepHeaders(e *core.RequestEvent) error {
+	if answer, ok := e.Request.Context().Value(answerKey{}).(*timely); ok {
+		answer.keep(e.Response.Header())
+	}
+	return e.Next()
 }
 
 // answerWithin refuses requests of the API whose answer has not begun in time. The
@@ -62,7 +81,7 @@ func answerWithin(next http.Handler, within time.Duration, bounds func(path stri
 		answer := &timely{ResponseWriter: w, header: w.Header().Clone()}
 		answer.timer = time.AfterFunc(within, func() { answer.expire(cancel) })
 		defer answer.end()
-		inner := r.WithContext(ctx)
+		inner := r.WithContext(context.WithValue(ctx, answerKey{}, answer))
 		if r.Body != nil && r.Body != http.NoBody {
 			inner.Body = &arriving{ReadCloser: r.Body, timer: answer.timer, within: within}
 		}
@@ -93,6 +112,7 @@ type timely struct {
 
 	mu     sync.Mutex
 	header http.Header // until the answer begins, as the handler may be at work when the time is up
+	kept   http.Header // of every answer
 	state  timelyState
 }
 
@@ -106,6 +126,16 @@ const (
 
 // Header implements [http.ResponseWriter].
 func (t *timely) Header() http.Header { return t.header }
+
+// keep remembers headers for a refusal, the first ones only: the requests of a batch
+// have the same context, and answers of their own.
+func (t *timely) keep(header http.Header) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept == nil {
+		t.kept = header.Clone()
+	}
+}
 
 // begin lets the handler answer, with its headers, unless the time is up.
 func (t *timely) begin() bool {
@@ -189,6 +219,7 @@ func (t *timely) expire(cancel context.CancelCauseFunc) {
 	cancel(context.DeadlineExceeded) // before the client can go, which is another cause
 	body := `{"data":{"code":"` + CodeRequestTimeout + `"},"message":"The server took too long to answer. What was asked for may have been done all the same.","status":503}` + "\n"
 	header := t.ResponseWriter.Header()
+	maps.Copy(header, t.kept)
 	header.Set("Content-Type", "application/json")
 	header.Set("Connection", "close") // the handler still has this one
 	header.Set("Retry-After", "1")

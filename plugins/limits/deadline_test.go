@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 
@@ -27,6 +28,7 @@ type fetched struct {
 	status     int
 	code, body string
 	closed     bool
+	header     http.Header
 	err        error
 }
 
@@ -47,7 +49,7 @@ func fetch(ctx context.Context, method, address string, body io.Reader) fetched 
 		} `json:"data"`
 	}
 	_ = json.Unmarshal(content, &parsed)
-	return fetched{answer.StatusCode, parsed.Data.Code, string(content), answer.Close, err}
+	return fetched{answer.StatusCode, parsed.Data.Code, string(content), answer.Close, answer.Header, err}
 }
 
 // TestDeadline has a handler that never answers. Others began before it, and end
@@ -62,6 +64,10 @@ func TestDeadline(t *testing.T) {
 		return err
 	})
 	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.Bind(&hook.Handler[*core.RequestEvent]{Priority: apis.DefaultCorsMiddlewarePriority, Func: func(e *core.RequestEvent) error {
+			e.Response.Header().Set("X-Of-Every-Answer", "1")
+			return e.Next()
+		}})
 		e.Router.GET("/api/never", func(e *core.RequestEvent) error {
 			e.Response.Header().Set("X-Of-The-Handler", "1")
 			<-e.Request.Context().Done()
@@ -123,8 +129,8 @@ func TestDeadline(t *testing.T) {
 	for range slow {
 		<-begun
 	}
-	if got := fetch(t.Context(), http.MethodGet, server+"/api/never", nil); got.status != http.StatusServiceUnavailable || got.code != limits.CodeRequestTimeout || !got.closed {
-		t.Errorf("got %+v, want 503, and that the connection is closed", got)
+	if got := fetch(t.Context(), http.MethodGet, server+"/api/never", nil); got.status != http.StatusServiceUnavailable || got.code != limits.CodeRequestTimeout || !got.closed || got.header.Get("X-Of-Every-Answer") == "" || got.header.Get("X-Of-The-Handler") != "" {
+		t.Errorf("got %+v, want 503, the headers of every answer only, and that the connection is closed", got)
 	}
 	if err := <-cause; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the handler's context ended with %v", err)
