@@ -1,10 +1,5 @@
 package fastlane
 
-import (
-	"sync"
-	"sync/atomic"
-)
-
 // Reason says why a request is left to PocketBase, "" if it is not.
 type Reason string
 
@@ -46,39 +41,3 @@ const (
 	ReasonLimited     Reason = "The client was refused by a rate limit a moment ago."
 	ReasonTagged      Reason = "Another plugin needs the record as PocketBase has it."
 )
-
-// Stats are counts since the start.
-type Stats struct {
-	// Served is how many requests the lane has answered.
-	Served uint64
-	// HandedOn is how many views and lists were left to PocketBase, by reason.
-	HandedOn map[Reason]uint64
-}
-
-// counts is what [Plugin.Stats] is made of.
-type counts struct {
-	served   atomic.Uint64
-	handedOn sync.Map // Reason to *atomic.Uint64
-}
-
-func (c *counts) add(r Reason) {
-	if r == "" {
-		c.served.Add(1)
-		return
-	}
-	n, ok := c.handedOn.Load(r)
-	if !ok {
-		n, _ = c.handedOn.LoadOrStore(r, new(atomic.Uint64))
-	}
-	n.(*atomic.Uint64).Add(1)
-}
-
-// Stats returns the counts.
-func (p *Plugin) Stats() Stats {
-	s := Stats{Served: p.counts.served.Load(), HandedOn: map[Reason]uint64{}}
-	p.counts.handedOn.Range(func(reason, n any) bool {
-		s.HandedOn[reason.(Reason)] = n.(*atomic.Uint64).Load()
-		return true
-	})
-	return s
-}

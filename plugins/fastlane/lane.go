@@ -27,7 +27,7 @@ func (p *Plugin) serve(e *core.RequestEvent) error {
 		return e.Next()
 	}
 	reason, err := p.answer(e, a)
-	p.counts.add(reason)
+	p.counts.add(a, reason)
 	if reason != "" {
 		return e.Next()
 	}

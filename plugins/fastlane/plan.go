@@ -17,7 +17,12 @@ const (
 	view action = iota
 	list
 	related // records that others are expanded with
+
+	actions // how many there are
 )
+
+// actionNames are what people and metrics call those that are requests.
+var actionNames = [actions]string{view: "view", list: "list"}
 
 // planKey is all that a plan depends on besides the schema.
 type planKey struct {
