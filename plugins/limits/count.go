@@ -172,12 +172,15 @@ func (r *recount) settle(tx core.App, record *core.Record, before, after counted
 func (r *recount) gone(ctx context.Context) error {
 	table := r.collection.Name
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		var ids []string
 		err := r.plugin.app.DB().NewQuery(`SELECT record FROM _limits_records WHERE collection = {:collection}
 			AND NOT EXISTS (SELECT 1 FROM {{` + table + `}} WHERE id = record) LIMIT 200`).
 			Bind(dbx.Params{"collection": r.collection.Id}).Column(&ids)
 		if err != nil || len(ids) == 0 {
-			return errors.Join(err, ctx.Err())
+			return err
 		}
 		err = r.plugin.app.RunInTransaction(func(tx core.App) error {
 			for _, id := range ids {

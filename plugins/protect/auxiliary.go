@@ -59,7 +59,12 @@ func (p *Plugin) checkAuxiliary(dir string) (*replacement, error) {
 	return &replacement{problem: problem, aside: aside}, nil
 }
 
-// moveAside gives a database and the files beside it another name. It removes none.
+// keepAside is how many damaged databases are kept. A disk that fails would fill up
+// with them else.
+const keepAside = 3
+
+// moveAside gives a database and the files beside it another name, and removes the
+// oldest of those that it has given one before.
 func (p *Plugin) moveAside(path string) (aside string, err error) {
 	aside = path + ".damaged-" + p.config.Clock.Now().UTC().Format("20060102T150405.000Z")
 	if err := os.Rename(path, aside); err != nil {
@@ -70,7 +75,26 @@ func (p *Plugin) moveAside(path string) (aside string, err error) {
 			return "", err
 		}
 	}
+	if err := pruneAside(path); err != nil {
+		p.app.Logger().Warn("A damaged database that nobody needs any more could not be removed.", slog.String("plugin", "protect"), slog.Any("error", err))
+	}
 	return aside, nil
+}
+
+func pruneAside(path string) error {
+	kept, err := filepath.Glob(path + ".damaged-*Z") // the names are in the order of time
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, old := range kept[:max(0, len(kept)-keepAside)] {
+		for _, suffix := range append([]string{""}, sidecars...) {
+			if err := os.Remove(old + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				problems = append(problems, err)
+			}
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func (p *Plugin) tellReplaced(r replacement) {

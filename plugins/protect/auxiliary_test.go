@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/clock/clocktest"
 	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/protect"
 )
@@ -101,6 +103,32 @@ func TestAuxiliaryHeals(t *testing.T) {
 				t.Error("the next process does not find the table")
 			}
 		})
+	}
+}
+
+// TestDamagedFilesDoNotPileUp replaces the file at five starts.
+func TestDamagedFilesDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "auxiliary.db")
+	now := clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	for n := range 5 {
+		if err := os.WriteFile(path, fmt.Appendf(nil, "no database %d", n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		app, p := mustOpen(t, dir, protect.Config{Clock: now})
+		if p.Status().Replaced != 1 {
+			t.Fatalf("start %d: it was not replaced", n)
+		}
+		terminate(t, app)
+		now.Advance(time.Hour)
+	}
+	kept, err := filepath.Glob(path + ".damaged-*")
+	if err != nil || len(kept) != 3 {
+		t.Fatalf("got %v, error %v, want three files", kept, err)
+	}
+	if newest, err := os.ReadFile(kept[2]); err != nil || string(newest) != "no database 4" {
+		t.Errorf("the newest one says %q, error %v", newest, err)
 	}
 }
 

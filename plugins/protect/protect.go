@@ -304,11 +304,7 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 		Priority: apis.DefaultRateLimitMiddlewarePriority - 5, // when it is known who asks
 	})
 	p.bindRoutes(e)
-	page, err := panel()
-	if err != nil {
-		return err
-	}
-	e.UIExtensions = append(e.UIExtensions, page)
+	panel.Add(e, "protect", panelFiles)
 	if err := e.Next(); err != nil {
 		return err
 	}
