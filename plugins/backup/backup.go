@@ -265,11 +265,6 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		Id: "holdallBackupStart",
 		Func: func(e *core.ServeEvent) error {
 			p.routes(e)
-			page, err := panel()
-			if err != nil {
-				return err
-			}
-			e.UIExtensions = append(e.UIExtensions, page)
 			if err := e.Next(); err != nil {
 				return err
 			}

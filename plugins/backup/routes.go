@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"net/http"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/router"
 
 	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/panel"
 )
 
 // The routes, for superusers.
@@ -39,7 +41,14 @@ type drillAnswer struct {
 // rangesWithin is how long targets have to list what they hold.
 const rangesWithin = 20 * time.Second
 
+// panelFiles are what the page in the dashboard consists of.
+//
+//go:embed panel
+var panelFiles embed.FS
+
+// routes adds the routes and the page, for superusers.
 func (p *Plugin) routes(e *core.ServeEvent) {
+	panel.Add(e, "backup", panelFiles)
 	api := apidoc.On(e)
 	apidoc.Route(api, apidoc.Op{
 		ID: "backup.status", Method: http.MethodGet, Path: StatusPath, Summary: "Show how far behind the backup is",

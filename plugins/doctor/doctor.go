@@ -211,11 +211,6 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallDoctorRoutes",
 		Func: func(e *core.ServeEvent) error {
-			page, err := panel()
-			if err != nil {
-				return err
-			}
-			e.UIExtensions = append(e.UIExtensions, page)
 			p.route(e)
 			return e.Next()
 		},

@@ -276,11 +276,6 @@ func (p *Plugin) bind() {
 			})
 			p.bindRoute(e)
 			p.bindReport(e)
-			page, err := panel()
-			if err != nil {
-				return err
-			}
-			e.UIExtensions = append(e.UIExtensions, page)
 			if err := p.listen(); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"embed"
 	"math"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/panel"
 )
 
 // ReportPath is where the dashboard's panel has its figures from.
@@ -57,8 +59,14 @@ type reportRequest struct {
 	Minutes int `query:"minutes" minimum:"1" maximum:"360" doc:"Of how many minutes there are samples. Defaults to 60."`
 }
 
-// bindReport adds GET /api/observe, for superusers.
+// panelFiles are what the page in the dashboard consists of.
+//
+//go:embed panel
+var panelFiles embed.FS
+
+// bindReport adds GET /api/observe and the page, for superusers.
 func (p *Plugin) bindReport(e *core.ServeEvent) {
+	panel.Add(e, "observe", panelFiles)
 	apidoc.Route(apidoc.On(e), apidoc.Op{
 		Method: http.MethodGet, Path: ReportPath, Summary: "See how the server is doing", Tags: []string{"operations"},
 		Access: apidoc.Superusers,

@@ -304,7 +304,6 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 		Priority: apis.DefaultRateLimitMiddlewarePriority - 5, // when it is known who asks
 	})
 	p.bindRoutes(e)
-	panel.Add(e, "protect", panelFiles)
 	if err := e.Next(); err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package protect
 
 import (
+	"embed"
 	"net/http"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/panel"
 )
 
 // The paths of the routes, which are for superusers.
@@ -76,8 +78,14 @@ func (p *Plugin) Status() Status {
 	return s
 }
 
-// bindRoutes adds the routes, for superusers.
+// panelFiles are what the notice in the dashboard consists of.
+//
+//go:embed panel
+var panelFiles embed.FS
+
+// bindRoutes adds the routes and the notice, for superusers.
 func (p *Plugin) bindRoutes(e *core.ServeEvent) {
+	panel.Add(e, "protect", panelFiles)
 	api := apidoc.On(e)
 	apidoc.Route(api, apidoc.Op{
 		ID: "protect.status", Method: http.MethodGet, Path: Path, Summary: "See whether the server takes changes",
