@@ -49,6 +49,7 @@ func registerDoctor(app core.App, root *cobra.Command, cfg config, copies *backu
 		{Code: "backups", Title: "Backups", Run: func(ctx context.Context, app core.App) ([]doctor.Finding, error) {
 			return backupFindings(ctx, app, cfg, copies)
 		}},
+		{Code: "protect", Title: "Room to write", Run: cfg.roomFindings},
 		{Code: "schema", Title: "Schema", Run: schemaFindings},
 		{Code: "upgrade", Title: "Upgrades", Run: cfg.upgradeFindings},
 		{Code: "work", Title: "Jobs, webhooks and notifications", Run: workFindings},
@@ -164,6 +165,24 @@ func backupFindings(ctx context.Context, app core.App, cfg config, copies *backu
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// roomFindings looks at whether the disk has what the server wants free to take changes.
+func (cfg config) roomFindings(_ context.Context, app core.App) ([]doctor.Finding, error) {
+	space, err := disk.Space(app.DataDir())
+	if err != nil {
+		return nil, fmt.Errorf("ask for the free space: %w", err)
+	}
+	wanted := max(float64(cfg.protect.MinFree), cfg.protect.MinFreePercent/100*float64(space.Total))
+	if float64(space.Free) >= wanted {
+		return nil, nil
+	}
+	const mebibyte = 1 << 20
+	return []doctor.Finding{{
+		Code: "protect.read-only", Severity: doctor.Error, Where: envPrefix + "PROTECT_MIN_FREE",
+		Problem: fmt.Sprintf("Changes are refused: %d MiB are free, and the server wants %.0f MiB.", space.Free/mebibyte, wanted/mebibyte),
+		Remedy:  "Make room as docs/protect.md says, or ask for less.",
+	}}, nil
+}
 
 // schemaFindings compares the database with the definitions in Go.
 func schemaFindings(_ context.Context, app core.App) ([]doctor.Finding, error) {

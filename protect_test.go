@@ -45,6 +45,21 @@ func TestDamagedDataStopsTheStart(t *testing.T) {
 	}
 }
 
+// The doctor knows a server that only reads, because it wants more than the disk has.
+func TestDoctorKnowsThatChangesAreRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if code, _, stderr := command(t, nil, "migrate", "up", "--dir", dir); code != 0 {
+		t.Fatalf("got code %d and\n%s", code, stderr)
+	}
+	for wanted, want := range map[string]bool{"1MB": false, "1000000GB": true} {
+		_, stdout, stderr := command(t, []string{"HOLDALL_PROTECT_MIN_FREE=" + wanted}, "doctor", "--json", "--dir", dir)
+		if !json.Valid([]byte(stdout)) || strings.Contains(stdout, `"protect.read-only"`) != want {
+			t.Errorf("%s: want the finding: %v, got\n%s%s", wanted, want, stdout, stderr)
+		}
+	}
+}
+
 // full is a server on a small disk.
 type full struct {
 	*server
