@@ -88,6 +88,7 @@ func (c Config) withDefaults() Config {
 type Plugin struct {
 	config  Config
 	app     core.App
+	started time.Time
 	counts  counts
 	schema  atomic.Pointer[schema]
 	callers callers
@@ -130,10 +131,17 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.Store().Set(registered, true)
 
 	p := &Plugin{
-		config: config.withDefaults(), app: app, appendValue: appendValue,
+		config: config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
 		views: app.OnRecordViewRequest(), lists: app.OnRecordsListRequest(), enriches: app.OnRecordEnrich(),
 	}
 	p.callers.limit = p.config.Callers
+	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
+		Id: "holdallFastlanePage",
+		Func: func(e *core.ServeEvent) error {
+			p.bindReport(e)
+			return e.Next()
+		},
+	})
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallFastlaneServe",
 		Func: func(e *core.ServeEvent) error {

@@ -1,0 +1,38 @@
+package fastlane
+
+import (
+	"embed"
+	"net/http"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/apidoc"
+	"github.com/holdall-go/holdall/internal/panel"
+)
+
+// Path is where superusers see what is served.
+const Path = "/api/fastlane"
+
+// Report is what the lane has done, for people.
+type Report struct {
+	Started time.Time     `json:"started" doc:"Since when requests are counted: the start of the program."`
+	Actions []ActionStats `json:"actions"`
+}
+
+// panelFiles are what the page in the dashboard consists of.
+//
+//go:embed panel
+var panelFiles embed.FS
+
+// bindReport adds GET /api/fastlane and the page, for superusers.
+func (p *Plugin) bindReport(e *core.ServeEvent) {
+	panel.Add(e, "fastlane", panelFiles)
+	apidoc.Route(apidoc.On(e), apidoc.Op{
+		Method: http.MethodGet, Path: Path, Summary: "See what the fast lane answers", Tags: []string{"operations"},
+		Description: "How many requests it has answered since the start, and how many it has left to PocketBase and why.",
+		Access:      apidoc.Superusers,
+	}, func(*core.RequestEvent, *apidoc.None) (*Report, error) {
+		return &Report{Started: p.started, Actions: p.Stats().Actions}, nil
+	})
+}
