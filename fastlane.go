@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
 	"github.com/holdall-go/holdall/internal/env"
 	"github.com/holdall-go/holdall/plugins/fastlane"
+	"github.com/holdall-go/holdall/plugins/observe"
 )
 
 // readFastLane says whether records are read past PocketBase.
@@ -19,11 +22,30 @@ func (cfg *config) readFastLane(r *env.Reader) {
 // package idempotency's, which does nothing for requests without a query.
 const ownViewHandlers = 1
 
-// registerFastLane adds the lane if it is wanted.
-func registerFastLane(app core.App, root *cobra.Command, cfg config) error {
+// registerFastLane adds the lane if it is wanted, or returns nil.
+func registerFastLane(app core.App, root *cobra.Command, cfg config) (*fastlane.Plugin, error) {
 	if !cfg.fastLane {
-		return nil
+		return nil, nil //nolint:nilnil // switched off is not a failure
 	}
-	_, err := fastlane.Register(app, fastlane.Config{RootCmd: root, ViewHandlers: ownViewHandlers})
-	return err
+	return fastlane.Register(app, fastlane.Config{RootCmd: root, ViewHandlers: ownViewHandlers})
+}
+
+// laneFigures are as many at most as there are actions and reasons, which are the
+// plugin's own.
+func laneFigures(lane *fastlane.Plugin) observe.Source {
+	return observe.Source{Name: "fastlane", Collect: func(_ context.Context, emit func(observe.Figure)) error {
+		for _, a := range lane.Stats().Actions {
+			emit(observe.Figure{
+				Name: "served_total", Help: "Requests that the fast lane has answered, by what was asked for.", Counter: true,
+				Value: float64(a.Served), Labels: []string{"action", a.Action},
+			})
+			for _, r := range a.HandedOn {
+				emit(observe.Figure{
+					Name: "handed_on_total", Help: "Requests that the fast lane has left to PocketBase, and why.", Counter: true,
+					Value: float64(r.Requests), Labels: []string{"action", a.Action, "reason", r.Code},
+				})
+			}
+		}
+		return nil
+	}}
 }

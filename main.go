@@ -166,13 +166,14 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if err != nil {
 		return err
 	}
-	if err := registerObserve(app, cfg, measured{log, queue.Plugin, hooked, pushed}); err != nil {
+	lane, err := registerFastLane(app, root, cfg)
+	if err != nil {
+		return err
+	}
+	if err := registerObserve(app, cfg, measured{log, queue.Plugin, hooked, pushed, lane}); err != nil {
 		return err
 	}
 	if err := registerOpenAPI(app, root, cfg.api); err != nil {
-		return err
-	}
-	if err := registerFastLane(app, root, cfg); err != nil {
 		return err
 	}
 	if _, err := clienttypes.Register(app, clienttypes.Config{Program: "holdall", RootCmd: root}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/plugins/changes"
+	"github.com/holdall-go/holdall/plugins/fastlane"
 	"github.com/holdall-go/holdall/plugins/jobs"
 	"github.com/holdall-go/holdall/plugins/observe"
 	"github.com/holdall-go/holdall/plugins/observe/traces"
@@ -19,6 +20,7 @@ type measured struct {
 	jobs     *jobs.Plugin
 	webhooks *webhooks.Plugin
 	push     *push.Plugin
+	lane     *fastlane.Plugin
 }
 
 // trace has all parts record traces, if there is a collector. It comes before they are
@@ -65,6 +67,9 @@ func registerObserve(app core.App, cfg config, parts measured) error {
 	}
 	if parts.push != nil {
 		cfg.observe.Sources = append(cfg.observe.Sources, pushFigures(parts.push))
+	}
+	if parts.lane != nil {
+		cfg.observe.Sources = append(cfg.observe.Sources, laneFigures(parts.lane))
 	}
 	_, err := observe.Register(app, cfg.observe)
 	return err

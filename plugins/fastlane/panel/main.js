@@ -122,7 +122,7 @@ function reasons(actions) {
         "Why requests were left to PocketBase",
         ["Reason", "Request", "How often", "Share of these requests"],
         list.map((r) => [
-            t.span(null, r.reason, " ", t.code({ className: "txt-hint" }, r.code)),
+            t.span(null, r.reason, " ", t.code(null, r.code)),
             nameOf(r.action.action),
             count(r.requests),
             share(r.requests, asked(r.action)),
