@@ -66,6 +66,7 @@ type Engine struct {
 	mu        sync.RWMutex
 	listeners []func(path string)
 	watchers  []func(Statement)
+	gates     map[string]*Gate // by path
 }
 
 // New returns an engine.
@@ -106,6 +107,9 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 		committed: func() { e.tell(path) },
 		watch:     func() func(Statement) { return e.watch(path) },
 	}
+	if e.KeepWAL {
+		c.gate = e.Gate(path)
+	}
 	return dbx.NewFromDB(sql.OpenDB(c), driverName), nil
 }
 
@@ -122,6 +126,7 @@ type connector struct {
 	driver    driver.Driver
 	dsn       string
 	keepWAL   bool
+	gate      *Gate // nil unless the log is kept
 	committed func()
 	watch     func() func(Statement)
 }
@@ -143,7 +148,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 		}
 	}
 	wrapped := &conn{
-		driverConn: full, tell: c.committed, watch: c.watch(), keepWAL: c.keepWAL,
+		driverConn: full, tell: c.committed, watch: c.watch(), keepWAL: c.keepWAL, gate: c.gate,
 		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
 	}
 	full.RegisterCommitHook(func() int32 {
@@ -180,6 +185,9 @@ type conn struct {
 	seen            memory // queries
 	committed       bool   // by the hook; a connection has one user at a time
 	keepWAL         bool
+	gate            *Gate // nil if there is none
+	inside          bool  // a transaction has passed the gate
+	unknown         bool  // there may be a transaction that has not
 	tell            func()
 	watch           func(Statement) // nil if nobody listens
 }
@@ -188,6 +196,7 @@ type conn struct {
 // connection unless it is taken back.
 func (c *conn) Close() error {
 	c.RegisterCommitHook(nil)
+	defer c.out()
 	return errors.Join(c.writes.close(), c.queries.close(), c.driverConn.Close())
 }
 

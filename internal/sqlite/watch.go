@@ -70,10 +70,10 @@ func (e *Engine) watch(path string) func(Statement) {
 // ExecContext implements [driver.ExecerContext].
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if c.watch == nil {
-		return c.exec(ctx, query, args)
+		return c.execAlone(ctx, query, args)
 	}
 	started := time.Now()
-	result, err := c.exec(ctx, query, args)
+	result, err := c.execAlone(ctx, query, args)
 	c.watch(Statement{Context: ctx, Kind: Write, Query: query, Values: len(args), Started: started, Took: time.Since(started), Err: err})
 	return result, err
 }
@@ -96,10 +96,10 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 // BeginTx implements [driver.ConnBeginTx].
 func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	if c.watch == nil {
-		return c.driverConn.BeginTx(ctx, options)
+		return c.begin(ctx, options)
 	}
 	started := time.Now()
-	tx, err := c.driverConn.BeginTx(ctx, options)
+	tx, err := c.begin(ctx, options)
 	c.watch(Statement{Context: ctx, Kind: Begin, Started: started, Took: time.Since(started), Err: err})
 	if err != nil {
 		return nil, err

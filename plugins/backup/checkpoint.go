@@ -22,10 +22,20 @@ const (
 	// checkpointEvery is how long a shorter one waits for more.
 	checkpointEvery = time.Minute
 
-	// quickMove is how long moving may take that writers have to wait for. What takes
-	// longer is done beside them first, at most so often.
-	quickMove  = 20 * time.Millisecond
-	movesFirst = 4
+	// A part of the log that is moved within quickMove, and after which fewPages have
+	// come, leaves little to do with writers locked out. Writers are slowed down after
+	// fullSpeed parts, and no more than movesFirst are moved.
+	quickMove  = 50 * time.Millisecond
+	fewPages   = 250
+	fullSpeed  = 3
+	movesFirst = 8
+
+	// slowDisk is how long moving little takes on a disk that is busy. Then the last
+	// step would take long, too, and waits for a better time, but not more often
+	// than putOffMost, and not while the log has mostPages.
+	slowDisk   = 100 * time.Millisecond
+	putOffMost = 10
+	mostPages  = 100_000
 
 	// freePages are written by a checkpoint itself.
 	freePages = 4
@@ -44,36 +54,97 @@ func quietly(db *litestream.DB) {
 
 // checkpoint moves what is captured from the log to the database, if it is time.
 //
-// The last step, litestream's, keeps writers out: it sees to it that what it moves is
-// captured, and only then lets the log begin anew. At full speed the log has a
-// hundred megabytes by then, and writing and syncing these took half a second. So
-// most of it is moved before, beside the writers. A reader holds the log's end
-// meanwhile: as long as it is there the log cannot begin anew, whatever is moved.
+// The last step keeps writers out: it sees to it that what it moves is captured, and
+// only then lets the log begin anew. At full speed the log has a hundred megabytes
+// by then, and writing and syncing these takes half a second. So most of it is moved
+// before, beside the writers. A reader holds the log's end meanwhile: as long as it
+// is there the log cannot begin anew, whatever is moved.
 func (s *shipment) checkpoint(ctx context.Context) error {
 	frame := int64(s.db.PageSize() + litestream.WALFrameHeaderSize)
-	size := s.db.SyncDiagnostic().LastSyncedWALOffset
+	size := s.logEnd()
 	grown := size - s.left
 	if grown < checkpointPages*frame && (grown <= freePages*frame || time.Since(s.checkpointed) < checkpointEvery) {
 		return nil
 	}
 	if grown >= checkpointPages*frame {
-		for range movesFirst {
-			began := time.Now()
-			if err := s.move(ctx); err != nil {
-				return unlessBusy(err)
-			}
-			if time.Since(began) < quickMove {
-				break
-			}
+		defer s.gate.Fast()
+		if took, err := s.moveMost(ctx, frame); err != nil {
+			return unlessBusy(err)
+		} else if took > slowDisk && s.putOff < putOffMost && size < mostPages*frame {
+			s.putOff++
+			return nil
 		}
 	}
+	s.putOff = 0
 	before := s.salt()
-	err := s.db.Checkpoint(ctx, litestream.CheckpointModePassive)
+	err := s.renew(ctx)
 	s.checkpointed, s.left = time.Now(), size
 	if s.salt() != before {
 		s.left = 0
 	}
 	return unlessBusy(err)
+}
+
+// logEnd is where in the log the last capture ended.
+func (s *shipment) logEnd() int64 { return s.db.SyncDiagnostic().LastSyncedWALOffset }
+
+// moveMost moves parts of the log until little is left, and returns how long the
+// last one took. Moving what came while the part before was moved takes less and
+// less, unless writers are as fast as the disk: so these are slowed down.
+func (s *shipment) moveMost(ctx context.Context, frame int64) (took time.Duration, err error) {
+	for n := range movesFirst {
+		began, from := time.Now(), s.logEnd()
+		if err := s.move(ctx); err != nil {
+			return 0, err
+		}
+		took = time.Since(began)
+		came := s.logEnd() - from
+		if took < quickMove && came <= fewPages*frame {
+			break
+		}
+		if took < quickMove || n+1 >= fullSpeed {
+			s.gate.Slow()
+		}
+	}
+	return took, nil
+}
+
+// renew moves the rest of the log with writers shut out, so that it begins anew.
+func (s *shipment) renew(ctx context.Context) error {
+	open := s.gate.Shut(ctx, lockPatience)
+	if open == nil {
+		return nil // a long transaction; the next time
+	}
+	defer open()
+	from := s.logEnd()
+	if err := s.db.Sync(ctx); err != nil {
+		return err
+	}
+	s.rest = max(s.rest, s.logEnd()-from)
+	done := make(chan struct{})
+	defer close(done)
+	go s.openEarly(open, done)
+	return s.db.Checkpoint(ctx, litestream.CheckpointModePassive)
+}
+
+// openEarly lets writers in once the log has begun anew. Litestream has still to
+// capture its own first page then, and syncs it.
+func (s *shipment) openEarly(open func(), done <-chan struct{}) {
+	ticker := time.NewTicker(500 * time.Microsecond)
+	defer ticker.Stop()
+	for moving := false; ; {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+		}
+		now := s.db.SyncDiagnostic().Phase == "checkpoint_exec"
+		if moving && !now {
+			open()
+			return
+		}
+		moving = now
+	}
 }
 
 // salt is what changes in the log's header when it begins anew.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/benbjohnson/litestream"
 	"github.com/superfly/ltx"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // shipment copies one database to all targets: capture writes what was committed
@@ -23,6 +25,7 @@ import (
 type shipment struct {
 	name     string // of the database file
 	db       *litestream.DB
+	gate     *sqlite.Gate // of its writers
 	lanes    []*lane
 	interval time.Duration
 	log      *slog.Logger
@@ -34,6 +37,8 @@ type shipment struct {
 	// of the one goroutine that captures
 	checkpointed time.Time
 	left         int64    // how much of the log was there before the last checkpoint
+	rest         int64    // the most that was moved with writers shut out, in bytes
+	putOff       int      // how often a checkpoint that was due was not made
 	file         *os.File // the database, to sync it
 	stuck        bool     // the last checkpoint failed
 	copied       os.FileInfo
@@ -76,6 +81,7 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	s := &shipment{
 		name: filepath.Base(path), interval: config.Interval, maxPending: config.MaxPending, log: log.With(slog.String("database", filepath.Base(path))),
 		kick: make(chan struct{}, 1), round: newRound(), progress: make(chan struct{}),
+		gate: config.Engine.Gate(path),
 	}
 	s.db = litestream.NewDB(path)
 	s.db.SetMetaPath(filepath.Join(state, s.name))
