@@ -189,6 +189,10 @@ backup-pause: ## measure what the backup adds to a write, in turns: D=10m with i
 bench: ## compare this app with a bare PocketBase under load (about ten minutes)
 	go run ./bench
 
+.PHONY: bench-fastlane
+bench-fastlane: ## compare PocketBase with the fast lane with a bare one, and store the result (about twelve minutes)
+	go run ./bench -fastlane -write
+
 .PHONY: observe-cost
 observe-cost: ## measure what metrics and traces cost, in processor time (about five minutes)
 	go run ./bench -observe

@@ -24,17 +24,22 @@ func cpuTime(pid int) (time.Duration, error) {
 }
 
 // residentKB is the memory that a process holds in RAM, in KB.
-func residentKB(pid int) (int, error) {
+func residentKB(pid int) (int, error) { return statusKB(pid, "VmRSS:") }
+
+// peakKB is the most that it has held so far.
+func peakKB(pid int) (int, error) { return statusKB(pid, "VmHWM:") }
+
+func statusKB(pid int, field string) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			return strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")))
 		}
 	}
-	return 0, fmt.Errorf("process %d: no VmRSS", pid)
+	return 0, fmt.Errorf("process %d: no %s", pid, field)
 }
 
 // machine describes the processor and the system, without names of hosts.

@@ -12,4 +12,5 @@ var errLinuxOnly = errors.New("the benchmark reads the processor time of other p
 
 func cpuTime(int) (time.Duration, error) { return 0, errLinuxOnly }
 func residentKB(int) (int, error)        { return 0, errLinuxOnly }
+func peakKB(int) (int, error)            { return 0, errLinuxOnly }
 func machine() (cpu, system string)      { return "unknown", runtime.GOOS }

@@ -5,6 +5,7 @@
 //	go run ./bench -check             # exit 1 when something surely exceeds the tolerance
 //	go run ./bench -changes           # what the change log costs a write, about six minutes
 //	go run ./bench -observe           # what metrics and traces cost, about five minutes
+//	go run ./bench -fastlane          # PocketBase with the fast lane beside PocketBase, about twelve minutes
 //	go run ./bench -write             # store the result in bench/results
 //
 // It builds this app and bench/stock, the same collections without hooks and
@@ -39,6 +40,8 @@ type options struct {
 	write     bool
 	changes   bool
 	observe   bool
+	fastlane  bool
+	lane      laneOptions
 	settings  []string // environment of ours
 	ours      string   // package
 }
@@ -67,6 +70,10 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.write, "write", false, "store the result in bench/results")
 	flags.BoolVar(&o.changes, "changes", false, "measure what the change log costs a write instead")
 	flags.BoolVar(&o.observe, "observe", false, "measure what metrics and traces cost instead")
+	flags.BoolVar(&o.fastlane, "fastlane", false, "measure what the fast lane is worth instead")
+	conns := flags.String("conns", "1,16,64", "with -fastlane: numbers of connections")
+	flags.IntVar(&o.lane.grow, "grow", 1_000_000, "with -fastlane: rows of the largest collection; 10000000 takes 15 GB of disk and half an hour")
+	flags.BoolVar(&o.lane.redraw, "redraw", false, "with -fastlane: measure nothing, write the page and the charts of the stored result")
 	flags.StringVar(&o.ours, "ours", ".", "the package to compare with bench/stock")
 	flags.Func("set", "a variable `NAME=VALUE` for the app, as often as needed", func(value string) error {
 		if !strings.Contains(value, "=") {
@@ -82,8 +89,14 @@ func parse(args []string) (options, error) {
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return o, fmt.Errorf("-only: %w", err)
 	}
+	if o.lane.conns, err = parseConns(*conns); err != nil {
+		return o, err
+	}
 	if o.changes || o.observe {
 		o.plan = o.plan.shorter(flags)
+	}
+	if o.fastlane {
+		o.plan = o.plan.forLane(flags)
 	}
 	if flags.NArg() > 0 || min(o.plan.restarts, o.plan.rounds, o.plan.cycles) < 1 || o.plan.slice < time.Millisecond || o.orders < tenants {
 		return o, fmt.Errorf("want no arguments, -restarts, -rounds and -cycles of at least 1, -slice of at least 1ms, -orders of at least %d", tenants)
@@ -108,6 +121,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if o.fastlane {
+		return fastLane(ctx, o, root, dir, out)
+	}
 
 	fmt.Fprintf(out, "Filling a database with %d work orders\n", o.orders)
 	fixtureDir := filepath.Join(dir, "fixture")
@@ -152,8 +168,7 @@ type result interface {
 func finish(o options, root, prefix string, r result, out io.Writer) error {
 	fmt.Fprintf(out, "\n%s", r.markdown())
 	if o.write {
-		base := fmt.Sprintf("%s%s-%s-%dcores", prefix, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-		if err := r.write(filepath.Join(root, "bench", "results"), base); err != nil {
+		if err := r.write(filepath.Join(root, "bench", "results"), machineBase(prefix)); err != nil {
 			return fmt.Errorf("store the result: %w", err)
 		}
 	}
@@ -161,4 +176,9 @@ func finish(o options, root, prefix string, r result, out io.Writer) error {
 		return fmt.Errorf("surely over the tolerance beside a bare PocketBase: %s", strings.Join(over, ", "))
 	}
 	return nil
+}
+
+// machineBase is how the files of a result are called, after the kind of machine.
+func machineBase(prefix string) string {
+	return fmt.Sprintf("%s%s-%s-%dcores", prefix, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 }

@@ -21,7 +21,16 @@ type plan struct {
 // shorter is the plan for the many rows of what the change log costs, but for
 // what the command line says.
 func (p plan) shorter(flags *flag.FlagSet) plan {
-	short := plan{restarts: 3, rounds: 3, cycles: 3, slice: p.slice}
+	return p.over(plan{restarts: 3, rounds: 3, cycles: 3, slice: p.slice}, flags)
+}
+
+// forLane is the plan for the many rows of the fast lane, likewise.
+func (p plan) forLane(flags *flag.FlagSet) plan {
+	return p.over(plan{restarts: 2, rounds: 3, cycles: 1, slice: 150 * time.Millisecond}, flags)
+}
+
+// over is the given plan but for what the command line says.
+func (p plan) over(short plan, flags *flag.FlagSet) plan {
 	flags.Visit(func(f *flag.Flag) {
 		switch f.Name {
 		case "restarts":
@@ -30,6 +39,8 @@ func (p plan) shorter(flags *flag.FlagSet) plan {
 			short.rounds = p.rounds
 		case "cycles":
 			short.cycles = p.cycles
+		case "slice":
+			short.slice = p.slice
 		}
 	})
 	return short

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// laneServer is a running program of the benchmark of the fast lane.
+type laneServer struct {
+	*server
+	made map[string]uint64 // requests so far by workload, as a row is deleted once
+}
+
+// The programs, by the names that they have in the results.
+const (
+	programStock   = "stock"
+	programEngine  = "engine"
+	programLane    = "lane"
+	programChanges = "changes"
+	programBare    = "bare"
+)
+
+// laneTarget is a program. environ is for the runtime.
+func laneTarget(program string, environ ...string) target {
+	switch program {
+	case programStock:
+		return target{name: program, pkg: "./bench/lane/stock", environ: environ}
+	case programBare:
+		return target{name: program, pkg: "./bench/lane/bare", environ: environ}
+	default:
+		return target{name: program, pkg: "./bench/lane", environ: append(environ, "BENCH_LANE="+program)}
+	}
+}
+
+// laneBinary is where the program is built to. Those with a lane are one.
+func laneBinary(dir string, t target) string {
+	return filepath.Join(dir, "bin", filepath.Base(t.pkg))
+}
+
+// laneOutcome is what was measured of a workload with some connections.
+type laneOutcome struct {
+	workload  laneWorkload
+	conns     int
+	programs  []string
+	samples   [][][]sample      // by program, pair of processes and round
+	latencies [][]time.Duration // by program
+	rss       []int             // KB at the end, the most of all processes
+	size      int               // of an answer, in bytes
+}
+
+func newLaneOutcome(w laneWorkload, conns int, programs ...string) *laneOutcome {
+	n := len(programs)
+	return &laneOutcome{workload: w, conns: conns, programs: programs, samples: make([][][]sample, n), latencies: make([][]time.Duration, n), rss: make([]int, n)}
+}
+
+// answersKept is how many requests there are to one whose answer is kept. It is prime
+// so that each kind of request in a mix comes up.
+const answersKept = 37
+
+// measure runs the workload against the servers in turn, the first of which is the
+// one whose answers are right.
+func (o *laneOutcome) measure(ctx context.Context, p plan, servers []*laneServer, f *laneFixture) (err error) {
+	wires := make([]*wire, len(servers))
+	defer func() {
+		for i, w := range wires {
+			if w != nil {
+				servers[i].made[o.workload.name] = w.made
+				err = errors.Join(err, w.close())
+			}
+		}
+	}()
+	for i, s := range servers {
+		if wires[i], err = openWire(s.address, o.conns, o.workload.request(f)); err != nil {
+			return err
+		}
+		wires[i].made = s.made[o.workload.name]
+		if _, _, err := wires[i].closed(max(p.slice, 100*time.Millisecond)); err != nil {
+			return fmt.Errorf("warm up %s: %w", s.name, err)
+		}
+		wires[i].keepEvery = answersKept
+		o.samples[i] = append(o.samples[i], nil)
+	}
+	for range p.rounds {
+		if err := o.round(ctx, p, wires, servers); err != nil {
+			return err
+		}
+	}
+	for i, s := range servers {
+		rss, err := residentKB(s.pid)
+		if err != nil {
+			return err
+		}
+		o.rss[i] = max(o.rss[i], rss)
+		if len(wires[i].kept) > 0 {
+			o.size = len(wires[i].kept[0].body)
+		}
+		if err := compareKept(servers[0].address, o.workload, f, wires[i].kept); err != nil {
+			return fmt.Errorf("%s answers otherwise than stock: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// round gives each server its turns, there and back again, so that what drifts evenly
+// hits all alike.
+func (o *laneOutcome) round(ctx context.Context, p plan, wires []*wire, servers []*laneServer) error {
+	turns := make([]int, 0, 2*len(servers))
+	for i := range servers {
+		turns = append(turns, i)
+	}
+	back := slices.Clone(turns)
+	slices.Reverse(back)
+	turns = append(turns, back...)
+
+	before, err := laneCPU(servers)
+	if err != nil {
+		return err
+	}
+	got := make([]sample, len(servers))
+	for _, i := range slices.Repeat(turns, p.cycles) {
+		taken, wall, err := wires[i].closed(p.slice)
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return fmt.Errorf("on %s: %w", servers[i].name, err)
+		}
+		got[i].wall += wall
+		got[i].ops += len(taken) * o.workload.perRequest()
+		o.latencies[i] = append(o.latencies[i], taken...)
+	}
+	after, err := laneCPU(servers)
+	if err != nil {
+		return err
+	}
+	for i := range got {
+		got[i].cpu = after[i] - before[i]
+		last := len(o.samples[i]) - 1
+		o.samples[i][last] = append(o.samples[i][last], got[i])
+	}
+	return nil
+}
+
+func laneCPU(servers []*laneServer) ([]time.Duration, error) {
+	times := make([]time.Duration, len(servers))
+	for i, s := range servers {
+		var err error
+		if times[i], err = cpuTime(s.pid); err != nil {
+			return nil, err
+		}
+	}
+	return times, nil
+}
+
+// forget drops the last pair's samples of all programs, after one of them has failed.
+func (o *laneOutcome) forget(pairs int) {
+	for i := range o.samples {
+		o.samples[i] = o.samples[i][:min(pairs, len(o.samples[i]))]
+	}
+}
+
+// index of a program, or -1.
+func (o *laneOutcome) index(program string) int { return slices.Index(o.programs, program) }
+
+func (o *laneOutcome) figures(program string) *laneFigures {
+	i := o.index(program)
+	if i < 0 || len(o.samples[i]) == 0 {
+		return nil
+	}
+	var all sample
+	for _, s := range slices.Concat(o.samples[i]...) {
+		all.ops += s.ops
+		all.wall += s.wall
+		all.cpu += s.cpu
+	}
+	return &laneFigures{
+		OpsPerSecond: rounded(float64(all.ops) / all.wall.Seconds()),
+		P50MS:        milliseconds(quantileOf(o.latencies[i], 0.5)), P99MS: milliseconds(quantileOf(o.latencies[i], 0.99)),
+		CPUMicros: rounded(all.cpu.Seconds() * 1e6 / float64(all.ops)), RSSMB: rounded(float64(o.rss[i]) / 1024),
+	}
+}
+
+// throughput is how many times base's operations a second program reaches.
+func (o *laneOutcome) throughput(program, base string) *estimate {
+	return o.ratio(program, base, func(ours, theirs sample) float64 {
+		return (float64(ours.ops) / ours.wall.Seconds()) / (float64(theirs.ops) / theirs.wall.Seconds())
+	})
+}
+
+// savedCPU is how many times program's processor time an operation costs base.
+func (o *laneOutcome) savedCPU(program, base string) *estimate {
+	return o.ratio(program, base, func(ours, theirs sample) float64 {
+		return (theirs.cpu.Seconds() / float64(theirs.ops)) / (ours.cpu.Seconds() / float64(ours.ops))
+	})
+}
+
+// ratio estimates what of makes of two samples of the same round.
+func (o *laneOutcome) ratio(program, base string, of func(ours, theirs sample) float64) *estimate {
+	i, j := o.index(program), o.index(base)
+	if i < 0 || j < 0 || len(o.samples[i]) == 0 || len(o.samples[i]) != len(o.samples[j]) {
+		return nil
+	}
+	groups := make([][]float64, len(o.samples[i]))
+	for pair, rounds := range o.samples[i] {
+		for round, s := range rounds {
+			groups[pair] = append(groups[pair], of(s, o.samples[j][pair][round]))
+		}
+	}
+	e := bootstrap(groups)
+	return &e
+}
+
+// quantileOf sorts taken.
+func quantileOf(taken []time.Duration, q float64) time.Duration {
+	if len(taken) == 0 {
+		return 0
+	}
+	slices.Sort(taken)
+	return taken[min(len(taken)-1, int(q*float64(len(taken))))]
+}
