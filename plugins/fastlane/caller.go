@@ -39,7 +39,7 @@ type known struct {
 // load is the middleware before PocketBase's own, which has nothing left to do for
 // tokens that are known.
 func (p *Plugin) load(e *core.RequestEvent) error {
-	if e.Auth != nil || e.Request.Pattern != viewPattern && e.Request.Pattern != listPattern || p.bypass != nil && p.bypass(e.Request) {
+	if _, known := routes[e.Request.Pattern]; !known || e.Auth != nil || p.bypass != nil && p.bypass(e.Request) {
 		return e.Next()
 	}
 	if token := tokenOf(e); token != "" && !e.App.IsTransactional() {

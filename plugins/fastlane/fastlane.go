@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,17 @@ type Config struct {
 	// ListHandlers is how many handlers of OnRecordsListRequest are bound that leave
 	// all lists as they are. Defaults to 0.
 	ListHandlers int
+
+	// WriteHandlers is how many handlers are bound that leave all writes of records of
+	// base collections, and their answers, as they are, by the name of the hook, such as
+	// "OnRecordCreateRequest". With one more or less such writes are left to
+	// PocketBase. PocketBase's own do not count. Defaults to none.
+	WriteHandlers map[string]int
+
+	// RealtimeFromChanges says that clients hear of changes by what reads the tables or
+	// a log of them, such as package changes, and not by PocketBase's own hooks. As long
+	// as it is not set, writes are left to PocketBase while a client is connected.
+	RealtimeFromChanges bool
 
 	// QueryTimeout is after how long a query is given up and the request left to
 	// PocketBase, which has a timeout of its own. Defaults to 5s.
@@ -58,6 +70,11 @@ func (c Config) Validate() error {
 	}
 	if c.ListHandlers < 0 {
 		problems = append(problems, fmt.Errorf("fastlane: ListHandlers must be 0 or more, got %d", c.ListHandlers))
+	}
+	for name, n := range c.WriteHandlers {
+		if n < 0 || !slices.ContainsFunc(writeHooks, func(h writeHook) bool { return h.name == name }) {
+			problems = append(problems, fmt.Errorf("fastlane: WriteHandlers has %d for %q, want 0 or more for a hook of writes", n, name))
+		}
 	}
 	if c.QueryTimeout < 0 {
 		problems = append(problems, fmt.Errorf("fastlane: QueryTimeout must be 0 or more, got %s", c.QueryTimeout))
@@ -97,6 +114,8 @@ type Plugin struct {
 	views    *hook.TaggedHook[*core.RecordRequestEvent]
 	lists    *hook.TaggedHook[*core.RecordsListRequestEvent]
 	enriches *hook.TaggedHook[*core.RecordEnrichEvent]
+	expected [actions][]expectation
+	writer   committer
 
 	// What tests replace, to see that they notice.
 	appendValue appender
@@ -105,7 +124,7 @@ type Plugin struct {
 }
 
 // ablation breaks the lane on purpose.
-type ablation struct{ stalePlans, skipHooks bool }
+type ablation struct{ stalePlans, skipHooks, skipRules bool }
 
 // MustRegister is Register for main: it panics where Register fails.
 func MustRegister(app core.App, config Config) *Plugin {
@@ -128,10 +147,15 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	if app.Store().Has(registered) {
 		return nil, errors.New("fastlane: the app has it already")
 	}
+	expected, err := expect(app, config.WriteHandlers)
+	if err != nil {
+		return nil, err
+	}
 	app.Store().Set(registered, true)
 
 	p := &Plugin{
-		config: config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
+		expected: expected,
+		config:   config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
 		views: app.OnRecordViewRequest(), lists: app.OnRecordsListRequest(), enriches: app.OnRecordEnrich(),
 	}
 	p.callers.limit = p.config.Callers

@@ -15,12 +15,8 @@ import (
 // serve is the middleware, the last one before PocketBase's own handler: what others
 // do with requests and answers is done.
 func (p *Plugin) serve(e *core.RequestEvent) error {
-	a := view
-	switch e.Request.Pattern {
-	case viewPattern:
-	case listPattern:
-		a = list
-	default:
+	a, known := routes[e.Request.Pattern]
+	if !known {
 		return e.Next()
 	}
 	if p.bypass != nil && p.bypass(e.Request) {
@@ -37,6 +33,10 @@ func (p *Plugin) serve(e *core.RequestEvent) error {
 // answer answers a request, or returns why PocketBase has to and leaves it as it is.
 // A limit is charged when it is certain that PocketBase will not do so.
 func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
+	switch a {
+	case create, update, remove:
+		return p.write(e, a)
+	}
 	call, reason := p.prepare(e, a)
 	if reason == "" && call.limited && p.refused.lately(call.limitKey(e)) {
 		reason = ReasonLimited

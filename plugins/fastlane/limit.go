@@ -17,10 +17,7 @@ func limited(e *core.RequestEvent, c *core.Collection, a action) bool {
 	if !limits.Enabled {
 		return false
 	}
-	tag, audience := "view", []string{core.RateLimitRuleAudienceAll, core.RateLimitRuleAudienceGuest}
-	if a == list {
-		tag = "list"
-	}
+	tag, audience := actionNames[a], []string{core.RateLimitRuleAudienceAll, core.RateLimitRuleAudienceGuest}
 	if e.Auth != nil {
 		audience[1] = core.RateLimitRuleAudienceAuth
 	}

@@ -1,6 +1,7 @@
 package fastlane
 
 import (
+	"net/http"
 	"strings"
 	"sync/atomic"
 
@@ -17,12 +18,20 @@ const (
 	view action = iota
 	list
 	related // records that others are expanded with
+	create
+	update
+	remove
 
 	actions // how many there are
 )
 
 // actionNames are what people and metrics call those that are requests.
-var actionNames = [actions]string{view: "view", list: "list"}
+var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete"}
+
+// methods are those of requests that read and write records.
+var methods = [actions]string{
+	view: http.MethodGet, list: http.MethodGet, related: http.MethodGet, create: http.MethodPost, update: http.MethodPatch, remove: http.MethodDelete,
+}
 
 // planKey is all that a plan depends on besides the schema.
 type planKey struct {
@@ -56,18 +65,21 @@ type plan struct {
 	relations []relation
 	reader    atomic.Pointer[rowReader]
 	bounded   bool // it looks some rows up and nothing else, which takes no time
+	// writing is how rows are written, nil if they are read.
+	writing *writing
 }
 
 func handedOn(r Reason) *plan { return &plan{reason: r} }
 
 // compiler makes a plan.
 type compiler struct {
-	app  core.App
-	db   *dbx.DB
-	key  planKey
-	rule string
-	info *core.RequestInfo
-	m    marks
+	app    core.App
+	db     *dbx.DB
+	schema *schema
+	key    planKey
+	rule   string
+	info   *core.RequestInfo
+	m      marks
 }
 
 // compile makes the plan of a key, from PocketBase's own query for such a request.
@@ -95,7 +107,7 @@ func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan
 	}
 	m := newMarks()
 	made := &plan{rule: *rule, layout: l, relations: relations}
-	compiler := compiler{app: app, db: db, key: key, rule: *rule, info: infoOf(key.caller, m), m: m}
+	compiler := compiler{app: app, db: db, schema: s, key: key, rule: *rule, info: infoOf(key, m), m: m}
 	switch key.action {
 	case view:
 		made.reason = compiler.view(made)
@@ -103,23 +115,33 @@ func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan
 		made.reason = compiler.list(made, t)
 	case related:
 		made.reason = compiler.related(made)
+	case create, update, remove:
+		made.reason = compiler.write(made)
 	}
 	return made
 }
 
 // ruleOf is the rule for an action, nil if it is for superusers only.
 func ruleOf(c *core.Collection, a action) *string {
-	if a == list {
+	switch a {
+	case list:
 		return c.ListRule
+	case create:
+		return c.CreateRule
+	case update:
+		return c.UpdateRule
+	case remove:
+		return c.DeleteRule
 	}
 	return c.ViewRule
 }
 
 // infoOf is what PocketBase knows of a request of that kind.
-func infoOf(kind callerKind, m marks) *core.RequestInfo {
+func infoOf(key planKey, m marks) *core.RequestInfo {
+	kind := key.caller
 	info := &core.RequestInfo{
 		Context: core.RequestInfoContextDefault,
-		Method:  "GET",
+		Method:  methods[key.action],
 		Query:   map[string]string{}, Headers: map[string]string{}, Body: map[string]any{},
 	}
 	if kind.collection != nil {

@@ -15,7 +15,16 @@ import (
 const (
 	viewPattern = "GET /api/collections/{collection}/records/{id}"
 	listPattern = "GET /api/collections/{collection}/records"
+
+	createPattern = "POST /api/collections/{collection}/records"
+	updatePattern = "PATCH /api/collections/{collection}/records/{id}"
+	removePattern = "DELETE /api/collections/{collection}/records/{id}"
 )
+
+// routes are what the lane knows, by pattern.
+var routes = map[string]action{
+	viewPattern: view, listPattern: list, createPattern: create, updatePattern: update, removePattern: remove,
+}
 
 // untouched returns why a request is not what the routes make of it, "" if it is.
 func (p *Plugin) untouched(e *core.RequestEvent, a action) Reason {
@@ -62,11 +71,17 @@ var infoField = func() int {
 	return field.Index[0]
 }()
 
+// infoRead tells whether somebody has asked what the request says, and may have changed
+// that.
+func infoRead(e *core.RequestEvent) bool {
+	return infoField < 0 || !reflect.ValueOf(e).Elem().Field(infoField).IsNil()
+}
+
 // infoChanged tells whether what PocketBase has read of the request, which it keeps
 // for all who ask, is no longer what the request says.
 func infoChanged(e *core.RequestEvent) bool {
-	if infoField >= 0 && reflect.ValueOf(e).Elem().Field(infoField).IsNil() {
-		return false // nobody has asked
+	if !infoRead(e) {
+		return false
 	}
 	info, err := e.RequestInfo()
 	if err != nil || info.Method != e.Request.Method || info.Context != core.RequestInfoContextDefault {

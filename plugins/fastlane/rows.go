@@ -37,13 +37,18 @@ func query(ctx context.Context, db *sql.DB, text string, b *rowBuffer, use func(
 		if !ok {
 			return errNoQueries
 		}
-		rows, err := queryer.QueryContext(ctx, text, b.arguments)
-		if err != nil {
-			return err
-		}
-		err = b.each(ctx, rows, use)
-		return errors.Join(err, rows.Close())
+		return queryOn(ctx, queryer, text, b, use)
 	})
+}
+
+// queryOn runs a query on a connection of the driver.
+func queryOn(ctx context.Context, queryer driver.QueryerContext, text string, b *rowBuffer, use func(columns []string) error) error {
+	rows, err := queryer.QueryContext(ctx, text, b.arguments)
+	if err != nil {
+		return err
+	}
+	err = b.each(ctx, rows, use)
+	return errors.Join(err, rows.Close())
 }
 
 func (b *rowBuffer) each(ctx context.Context, rows driver.Rows, use func(columns []string) error) error {

@@ -26,7 +26,10 @@ func newSchema(collections []*core.Collection) *schema {
 		if s.joined == "" {
 			s.joined = list.problem
 		}
-		s.verified = s.verified || list.verified || useOf(c.ViewRule).verified
+		s.verified = s.verified || list.verified
+		for _, rule := range []*string{c.ViewRule, c.CreateRule, c.UpdateRule, c.DeleteRule} {
+			s.verified = s.verified || useOf(rule).verified
+		}
 	}
 	return s
 }

@@ -148,7 +148,8 @@ func newStatement(db *dbx.DB, query *dbx.Query, m marks) (*statement, error) {
 // values are what the arguments of one request come from.
 type values struct {
 	recordID, callerID string
-	literals           []any // string or float64
+	literals           []any          // string or float64
+	columns            []driver.Value // of a write, instead of literals
 	offset             int64
 }
 
@@ -166,7 +167,11 @@ func (s *statement) bind(dst []driver.NamedValue, v *values) ([]driver.NamedValu
 		case callerID:
 			value = v.callerID
 		case literal:
-			value = v.literals[a.of]
+			if v.columns != nil {
+				value = v.columns[a.of]
+			} else {
+				value = v.literals[a.of]
+			}
 		case offset:
 			value = v.offset
 		}

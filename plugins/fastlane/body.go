@@ -1,0 +1,207 @@
+package fastlane
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"unicode/utf8"
+)
+
+// token is one value of a JSON object, as it was sent.
+type token []byte
+
+// text returns what a JSON text stands for, as encoding/json decodes it.
+func (t token) text() (string, bool) {
+	if len(t) < 2 || t[0] != '"' {
+		return "", false
+	}
+	if inner := t[1 : len(t)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner), true
+	}
+	var s string
+	err := json.Unmarshal(t, &s)
+	return s, err == nil
+}
+
+// number returns a number as encoding/json decodes it.
+func (t token) number() (float64, bool) {
+	if len(t) == 0 || t[0] != '-' && !isDigit(t[0]) {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(t), 64)
+	return f, err == nil
+}
+
+// texts returns a JSON list of texts.
+func (t token) texts() ([]string, bool) {
+	if len(t) == 0 || t[0] != '[' {
+		return nil, false
+	}
+	var list []any
+	if json.Unmarshal(t, &list) != nil {
+		return nil, false
+	}
+	texts := make([]string, len(list))
+	for i, item := range list {
+		var ok bool
+		if texts[i], ok = item.(string); !ok {
+			return nil, false
+		}
+	}
+	return texts, true
+}
+
+func (t token) null() bool { return string(t) == "null" }
+
+// readObject calls use for each value of a JSON object. It reads what encoding/json
+// reads and nothing else, and fails on all that is seldom: keys with a backslash or
+// foreign letters, and something behind the object.
+func readObject(body []byte, use func(key []byte, value token) Reason) Reason {
+	s := scanner{body: body}
+	s.space()
+	if !s.take('{') {
+		return ReasonJSON
+	}
+	s.space()
+	if s.take('}') {
+		return s.end()
+	}
+	for {
+		s.space()
+		key, ok := s.quoted()
+		if !ok || !isPlainKey(key[1:len(key)-1]) {
+			return ReasonJSON
+		}
+		s.space()
+		if !s.take(':') {
+			return ReasonJSON
+		}
+		s.space()
+		value, ok := s.value()
+		if !ok {
+			return ReasonJSON
+		}
+		if reason := use(key[1:len(key)-1], value); reason != "" {
+			return reason
+		}
+		s.space()
+		if s.take('}') {
+			return s.end()
+		}
+		if !s.take(',') {
+			return ReasonJSON
+		}
+	}
+}
+
+func isPlainKey(key []byte) bool {
+	for _, c := range key {
+		if c >= utf8.RuneSelf || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// scanner splits JSON into values.
+type scanner struct {
+	body []byte
+	at   int
+}
+
+func (s *scanner) end() Reason {
+	s.space()
+	if s.at < len(s.body) {
+		return ReasonJSON
+	}
+	return ""
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.body) {
+		switch s.body[s.at] {
+		case ' ', '\t', '\n', '\r':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) take(c byte) bool {
+	if s.at < len(s.body) && s.body[s.at] == c {
+		s.at++
+		return true
+	}
+	return false
+}
+
+// quoted takes a text with its quotes. Escapes are not looked at.
+func (s *scanner) quoted() (token, bool) {
+	start := s.at
+	if !s.take('"') {
+		return nil, false
+	}
+	for s.at < len(s.body) {
+		c := s.body[s.at]
+		s.at++
+		switch {
+		case c == '"':
+			return s.body[start:s.at], true
+		case c == '\\':
+			s.at++
+		case c < ' ':
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+func (s *scanner) value() (token, bool) {
+	if s.at >= len(s.body) {
+		return nil, false
+	}
+	start := s.at
+	switch c := s.body[s.at]; {
+	case c == '"':
+		value, ok := s.quoted()
+		return value, ok && (bytes.IndexByte(value, '\\') < 0 || json.Valid(value))
+	case c == '{' || c == '[':
+		if !s.nested() {
+			return nil, false
+		}
+	default:
+		for s.at < len(s.body) && isScalarPart(s.body[s.at]) {
+			s.at++
+		}
+	}
+	value := s.body[start:s.at]
+	return value, json.Valid(value)
+}
+
+func isScalarPart(c byte) bool {
+	return isNamePart(c) && c != ':' || c == '-' || c == '+'
+}
+
+// nested passes an object or a list, whose inside is checked as a whole.
+func (s *scanner) nested() bool {
+	depth := 0
+	for s.at < len(s.body) {
+		switch s.body[s.at] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			if _, ok := s.quoted(); !ok {
+				return false
+			}
+			continue
+		}
+		s.at++
+		if depth == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,325 @@
+package fastlane
+
+import (
+	"database/sql/driver"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/router"
+	"github.com/pocketbase/pocketbase/tools/types"
+)
+
+// longestBody is how long a body is that the lane reads, in bytes. PocketBase's limits
+// count what is read twice, and are far above.
+const longestBody = 1 << 20
+
+// write does a write and answers it, or returns why PocketBase has to and leaves the
+// request as it is.
+func (p *Plugin) write(e *core.RequestEvent, a action) (Reason, error) {
+	call, reason := p.prepareWrite(e, a)
+	if reason != "" {
+		return reason, nil
+	}
+	w := &write{call: call, action: a}
+	if a != remove {
+		var body []byte
+		if body, reason = readBody(e); reason == "" {
+			reason = w.readSent(e, body)
+		}
+	}
+	if reason == "" {
+		reason = p.writer.do(e.App, w)
+	}
+	if reason != "" {
+		return reason, nil
+	}
+	if err := w.tell(e); err != nil {
+		return "", err
+	}
+	if a == remove {
+		return "", e.NoContent(http.StatusNoContent)
+	}
+	space := workspaces.Get().(*workspace)
+	defer space.release()
+	space.out = append(w.append(space.out[:0]), '\n')
+	writeJSON(e, space.out)
+	return "", nil
+}
+
+// prepareWrite finds the plan of a write. It asks the database nothing.
+func (p *Plugin) prepareWrite(e *core.RequestEvent, a action) (*call, Reason) {
+	if reason := p.untouchedWrite(e, a); reason != "" {
+		return nil, reason
+	}
+	s := p.current(e.App)
+	if s == nil {
+		return nil, ReasonNoCache
+	}
+	c := s.find(e.Request.PathValue("collection"))
+	if c == nil {
+		return nil, ReasonUnknown
+	}
+	db, ok := sqliteOf(e.App.ConcurrentDB())
+	if !ok {
+		return nil, ReasonDatabase
+	}
+	call, reason := p.find(e, s, db, c, a, parameters{})
+	if reason == "" && call.limited {
+		reason = ReasonRateLimit
+	}
+	return call, reason
+}
+
+func sqliteOf(builder dbx.Builder) (*dbx.DB, bool) {
+	db, ok := builder.(*dbx.DB)
+	return db, ok && (db.DriverName() == "sqlite" || db.DriverName() == "sqlite3")
+}
+
+// untouchedWrite returns why a write is not what its route makes of it, "" if it is.
+func (p *Plugin) untouchedWrite(e *core.RequestEvent, a action) Reason {
+	switch {
+	case e.App.IsTransactional():
+		return ReasonTransaction
+	case e.Written():
+		return ReasonWritten
+	case e.Request.URL.RawQuery != "":
+		return ReasonParameter
+	case e.Auth != nil && e.Auth.IsSuperuser():
+		return ReasonSuperuser
+	case e.Get(core.RequestEventKeyInfoContext) != nil:
+		return ReasonContext
+	case infoRead(e):
+		return ReasonInfo
+	case a == remove && e.Request.ContentLength != 0:
+		return ReasonBody
+	case a != remove && (e.Request.ContentLength <= 0 || e.Request.ContentLength > longestBody):
+		return ReasonLength
+	case a != remove && !strings.HasPrefix(e.Request.Header.Get("Content-Type"), "application/json"):
+		return ReasonContent
+	}
+	return p.unheard(e.App, a)
+}
+
+// unheard returns who would hear of a write.
+func (p *Plugin) unheard(app core.App, a action) Reason {
+	switch {
+	case p.heard(a):
+		return ReasonWriteHook
+	case p.listened(app):
+		return ReasonRealtime
+	}
+	return ""
+}
+
+// readBody reads the body and leaves it to be read again.
+func readBody(e *core.RequestEvent) ([]byte, Reason) {
+	again, ok := e.Request.Body.(router.Rereader)
+	if !ok {
+		return nil, ReasonContent
+	}
+	defer again.Reread()
+	body := make([]byte, 0, e.Request.ContentLength+1) // and room to find the end
+	for {
+		n, err := e.Request.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case err == io.EOF: //nolint:errorlint // readers return this very one
+			return body, ""
+		case err != nil || len(body) == cap(body):
+			return nil, ReasonContent
+		}
+	}
+}
+
+// write is one that is asked for. It is done within a transaction that it shares with
+// others.
+type write struct {
+	*call
+	action  action
+	given   []driver.Value // by column, absent where the request has none
+	bound   values
+	buffer  rowBuffer
+	columns []string       // of what is answered
+	row     []driver.Value // what is answered
+	old     []driver.Value // what was there, in the order of row
+	blank   *core.Record
+}
+
+// scratch is a record that values are prepared and validated with.
+func (w *write) scratch() *core.Record {
+	if w.blank == nil {
+		w.blank = core.NewRecord(w.plan.layout.collection)
+	}
+	return w.blank
+}
+
+// readSent reads what the request sends. What of a new record cannot be valid is left
+// to PocketBase before anybody waits for it.
+func (w *write) readSent(e *core.RequestEvent, body []byte) (reason Reason) {
+	of := w.plan.writing
+	if w.given, reason = of.read(w.action, e.Request.PathValue("id"), body, w.scratch); reason != "" || w.action != create {
+		return reason
+	}
+	for i := range of.columns {
+		if w.given[i] == (absent{}) {
+			w.given[i] = of.columns[i].blank
+		}
+		made, ok := of.columns[i].generate(w.given[i])
+		if !ok || !of.columns[i].takes(made, w.app, w.scratch) {
+			return ReasonValue
+		}
+		w.row = append(w.row, made)
+	}
+	w.columns = of.names
+	return ""
+}
+
+// do implements [job].
+func (w *write) do(t *transaction) Reason {
+	if reason := w.fresh(); reason != "" {
+		return reason
+	}
+	switch w.action {
+	case create:
+		return w.create(t)
+	case update:
+		return w.update(t)
+	}
+	return w.remove(t)
+}
+
+// fresh looks once more whether the plan is the right one and nobody needs to hear of
+// the write: it may have waited for a transaction that has changed that.
+func (w *write) fresh() Reason {
+	if w.plugin.ablation.stalePlans {
+		return ""
+	}
+	if w.plugin.current(w.app) != w.schema {
+		return ReasonStale
+	}
+	if rule := ruleOf(w.plan.layout.collection, w.action); rule == nil || *rule != w.plan.rule {
+		return ReasonStale
+	}
+	return w.plugin.unheard(w.app, w.action)
+}
+
+// bindings are the values of a request.
+func (w *write) bindings(id string, columns []driver.Value) *values {
+	w.bound = values{recordID: id, callerID: w.values.callerID, columns: columns}
+	return &w.bound
+}
+
+func (w *write) create(t *transaction) Reason {
+	of := w.plan.writing
+	if of.check != nil && !w.plugin.ablation.skipRules {
+		id, _ := w.given[of.id].(string)
+		if id == "" {
+			id = "__temp_id____pb_create__holdall"
+		}
+		found, reason := t.found(w, of.check, w.bindings(id, w.given))
+		if reason == "" && !found {
+			reason = ReasonForbidden
+		}
+		if reason != "" {
+			return reason
+		}
+	}
+	w.stamp(func(f *core.AutodateField) bool { return f.OnCreate })
+	return w.change(t, "")
+}
+
+// stamp sets the dates of the row that PocketBase sets, all to one moment.
+func (w *write) stamp(wanted func(*core.AutodateField) bool) {
+	var now string
+	for i := range w.plan.writing.columns {
+		if f, ok := w.plan.writing.columns[i].field.(*core.AutodateField); ok && wanted(f) {
+			if now == "" {
+				now = types.NowDateTime().String()
+			}
+			w.row[i] = now
+		}
+	}
+}
+
+// change looks for what the row is related to, and writes it.
+func (w *write) change(t *transaction, id string) Reason {
+	of := w.plan.writing
+	for i, related := range of.related {
+		if related == nil {
+			continue
+		}
+		ids, ok := of.columns[i].names(w.row[i])
+		if !ok {
+			return ReasonStored
+		}
+		for _, id := range ids {
+			if found, reason := t.found(w, related, w.bindings(id, nil)); reason != "" || !found {
+				return ReasonRelated
+			}
+		}
+	}
+	return t.change(w, of.change, w.bindings(id, w.row))
+}
+
+func (w *write) update(t *transaction) Reason {
+	of, id := w.plan.writing, w.values.recordID
+	found, reason := t.read(w, w.plan.rows, w.bindings(id, nil))
+	switch {
+	case reason != "":
+		return reason
+	case !found:
+		return ReasonMissing
+	}
+	w.row = make([]driver.Value, len(of.columns))
+	for i := range of.columns {
+		c := &of.columns[i]
+		var ok bool
+		if w.row[i], ok = c.stored(w.old[i], w.scratch); !ok {
+			return ReasonStored
+		}
+		w.old[i] = w.row[i]
+		switch given := w.given[i].(type) {
+		case absent:
+		case delta:
+			w.row[i] = w.row[i].(float64) + float64(given)
+		default:
+			w.row[i] = given
+		}
+		if i != of.id && !c.takes(w.row[i], w.app, w.scratch) {
+			return ReasonValue
+		}
+	}
+	w.columns = of.names
+	w.stamp(func(f *core.AutodateField) bool { return f.OnUpdate })
+	return w.change(t, id)
+}
+
+func (w *write) remove(t *transaction) Reason {
+	id := w.values.recordID
+	found, reason := t.read(w, w.plan.rows, w.bindings(id, nil))
+	switch {
+	case reason != "":
+		return reason
+	case !found:
+		return ReasonMissing
+	}
+	for _, reference := range w.plan.writing.references {
+		if found, reason := t.found(w, reference, w.bindings(id, nil)); reason != "" || found {
+			return ReasonReferences
+		}
+	}
+	return t.change(w, w.plan.writing.change, w.bindings(id, nil))
+}
+
+// append appends the record as PocketBase answers it: from what was written, and not
+// from what SQLite has made of it.
+func (w *write) append(dst []byte) []byte {
+	out, err := w.reader(w.plan, w.columns).appendRow(dst, w.row, "", nil)
+	if err != nil {
+		w.app.Logger().Error("The answer of a write could not be encoded.", "error", err)
+	}
+	return out
+}

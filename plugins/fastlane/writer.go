@@ -1,0 +1,223 @@
+package fastlane
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pocketbase/pocketbase/core"
+)
+
+const (
+	// mostAtATime is how many writes one transaction has. PocketBase's own writes wait
+	// for it to end.
+	mostAtATime = 64
+
+	// mostWaiting is how many writes wait. The others wait at PocketBase.
+	mostWaiting = 1024
+)
+
+// job is a write that waits to be done with others in one transaction.
+type job interface {
+	// do does the write, within the transaction, or says why PocketBase has to. What it
+	// has done by then is undone.
+	do(t *transaction) Reason
+}
+
+// ticket is a job's place in the queue.
+type ticket struct {
+	job    job
+	reason Reason
+	turn   chan bool // true says to lead, false that the job is done
+}
+
+// committer does jobs in transactions, as many in one as are there. It has no goroutine
+// of its own: whoever finds nobody at work does what waits, once, and hands over to the
+// first who waits then. So nobody waits for more to come, and nothing is left to stop.
+type committer struct {
+	mu      sync.Mutex
+	waiting []*ticket
+	led     bool
+	halved  bool // an ablation: what fails is not undone
+}
+
+// do returns when the job's transaction was committed, or why it was not done.
+func (c *committer) do(app core.App, j job) Reason {
+	t := &ticket{job: j, turn: make(chan bool, 1)}
+	c.mu.Lock()
+	if len(c.waiting) >= mostWaiting {
+		c.mu.Unlock()
+		return ReasonBusy
+	}
+	c.waiting = append(c.waiting, t)
+	lead := !c.led
+	c.led = true
+	c.mu.Unlock()
+	if !lead {
+		lead = <-t.turn
+	}
+	if lead {
+		c.lead(app, t)
+	}
+	return t.reason
+}
+
+// lead does the jobs that wait, of which own is the first, and hands over.
+func (c *committer) lead(app core.App, own *ticket) {
+	group := c.commit(app)
+	c.mu.Lock()
+	if len(c.waiting) > 0 {
+		c.waiting[0].turn <- true
+	} else {
+		c.led = false
+	}
+	c.mu.Unlock()
+	for _, t := range group {
+		if t != own {
+			t.turn <- false
+		}
+	}
+}
+
+// take takes the jobs that are there by now.
+func (c *committer) take() []*ticket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.waiting), mostAtATime)
+	group := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
+	return group
+}
+
+// commit does a group of jobs. All of them were done when it returns, or have a reason.
+// The connection is PocketBase's only one that writes, and is given back before anybody
+// is answered, which is when the commit is told of.
+func (c *committer) commit(app core.App) (group []*ticket) {
+	err := func() (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("fastlane: panic: %v", r)
+			}
+		}()
+		db, ok := sqliteOf(app.NonconcurrentDB())
+		if !ok {
+			return errNoQueries
+		}
+		conn, err := db.DB().Conn(context.Background())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, ignoreDone(conn.Close())) }()
+		return conn.Raw(func(raw any) error {
+			t := &transaction{halved: c.halved}
+			var begins, executes, queries bool
+			t.beginner, begins = raw.(driver.ConnBeginTx)
+			t.execer, executes = raw.(driver.ExecerContext)
+			t.queryer, queries = raw.(driver.QueryerContext)
+			if !begins || !executes || !queries {
+				return errNoQueries
+			}
+			group = c.take()
+			return t.run(group)
+		})
+	}()
+	if group == nil {
+		group = c.take() // nobody was asked
+	}
+	if err != nil {
+		app.Logger().Warn("Writes of the fast lane are left to PocketBase.", "error", err, "writes", len(group))
+		for _, t := range group {
+			t.reason = ReasonWrite
+		}
+	}
+	return group
+}
+
+// ignoreDone leaves out that a connection is closed already, as it was broken.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+		return nil
+	}
+	return err
+}
+
+// transaction is one on the connection that writes.
+type transaction struct {
+	beginner driver.ConnBeginTx
+	execer   driver.ExecerContext
+	queryer  driver.QueryerContext
+	halved   bool
+}
+
+// errGone is of a transaction that has ended before its time.
+var errGone = errors.New("fastlane: the transaction is gone")
+
+// run does a group of jobs. If it fails none of them was done. Package sqlite's
+// transactions are the database's writer from their beginning, as those of PocketBase
+// are then; others become so with the first statement that writes, or fail.
+func (t *transaction) run(group []*ticket) error {
+	tx, err := t.beginner.BeginTx(context.Background(), driver.TxOptions{})
+	if err != nil {
+		return err
+	}
+	open := true
+	defer func() {
+		if open { // somebody has panicked
+			_ = tx.Rollback()
+		}
+	}()
+	done, err := t.each(group)
+	open = false
+	if err == nil && done > 0 {
+		return tx.Commit() // which undoes what it cannot commit
+	}
+	if undone := tx.Rollback(); undone != nil {
+		// SQLite has done so itself, or cannot: the connection is not used again
+		return errors.Join(err, undone, driver.ErrBadConn)
+	}
+	return err
+}
+
+// each does the jobs, each of which is undone by itself.
+func (t *transaction) each(group []*ticket) (done int, err error) {
+	for _, ticket := range group {
+		alone := len(group) == 1
+		if !alone {
+			if err := t.exec("SAVEPOINT fastlane"); err != nil {
+				return done, err
+			}
+		}
+		ticket.reason = t.try(ticket.job)
+		if ticket.reason == "" {
+			done++
+		} else if !alone && !t.halved {
+			if err := t.exec("ROLLBACK TO fastlane"); err != nil {
+				return done, errors.Join(errGone, err)
+			}
+		}
+		if !alone {
+			if err := t.exec("RELEASE fastlane"); err != nil {
+				return done, errors.Join(errGone, err)
+			}
+		}
+	}
+	return done, nil
+}
+
+// try does one job. Its panic is its own.
+func (t *transaction) try(j job) (reason Reason) {
+	defer func() {
+		if recover() != nil {
+			reason = ReasonWrite // PocketBase comes by it, too, and tells of it
+		}
+	}()
+	return j.do(t)
+}
+
+func (t *transaction) exec(text string) error {
+	_, err := t.execer.ExecContext(context.Background(), text, nil)
+	return err
+}
