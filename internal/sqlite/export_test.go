@@ -5,3 +5,9 @@ func Kept(raw any) int {
 	c := raw.(*conn)
 	return c.writes.used.Len() + c.queries.used.Len()
 }
+
+// How long writers wait at a gate.
+const (
+	GatePatience = gatePatience
+	SlowStep     = slowStep
+)
