@@ -4,8 +4,10 @@ import (
 	"container/list"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"hash/maphash"
 	"strings"
+	"time"
 )
 
 const (
@@ -65,6 +67,50 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	return &keptRows{driverRows: rows.(driverRows), of: k}, nil
 }
 
+// read runs a query of which the rows are wanted as SQLite has them. Like query it
+// keeps those that come a second time.
+func (c *conn) read(q Query, use func(columns []string, row []Value) error) error {
+	k := c.compiled(q.Text)
+	if k == nil {
+		return readSlowly(c, q, use)
+	}
+	err := c.readKept(k, q, use)
+	if errors.Is(err, errTimes) { // before the first row
+		return readSlowly(c, q, use)
+	}
+	return err
+}
+
+func (c *conn) readKept(k *kept, q Query, use func(columns []string, row []Value) error) (err error) {
+	k.busy = true
+	defer func() { k.busy = false }()
+	if c.watch == nil {
+		return k.compiled.read(q, nil, use)
+	}
+	s := Statement{Context: context.Background(), Kind: Read, Query: q.Text, Values: len(q.Arguments), Started: time.Now()}
+	defer func() {
+		s.Err = err
+		c.watch(s)
+	}()
+	return k.compiled.read(q, &s.Took, use)
+}
+
+// compiled returns the kept statement of a query that came before, nil if there is
+// none whose handle is known.
+func (c *conn) compiled(query string) *kept {
+	if _, is := c.queries.byQuery[query]; !is && (len(query) > longestKept || !c.seen.has(query)) {
+		return nil
+	}
+	if !c.queries.asked {
+		c.queries.asked, c.queries.handles = true, newHandles(c.driverConn)
+	}
+	k, err := c.queries.get(context.Background(), c.driverConn, query)
+	if err != nil || k == nil || k.busy || k.compiled == nil {
+		return nil // the driver says what is wrong
+	}
+	return k
+}
+
 // isWrite tells whether a statement changes rows.
 func isWrite(query string) bool {
 	for _, verb := range []string{"INSERT ", "UPDATE ", "DELETE ", "REPLACE "} {
@@ -113,12 +159,15 @@ type statements struct {
 	limit   int
 	byQuery map[string]*list.Element // of *kept
 	used    *list.List               // the last one first
+	handles *handles                 // nil if they are not known, or nobody has asked
+	asked   bool
 }
 
 type kept struct {
 	query     string
 	statement statement
-	busy      bool // its rows are being read
+	compiled  *compiled // nil if its handle is not known
+	busy      bool      // its rows are being read
 }
 
 func newStatements(limit int) statements {
@@ -129,7 +178,11 @@ func newStatements(limit int) statements {
 func (s *statements) get(ctx context.Context, c driverConn, query string) (*kept, error) {
 	if element, ok := s.byQuery[query]; ok {
 		s.used.MoveToFront(element)
-		return element.Value.(*kept), nil
+		k := element.Value.(*kept)
+		if k.compiled == nil { // it was kept before somebody asked
+			k.compiled = newCompiled(s.handles, k.statement)
+		}
+		return k, nil
 	}
 	if s.used.Len() >= s.limit && s.used.Back().Value.(*kept).busy {
 		return nil, nil
@@ -144,6 +197,7 @@ func (s *statements) get(ctx context.Context, c driverConn, query string) (*kept
 		}
 	}
 	k := &kept{query: query, statement: prepared.(statement)}
+	k.compiled = newCompiled(s.handles, k.statement)
 	s.byQuery[query] = s.used.PushFront(k)
 	return k, nil
 }
@@ -161,6 +215,9 @@ func (s *statements) close() error {
 			return err
 		}
 	}
+	if s.handles != nil {
+		s.handles.free()
+	}
 	return nil
 }
 
@@ -173,6 +230,12 @@ type memory struct {
 
 func newMemory() memory {
 	return memory{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+}
+
+// has tells whether the query ran before.
+func (m *memory) has(query string) bool {
+	_, ok := m.seen[maphash.String(m.seed, query)]
+	return ok
 }
 
 // before tells whether the query ran before, and remembers it.

@@ -1,9 +1,7 @@
 package fastlane
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"slices"
 	"strings"
@@ -14,6 +12,8 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // callers are those whose tokens PocketBase has found to be valid, with the row that
@@ -31,7 +31,7 @@ type callers struct {
 type known struct {
 	collection *core.Collection // with the secret
 	record     *core.Record     // never handed out itself
-	row        []driver.Value
+	row        []sqlite.Value
 	expires    time.Time // zero for never
 	statement  *statement
 }
@@ -137,15 +137,16 @@ func simpleClaims(claims jwt.MapClaims) bool {
 }
 
 // read reads the caller's row, of which only texts and numbers can be compared.
-func (k *known) read(db *sql.DB) (row []driver.Value, ok bool) {
-	b := new(rowBuffer)
-	b.arguments, _ = k.statement.bind(nil, nil)
-	err := query(context.Background(), db, k.statement.text, b, func([]string) error {
-		row = b.row
-		for _, value := range row {
-			if _, blob := value.([]byte); blob {
+func (k *known) read(db *sql.DB) (row []sqlite.Value, ok bool) {
+	q := sqlite.Query{Text: k.statement.text}
+	q.Arguments, _ = k.statement.with(nil, nil)
+	err := sqlite.Rows(db, q, func(_ []string, read []sqlite.Value) error {
+		row = slices.Clone(read)
+		for i := range row {
+			if row[i].Type == sqlite.Blob {
 				return errors.New("fastlane: an account with bytes")
 			}
+			row[i].Text = strings.Clone(row[i].Text)
 		}
 		return nil
 	})

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // Bypass has PocketBase answer the requests that leave to it.
@@ -24,8 +26,8 @@ func (p *Plugin) Break(mistake string) {
 	case SkipHooks:
 		p.ablation.skipHooks = true
 	case WrongNull:
-		p.appendValue = func(dst []byte, s *step, blank *core.Record, value any) ([]byte, error) {
-			if value == nil {
+		p.appendValue = func(dst []byte, s *step, blank *core.Record, value *sqlite.Value) ([]byte, error) {
+			if value.Type == sqlite.Null {
 				return append(dst, `""`...), nil
 			}
 			return appendValue(dst, s, blank, value)

@@ -1,12 +1,8 @@
 package fastlane
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"net/http"
-	"strconv"
-	"sync"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -152,132 +148,8 @@ func (c *call) planOf(key planKey, t template) *plan {
 }
 
 // related returns the plan for as many related records.
-func (c *call) related(to *core.Collection, size int) *plan {
-	return c.planOf(planKey{collection: to, action: related, caller: c.caller, shape: shape{perPage: size}}, template{})
-}
-
-// workspace is what requests need memory for, one after the other.
-type workspace struct {
-	rowBuffer
-	out []byte
-}
-
-var workspaces = sync.Pool{New: func() any { return new(workspace) }}
-
-func (w *workspace) release() {
-	const most = 1 << 20 // what a rare large answer needs is not kept
-	w.clear()
-	if cap(w.out) > most {
-		w.out = nil
-	}
-	workspaces.Put(w)
-}
-
-// each calls use for each row of a statement of a plan. It fails with a reason only.
-func (c *call) each(p *plan, s *statement, v *values, w *workspace, use func(columns []string) error) Reason {
-	var ok bool
-	if w.arguments, ok = s.bind(w.arguments[:0], v); !ok {
-		return ReasonPattern
-	}
-	ctx := context.Background()
-	if !p.bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.plugin.config.QueryTimeout)
-		defer cancel()
-	}
-	if err := query(ctx, c.db.DB(), s.text, &w.rowBuffer, use); err != nil {
-		return ReasonRead
-	}
-	return ""
-}
-
-// reader returns what reads rows of a plan with these columns.
-func (c *call) reader(p *plan, columns []string) *rowReader {
-	if kept := p.reader.Load(); kept != nil && kept.fits(columns) {
-		return kept
-	}
-	made := p.layout.reader(columns, c.plugin.appendValue)
-	p.reader.Store(made)
-	return made
-}
-
-// rows writes the rows of the plan, between commas.
-func (c *call) rows(w *workspace) (n int, reason Reason) {
-	write := func(columns []string, row []driver.Value, x *expansion) (err error) {
-		if n++; n > 1 {
-			w.out = append(w.out, ',')
-		}
-		w.out, err = c.reader(c.plan, columns).appendRow(w.out, row, c.values.callerID, x)
-		return err
-	}
-	if len(c.plan.relations) == 0 {
-		reason = c.each(c.plan, c.plan.rows, &c.values, w, func(columns []string) error { return write(columns, w.row, nil) })
-		return n, reason
-	}
-	rows, columns, reason := c.read(w)
-	if reason != "" {
-		return 0, reason
-	}
-	x, reason := c.expand(rows, columns, w)
-	if reason != "" {
-		return 0, reason
-	}
-	for _, row := range rows {
-		if write(columns, row, x) != nil {
-			return n, ReasonRead
-		}
-	}
-	return n, ""
-}
-
-// view writes one record.
-func (c *call) view(w *workspace) (found bool, reason Reason) {
-	w.out = w.out[:0]
-	n, reason := c.rows(w)
-	w.out = append(w.out, '\n')
-	return n > 0, reason
-}
-
-// list writes one page.
-func (c *call) list(w *workspace) Reason {
-	w.out = append(w.out[:0], `{"items":[`...)
-	n, reason := c.rows(w)
-	if reason != "" {
-		return reason
-	}
-	if n == 0 && c.plan.rule != "" && c.params.filter != "" {
-		return ReasonNothing
-	}
-	total, pages := int64(-1), int64(-1)
-	if !c.params.skipTotal {
-		if total, reason = c.total(w); reason != "" {
-			return reason
-		}
-		pages = (total + int64(c.params.perPage) - 1) / int64(c.params.perPage)
-	}
-	w.out = append(w.out, `],"page":`...)
-	w.out = strconv.AppendInt(w.out, int64(c.params.page), 10)
-	w.out = append(w.out, `,"perPage":`...)
-	w.out = strconv.AppendInt(w.out, int64(c.params.perPage), 10)
-	w.out = append(w.out, `,"totalItems":`...)
-	w.out = strconv.AppendInt(w.out, total, 10)
-	w.out = append(w.out, `,"totalPages":`...)
-	w.out = strconv.AppendInt(w.out, pages, 10)
-	w.out = append(w.out, "}\n"...)
-	return ""
-}
-
-// total counts the rows of all pages.
-func (c *call) total(w *workspace) (total int64, reason Reason) {
-	counted := false
-	reason = c.each(c.plan, c.plan.count, &c.values, w, func([]string) error {
-		total, counted = w.row[0].(int64)
-		return nil
-	})
-	if reason == "" && !counted {
-		reason = ReasonRead
-	}
-	return total, reason
+func (c *call) related(r relation, size int) *plan {
+	return c.planOf(planKey{collection: r.to, action: related, caller: c.caller, shape: shape{perPage: size, expand: r.rest}}, template{})
 }
 
 // writeJSON answers as PocketBase's e.JSON does.

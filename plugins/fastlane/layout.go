@@ -3,12 +3,16 @@ package fastlane
 import (
 	"bytes"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // layout is how the rows of a collection become JSON: what PocketBase's
@@ -126,14 +130,14 @@ type rowReader struct {
 	checks  []int
 	id      int
 	visible int // emailVisibility
-	append  appender
+	write   appender
 }
 
 // appender appends a value to JSON.
-type appender func(dst []byte, s *step, blank *core.Record, value any) ([]byte, error)
+type appender func(dst []byte, s *step, blank *core.Record, value *sqlite.Value) ([]byte, error)
 
 func (l *layout) reader(columns []string, appendValue appender) *rowReader {
-	r := &rowReader{layout: l, columns: columns, append: appendValue}
+	r := &rowReader{layout: l, columns: columns, write: appendValue}
 	place := func(s step) int {
 		if s.field == nil {
 			return -1
@@ -152,10 +156,31 @@ func (l *layout) reader(columns []string, appendValue appender) *rowReader {
 }
 
 // fits tells whether rows with such columns can be read.
-func (r *rowReader) fits(columns []string) bool { return slices.Equal(r.columns, columns) }
+func (r *rowReader) fits(columns []string) bool {
+	if len(columns) > 0 && len(columns) == len(r.columns) && &columns[0] == &r.columns[0] {
+		return true // as ever
+	}
+	return slices.Equal(r.columns, columns)
+}
 
-// appendRow appends one row as an object, with what it is related to.
-func (r *rowReader) appendRow(dst []byte, row []driver.Value, callerID string, x *expansion) ([]byte, error) {
+// appendRow appends a row of the driver as an object.
+func (r *rowReader) appendRow(dst []byte, row []driver.Value, callerID string, g *gathering) ([]byte, error) {
+	values := make([]sqlite.Value, len(row))
+	for i := range row {
+		value := row[i]
+		if is, ok := value.(bool); ok {
+			value = strconv.FormatBool(is) // as database/sql makes it
+		}
+		var ok bool
+		if values[i], ok = valueOf(value); !ok {
+			return dst, fmt.Errorf("fastlane: a row holds a %T", value)
+		}
+	}
+	return r.append(dst, values, callerID, g)
+}
+
+// append appends one row as an object, with a gap for what it is related to.
+func (r *rowReader) append(dst []byte, row []sqlite.Value, callerID string, g *gathering) ([]byte, error) {
 	if err := r.check(row); err != nil {
 		return dst, err
 	}
@@ -168,7 +193,9 @@ func (r *rowReader) appendRow(dst []byte, row []driver.Value, callerID string, x
 		dst = append(append(dst, next), s.key...)
 		next = ','
 		if s.expand {
-			dst = x.append(dst, row)
+			if !g.gap(len(dst), row) {
+				return dst, errors.New("fastlane: a relation that PocketBase has not written")
+			}
 			continue
 		}
 		if s.field == nil {
@@ -186,9 +213,9 @@ func (r *rowReader) appendRow(dst []byte, row []driver.Value, callerID string, x
 	return append(dst, '}'), nil
 }
 
-func (r *rowReader) appendStep(dst []byte, s *step, value any) ([]byte, error) {
+func (r *rowReader) appendStep(dst []byte, s *step, value *sqlite.Value) ([]byte, error) {
 	start := len(dst)
-	dst, err := r.append(dst, s, r.blank, value)
+	dst, err := r.write(dst, s, r.blank, value)
 	if err != nil || !s.again && (!r.picked || !bytes.Contains(dst[start:], replaced)) {
 		return dst, err
 	}
@@ -201,9 +228,9 @@ func (r *rowReader) appendStep(dst []byte, s *step, value any) ([]byte, error) {
 var replaced = []byte(`\ufffd`)
 
 // check fails where PocketBase fails on a row.
-func (r *rowReader) check(row []driver.Value) error {
+func (r *rowReader) check(row []sqlite.Value) error {
 	for i := range r.checked {
-		if _, err := r.append(nil, &r.checked[i], r.blank, value(row, r.checks[i])); err != nil {
+		if _, err := r.write(nil, &r.checked[i], r.blank, value(row, r.checks[i])); err != nil {
 			return err
 		}
 	}
@@ -211,14 +238,15 @@ func (r *rowReader) check(row []driver.Value) error {
 }
 
 // showsEmail tells whether the row's address is for the caller.
-func (r *rowReader) showsEmail(row []driver.Value, callerID string) bool {
-	if id, err := asRead(value(row, r.id)); err == nil && callerID != "" && id == callerID {
+func (r *rowReader) showsEmail(row []sqlite.Value, callerID string) bool {
+	if id, err := asStored(value(row, r.id)); err == nil && callerID != "" && id == callerID {
 		return true
 	}
-	if v, ok := value(row, r.visible).(int64); ok {
-		return v == 1
+	shown := value(row, r.visible)
+	if shown.Type == sqlite.Integer {
+		return shown.Integer == 1
 	}
-	raw, err := asRead(value(row, r.visible))
+	raw, err := asStored(shown)
 	if err != nil {
 		return false
 	}
@@ -227,9 +255,12 @@ func (r *rowReader) showsEmail(row []driver.Value, callerID string) bool {
 	return err == nil && visible
 }
 
-func value(row []driver.Value, at int) any {
+// absentValue is that of a column which is not there.
+var absentValue sqlite.Value
+
+func value(row []sqlite.Value, at int) *sqlite.Value {
 	if at < 0 {
-		return nil
+		return &absentValue
 	}
-	return row[at]
+	return &row[at]
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pocketbase/dbx"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // statement is an SQL text and where its arguments come from.
@@ -151,6 +153,66 @@ type values struct {
 	literals           []any          // string or float64
 	columns            []driver.Value // of a write, instead of literals
 	offset             int64
+}
+
+// with appends the arguments of a query to dst. It fails where PocketBase would look
+// for something else than the text itself.
+func (s *statement) with(dst []sqlite.Value, v *values) ([]sqlite.Value, bool) {
+	for i := range s.arguments {
+		a := &s.arguments[i]
+		var value any
+		switch a.from {
+		case constant:
+			value = a.value
+		case recordID:
+			dst = append(dst, sqlite.TextValue(v.recordID))
+			continue
+		case callerID:
+			value = v.callerID
+		case literal:
+			value = v.literals[a.of]
+		case offset:
+			dst = append(dst, sqlite.IntegerValue(v.offset))
+			continue
+		default:
+			return dst, false
+		}
+		text, isText := value.(string)
+		switch {
+		case a.like && (!isText || strings.ContainsAny(text, `%_\`)):
+			return dst, false
+		case a.like:
+			value = "%" + text + "%"
+		}
+		argument, ok := valueOf(value)
+		if !ok {
+			return dst, false
+		}
+		dst = append(dst, argument)
+	}
+	return dst, true
+}
+
+// valueOf is an argument as SQLite takes it.
+func valueOf(value any) (sqlite.Value, bool) {
+	switch v := value.(type) {
+	case nil:
+		return sqlite.Value{}, true
+	case string:
+		return sqlite.TextValue(v), true
+	case int64:
+		return sqlite.IntegerValue(v), true
+	case float64:
+		return sqlite.FloatValue(v), true
+	case []byte:
+		return sqlite.Value{Type: sqlite.Blob, Text: string(v)}, true
+	case bool:
+		if v {
+			return sqlite.IntegerValue(1), true
+		}
+		return sqlite.IntegerValue(0), true
+	}
+	return sqlite.Value{}, false
 }
 
 // bind appends the arguments to dst. It fails where PocketBase would look for

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // kind says how the values of a column are written.
@@ -57,26 +59,26 @@ func kindOf(field core.Field) (kind, bool) {
 
 // appendValue appends what PocketBase would answer for a value of the database.
 // What does not look as PocketBase itself has written it takes the long way.
-func appendValue(dst []byte, s *step, blank *core.Record, value any) ([]byte, error) {
-	switch v := value.(type) {
-	case string:
-		if out, ok := appendStored(dst, s.kind, v); ok {
+func appendValue(dst []byte, s *step, blank *core.Record, value *sqlite.Value) ([]byte, error) {
+	switch value.Type {
+	case sqlite.Text:
+		if out, ok := appendStored(dst, s.kind, value.Text); ok {
 			return out, nil
 		}
-	case int64:
+	case sqlite.Integer:
 		switch {
 		case s.kind == number:
-			return appendNumber(dst, float64(v)), nil
-		case s.kind == boolean && v == 0:
+			return appendNumber(dst, float64(value.Integer)), nil
+		case s.kind == boolean && value.Integer == 0:
 			return append(dst, "false"...), nil
-		case s.kind == boolean && v == 1:
+		case s.kind == boolean && value.Integer == 1:
 			return append(dst, "true"...), nil
 		}
-	case float64:
-		if s.kind == number && !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return appendNumber(dst, v), nil
+	case sqlite.Float:
+		if s.kind == number && !math.IsInf(value.Float, 0) && !math.IsNaN(value.Float) {
+			return appendNumber(dst, value.Float), nil
 		}
-	case nil:
+	case sqlite.Null:
 		if s.kind == object {
 			return append(dst, "null"...), nil
 		}
@@ -101,6 +103,10 @@ func appendStored(dst []byte, k kind, v string) ([]byte, bool) {
 		if v == "" || isStoredDate(v) {
 			return append(append(append(dst, '"'), v...), '"'), true
 		}
+	case boolean:
+		if v == "true" || v == "false" {
+			return append(dst, v...), true
+		}
 	case object:
 		return appendObject(dst, v)
 	}
@@ -108,8 +114,8 @@ func appendStored(dst []byte, k kind, v string) ([]byte, bool) {
 }
 
 // appendExact is the long way, which is PocketBase's own.
-func appendExact(dst []byte, field core.Field, blank *core.Record, value any) ([]byte, error) {
-	raw, err := asRead(value)
+func appendExact(dst []byte, field core.Field, blank *core.Record, value *sqlite.Value) ([]byte, error) {
+	raw, err := asStored(value)
 	if err != nil {
 		return dst, err
 	}
@@ -121,7 +127,22 @@ func appendExact(dst []byte, field core.Field, blank *core.Record, value any) ([
 	return append(dst, encoded...), err
 }
 
-// asRead is a value as PocketBase reads it: all through [sql.NullString].
+// asStored is a value of a row as PocketBase reads it: all through [sql.NullString].
+func asStored(value *sqlite.Value) (any, error) {
+	switch value.Type {
+	case sqlite.Null:
+		return nil, nil
+	case sqlite.Text, sqlite.Blob:
+		return strings.Clone(value.Text), nil // which is SQLite's memory
+	case sqlite.Integer:
+		return strconv.FormatInt(value.Integer, 10), nil
+	case sqlite.Float:
+		return strconv.FormatFloat(value.Float, 'g', -1, 64), nil
+	}
+	return nil, fmt.Errorf("fastlane: a value of the type %d", value.Type)
+}
+
+// asRead is the same of a value of the driver.
 func asRead(value any) (any, error) {
 	switch v := value.(type) {
 	case nil:
