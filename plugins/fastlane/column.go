@@ -190,16 +190,26 @@ func (c *column) stored(value driver.Value, scratch func() *core.Record) (driver
 		case boolean:
 			return v, v == 0 || v == 1
 		case object:
-			raw, err := asRead(v)
-			prepared, ok := c.prepare(raw, scratch())
-			return prepared, err == nil && ok
+			return c.storedNumber(v, scratch())
 		}
 	case float64:
+		if c.kind == object {
+			return c.storedNumber(v, scratch())
+		}
 		return v, c.kind == number && !math.IsInf(v, 0) && !math.IsNaN(v)
 	case nil:
 		return nil, c.kind == object
 	}
 	return nil, false
+}
+
+// storedNumber is a number in a column for JSON, whose texts SQLite makes numbers of.
+func (c *column) storedNumber(value any, scratch *core.Record) (driver.Value, bool) {
+	raw, err := asRead(value)
+	if err != nil {
+		return nil, false
+	}
+	return c.prepare(raw, scratch)
 }
 
 // generate returns the value of a new record whose request has none.

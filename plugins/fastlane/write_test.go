@@ -227,3 +227,130 @@ func TestCreate(t *testing.T) {
 		}
 	}
 }
+
+// patches are what is sent to change a note, and whether the lane does it.
+var patches = []struct {
+	body   string
+	served bool
+	row    dbx.Params // as it is in the database, instead of the usual one
+}{
+	{`{"title":"y"}`, true, nil},
+	{`{}`, true, nil},
+	{`{"amount":-0,"done":false,"due":"","data":null,"marks":[],"state":"","labels":[]}`, true, nil},
+	{`{"amount+":2.5,"whole-":1}`, true, nil},
+	{`{"amount+":null}`, true, nil},
+	{`{"amount-":100}`, false, nil},
+	{`{"amount":1,"amount+":2}`, false, nil},
+	{`{"labels+":"label0000000002"}`, false, nil},
+	{`{"marks-":"a"}`, false, nil},
+	{`{"id":"ID","title":"y"}`, true, nil},
+	{`{"id":"other0000000000","title":"y"}`, false, nil},
+	{`{"title":""}`, false, nil},
+	{`{"labels":["gone"]}`, false, nil},
+	{`{"author":""}`, true, nil},
+	{`{"secret":"other","created":"2024-01-02 03:04:05.678Z","updated":"2024-01-02 03:04:05.678Z","touched":null}`, true, nil},
+	{`{"file":"","files":[]}`, false, nil},
+	{`{"whole":100}`, false, nil}, // there is one
+	{`{"title":"y"}`, true, dbx.Params{"data": `"text"`, "amount": 7, "whole": 8, "created": "2024-01-31 00:00:00.000Z"}},
+	{`{"title":"y"}`, true, dbx.Params{"data": `1.50`, "place": `{"lat":1.50,"lon":2}`}},
+	{`{"title":"y"}`, true, dbx.Params{"data": `{ "b": 1.0, "a": "<" }`}},
+	{`{"title":"y"}`, true, dbx.Params{"data": `{bad`}},
+	{`{"title":"y"}`, false, dbx.Params{"due": "2024-01-02"}},
+	{`{"title":"y"}`, false, dbx.Params{"labels": `["label0000000001","gone"]`}},
+	{`{"title":"y"}`, false, dbx.Params{"labels": `["label0000000001", "label0000000002"]`}},
+	{`{"title":"y"}`, false, dbx.Params{"mail": "bad"}},
+	{`{"title":"y"}`, false, dbx.Params{"state": "gone"}},
+	{`{"mail":"a@example.com","state":"open"}`, true, dbx.Params{"mail": "bad", "state": "gone"}},
+	{`{"title":"y"}`, false, dbx.Params{"author": "author000000001"}},
+}
+
+// twoNotes puts two notes in that are the same but for their ids.
+func (w *world) twoNotes(tb testing.TB, change dbx.Params) (ids [2]string) {
+	tb.Helper()
+	usual := dbx.Params{
+		"title": "x", "slug": "s", "story": "<b>", "mail": "a@example.com", "site": "https://example.com", "amount": 1.25, "whole": 5, "done": true,
+		"due": "2024-01-02 03:04:05.678Z", "data": `{"a":[1,2]}`, "place": `{"lon":1.5,"lat":2}`, "state": "open", "marks": `["a","b"]`, "file": "a.txt", "files": `["a.txt","b.txt"]`,
+		"author": "author000000000", "labels": `["label0000000001"]`, "secret": "hidden", "created": "2024-01-02 03:04:05.678Z", "updated": "2024-01-02 03:04:05.678Z",
+	}
+	for name, value := range change {
+		usual[name] = value
+	}
+	for n := range ids {
+		ids[n] = fmt.Sprintf("note%011d", n)
+		usual["id"] = ids[n]
+		if _, err := w.app.NonconcurrentDB().Insert("notes", usual).Execute(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return ids
+}
+
+func (w *world) empty(tb testing.TB) {
+	tb.Helper()
+	if _, err := w.app.NonconcurrentDB().Delete("notes", nil).Execute(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// TestUpdate changes one of two alike records by the lane and the other by PocketBase.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	w, signedIn := newNotes(t, fastlane.Config{})
+	if _, err := w.app.NonconcurrentDB().Insert("notes", dbx.Params{"id": "taken0000000000", "whole": 100}).Execute(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range patches {
+		ids := w.twoNotes(t, c.row)
+		var answers [2]answer
+		var rows [2]string
+		for n, stock := range []bool{false, true} {
+			before := w.plugin.Stats()
+			answers[n] = w.send(stock, http.MethodPatch, notes+"/"+ids[n], strings.ReplaceAll(c.body, "ID", ids[n]), signedIn)
+			if served := w.plugin.Stats().Served > before.Served; served != (c.served && !stock) {
+				t.Errorf("%s: served is %v, want %v; handed on: %v", c.body, served, c.served, w.plugin.Stats().HandedOn)
+			}
+			answers[n].body = likeOther(answers[n].body)
+			rows[n] = w.stored(t, "notes", ids[n])
+		}
+		if answers[0] != answers[1] {
+			t.Errorf("%s of %v:\ngot  %+v\nwant %+v", c.body, c.row, answers[0], answers[1])
+		}
+		if rows[0] != rows[1] {
+			t.Errorf("%s of %v: the row is\n%s\nwant\n%s", c.body, c.row, rows[0], rows[1])
+		}
+		if _, err := w.app.NonconcurrentDB().Delete("notes", dbx.In("id", ids[0], ids[1])).Execute(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDelete deletes labels, which notes are related to, and notes, which have files.
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	w, signedIn := newNotes(t, fastlane.Config{}, func(app core.App, notes *core.Collection) {
+		notes.Fields.RemoveByName("file")
+		notes.Fields.RemoveByName("files")
+		notes.Fields.RemoveByName("labels")
+	})
+	remove := func(stock bool, address string, header http.Header) (answer, bool) {
+		before := w.plugin.Stats().Served
+		got := w.send(stock, http.MethodDelete, address, "", header)
+		return got, w.plugin.Stats().Served > before
+	}
+	for n, stock := range []bool{false, true} {
+		if _, err := w.app.NonconcurrentDB().Insert("notes", dbx.Params{"id": "note00000000000", "author": "author000000000"}).Execute(); err != nil {
+			t.Fatal(err)
+		}
+		got, served := remove(stock, notes+"/note00000000000", nil)
+		if got.status != http.StatusNotFound || served {
+			t.Errorf("%d: by a guest: %+v, served is %v", n, got, served)
+		}
+		got, served = remove(stock, notes+"/note00000000000", signedIn)
+		if got.status != http.StatusNoContent || got.body != "" || served == stock {
+			t.Errorf("%d: %+v, served is %v", n, got, served)
+		}
+		if got := w.stored(t, "notes", "note00000000000"); !strings.Contains(got, "no rows") {
+			t.Errorf("%d: there is still %s", n, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 )
 
 // query runs a query of a write within its transaction.
@@ -53,12 +54,10 @@ func (t *transaction) read(w *write, s *statement, v *values) (found bool, reaso
 
 // indexFrom finds a name that is probably at a certain place.
 func indexFrom(names []string, name string, at int) int {
-	for i := range names {
-		if at = (at + i) % len(names); names[at] == name {
-			return at
-		}
+	if at < len(names) && names[at] == name {
+		return at
 	}
-	return -1
+	return slices.Index(names, name)
 }
 
 // change runs the statement of a write.
