@@ -29,6 +29,12 @@ func residentKB(pid int) (int, error) { return statusKB(pid, "VmRSS:") }
 // peakKB is the most that it has held so far.
 func peakKB(pid int) (int, error) { return statusKB(pid, "VmHWM:") }
 
+// forgetPeak has the peak begin anew with what the process holds now.
+func forgetPeak(pid int) error {
+	const peakOnly = "5"
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte(peakOnly), 0)
+}
+
 func statusKB(pid int, field string) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -13,4 +13,5 @@ var errLinuxOnly = errors.New("the benchmark reads the processor time of other p
 func cpuTime(int) (time.Duration, error) { return 0, errLinuxOnly }
 func residentKB(int) (int, error)        { return 0, errLinuxOnly }
 func peakKB(int) (int, error)            { return 0, errLinuxOnly }
+func forgetPeak(int) error               { return errLinuxOnly }
 func machine() (cpu, system string)      { return "unknown", runtime.GOOS }

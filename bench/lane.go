@@ -46,6 +46,9 @@ func fastLane(ctx context.Context, o options, root, dir string, out io.Writer) e
 		}
 		return r.publish(root)
 	}
+	if whole := o.only.String() == "" && slices.Contains(o.lane.conns, 16) && slices.Contains(o.lane.conns, 64); o.write && !whole {
+		return errors.New("-write stores a whole run: leave -only away, and have 16 and 64 among -conns")
+	}
 	r, err := runLane(ctx, o, root, dir, out)
 	if err != nil {
 		return err
@@ -72,6 +75,7 @@ type laneContest struct {
 	began    time.Time
 	fixture  *laneFixture
 	problems []string
+	peaks    map[string]int // KB by program, while the matrix is measured
 }
 
 // laneSecondPair are the numbers of connections that are measured with each pair of
@@ -166,7 +170,7 @@ func (c *laneContest) start(ctx context.Context, fixtureDir string, targets ...t
 		servers = append(servers, &laneServer{server: started, made: map[string]uint64{}})
 	}
 	for _, s := range servers {
-		if err := settle(ctx, s.pid); err != nil {
+		if err := errors.Join(settle(ctx, s.pid), forgetPeak(s.pid)); err != nil {
 			return nil, nil, errors.Join(err, stop())
 		}
 	}
@@ -191,11 +195,18 @@ func (c *laneContest) matrix(ctx context.Context, r *laneReport) error {
 			}
 		}
 	}
+	c.peaks = map[string]int{}
+	defer func() { c.peaks = nil }()
 	if err := c.run(ctx, outcomes, c.fixtureDir()); err != nil {
 		return err
 	}
 	for _, o := range outcomes {
 		r.addRow(&r.Rows, o)
+	}
+	for _, name := range []string{programStock, programLane, programChanges} {
+		if kb := c.peaks[name]; kb > 0 {
+			r.Peaks = append(r.Peaks, memoryPeak{Name: name, PeakMB: rounded(float64(kb) / 1024)})
+		}
 	}
 	return nil
 }
@@ -229,6 +240,9 @@ func (c *laneContest) pair(ctx context.Context, pair int, outcomes []*laneOutcom
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if len(outcomes) > 1 {
+		defer func() { c.notePeaks(servers) }()
+	}
 	for i, o := range outcomes {
 		if failed[o] || pair > 0 && !slices.Contains(laneSecondPair, o.conns) {
 			continue
@@ -254,6 +268,18 @@ func (c *laneContest) pair(ctx context.Context, pair int, outcomes []*laneOutcom
 		c.say("%d/%d  %3d/%d  %-16s x%-3d %s", pair+1, c.options.plan.restarts, i+1, len(outcomes), o.workload.name, o.conns, o.glance())
 	}
 	return nil
+}
+
+// notePeaks keeps the most memory that a program has had in all pairs.
+func (c *laneContest) notePeaks(servers []*laneServer) {
+	if c.peaks == nil {
+		return
+	}
+	for _, s := range servers {
+		if kb, err := peakKB(s.pid); err == nil {
+			c.peaks[s.name] = max(c.peaks[s.name], kb)
+		}
+	}
 }
 
 // glance is what a line of progress shows.

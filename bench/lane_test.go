@@ -198,9 +198,13 @@ func lanesReport() *laneReport {
 	r.Rows = append(r.Rows, laneRow{Name: "create", Conns: 16, Must: 8, Stock: slow, Lane: fast, Changes: fast, LaneOps: six, LaneCPU: six, ChangesOps: six, ChangesCPU: six})
 	r.Offered = []offeredRow{{Name: "view", Rate: 3000, Programs: map[string]*steadyFigures{
 		programStock: {P50MS: 1, P99MS: 20}, programLane: {P50MS: 0.5, P99MS: 2, P99Share: share},
+	}}, {Name: "update", Rate: 1000, Programs: map[string]*steadyFigures{
+		programStock: {P99MS: 20}, programLane: {P99MS: 2, P99Share: share}, programChanges: {P99MS: 20, P99Share: six},
 	}}}
 	for rows := 1000; rows <= 1_000_000; rows *= 10 {
-		r.Growth = append(r.Growth, growthRow{Name: "view", Rows: rows, Stock: slow, Lane: fast})
+		for _, name := range growing {
+			r.Growth = append(r.Growth, growthRow{Name: name, Rows: rows, Stock: slow, Lane: fast})
+		}
 	}
 	r.Handed = &handedRow{What: "a superuser's", Stock: slow, Engine: slow, Lane: slow}
 	for _, s := range memorySettings {
@@ -215,7 +219,8 @@ func TestLaneReport(t *testing.T) {
 	t.Parallel()
 
 	r := lanesReport()
-	if got, want := strings.Join(r.over(), ", "), "create with 16 connections"; got != want {
+	r.Handed.ToStock.Median = 1.1
+	if got, want := strings.Join(r.over(), ", "), "create with 16 connections, steady update, what is handed on"; got != want {
 		t.Errorf("got %q short of what is asked, want %q", got, want)
 	}
 	text := r.markdown()

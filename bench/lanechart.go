@@ -172,7 +172,7 @@ func (r *laneReport) latencyChart() []byte {
 
 // growthChart has the rows to the right and the time upwards, both logarithmic.
 func (r *laneReport) growthChart() []byte {
-	const left, right, top, bottom, width, height = 60.0, 170.0, 40.0, 300.0, 760.0, 340.0
+	const left, right, top, bottom, width, height = 76.0, 170.0, 40.0, 300.0, 760.0, 340.0
 	p := newPicture(width, height, "Processor time for a request in µs, by rows of the collection")
 	var times, rows []float64
 	for _, row := range r.Growth {
@@ -183,17 +183,19 @@ func (r *laneReport) growthChart() []byte {
 	if len(rows) == 0 {
 		return p.end()
 	}
+	slices.Sort(rows)
+	rows = slices.Compact(rows)
+	fewest, most := rows[0], rows[len(rows)-1]
 	low, high := math.Pow(10, math.Floor(math.Log10(slices.Min(times)))), math.Pow(10, math.Ceil(math.Log10(slices.Max(times))))
 	x := func(v float64) float64 {
-		return left + (width-left-right)*math.Log(v/slices.Min(rows))/math.Max(1, math.Log(slices.Max(rows)/slices.Min(rows)))
+		return left + (width-left-right)*math.Log(v/fewest)/math.Max(1, math.Log(most/fewest))
 	}
 	y := func(v float64) float64 { return bottom - (bottom-top)*math.Log(v/low)/math.Log(high/low) }
 	for _, tick := range ticks(low, high*1.01, true) {
 		p.line(left, y(tick), width-right, y(tick))
 		p.text(left-8, y(tick)+4, "end", thousands(tick), "")
 	}
-	slices.Sort(rows)
-	for _, n := range slices.Compact(rows) {
+	for _, n := range rows {
 		p.text(x(n), bottom+20, "middle", thousands(n), "")
 	}
 	var ends []curveEnd

@@ -33,6 +33,7 @@ type laneReport struct {
 	Handed      *handedRow   `json:"handedOn,omitempty"`
 	Memory      []memoryRow  `json:"memory"`
 	MemoryPeaks []memoryPeak `json:"memoryPeaks"`
+	Peaks       []memoryPeak `json:"peaks"` // of the processes that the workloads are measured with
 	Programs    []programRow `json:"programs"`
 	Growth      []growthRow  `json:"growth"`
 	Ceilings    []ceilingRow `json:"ceilings"`
@@ -79,7 +80,7 @@ type offeredRow struct {
 type steadyFigures struct {
 	P50MS      float64   `json:"p50Ms"`
 	P99MS      float64   `json:"p99Ms"`
-	P999MS     float64   `json:"p999Ms"`
+	LongestMS  float64   `json:"longestMs"`
 	CPUMicros  float64   `json:"cpuMicrosPerOp"`
 	P99ByRound []float64 `json:"p99MsByRound"`
 	P99Share   *estimate `json:"p99ShareOfStock,omitempty"`
@@ -231,6 +232,12 @@ func (row laneRow) judged() *estimate {
 	return row.LaneOps
 }
 
+// What is asked for besides the ratios of the workloads.
+const (
+	mostLatency = 1.0 / 3 // of stock's slowest requests
+	mostHanded  = 1.02    // times stock's processor time for what is handed on
+)
+
 // over lists what has not reached what is asked for.
 func (r *laneReport) over() []string {
 	var short []string
@@ -238,6 +245,18 @@ func (r *laneReport) over() []string {
 		if e := row.judged(); row.Must > 0 && slices.Contains(laneSecondPair, row.Conns) && (e == nil || e.Median < row.Must) {
 			short = append(short, fmt.Sprintf("%s with %d connections", row.Name, row.Conns))
 		}
+	}
+	for _, row := range r.Offered {
+		f := row.Programs[programChanges]
+		if f == nil {
+			f = row.Programs[programLane]
+		}
+		if f == nil || f.P99Share == nil || f.P99Share.Median > mostLatency {
+			short = append(short, "steady "+row.Name)
+		}
+	}
+	if r.Handed != nil && r.Handed.ToStock.Median > mostHanded {
+		short = append(short, "what is handed on")
 	}
 	return append(short, r.Problems...)
 }

@@ -45,8 +45,8 @@ func (c *laneContest) unlogged(ctx context.Context, r *laneReport) error {
 }
 
 const (
-	steadyRounds = 3
-	steadyTime   = 2 * time.Second
+	steadyRounds = 5
+	steadyTime   = 1200 * time.Millisecond
 	steadyConns  = 64
 	// steadyShare of what stock can do is what both are asked for.
 	steadyShare = 0.7
@@ -106,10 +106,15 @@ func (c *laneContest) offer(ctx context.Context, w laneWorkload, row *offeredRow
 		return err
 	}
 	row.Rate = rounded(steadyShare * float64(len(taken)) / wall.Seconds())
-	all := make([][]time.Duration, len(servers))
-	p99 := make([][]float64, len(servers)) // of each round
+	rounds := make([]steadyRounding, len(servers))
+	turns := make([]int, 0, len(servers))
+	for i := range servers {
+		turns = append(turns, i)
+	}
 	for round := range steadyRounds {
-		for i, s := range servers {
+		slices.Reverse(turns)
+		for _, i := range turns {
+			s := servers[i]
 			before, err := cpuTime(s.pid)
 			if err != nil {
 				return err
@@ -122,29 +127,41 @@ func (c *laneContest) offer(ctx context.Context, w laneWorkload, row *offeredRow
 			if err != nil {
 				return err
 			}
-			figures := row.Programs[s.name]
-			figures.CPUMicros += (after - before).Seconds() * 1e6 / float64(len(taken)) / steadyRounds
-			all[i] = append(all[i], taken...)
-			p99[i] = append(p99[i], milliseconds(quantileOf(taken, 0.99)))
+			rounds[i].add(taken, after-before)
 			s.made[w.name] = wires[i].made
 		}
 	}
 	for i, s := range servers {
-		figures := row.Programs[s.name]
-		figures.CPUMicros = rounded(figures.CPUMicros)
-		figures.P50MS, figures.P99MS = milliseconds(quantileOf(all[i], 0.5)), milliseconds(quantileOf(all[i], 0.99))
-		figures.P999MS = milliseconds(quantileOf(all[i], 0.999))
-		figures.P99ByRound = p99[i]
+		*row.Programs[s.name] = rounds[i].figures()
 		if i > 0 {
-			var shares []float64
-			for round := range p99[i] {
-				shares = append(shares, p99[i][round]/p99[0][round])
-			}
-			share := bootstrap([][]float64{shares})
-			figures.P99Share = &share
+			row.Programs[s.name].P99Share = rounds[i].share(rounds[0])
 		}
 	}
 	return nil
+}
+
+// steadyRounding is what a program did at a steady rate, by round: one in which the
+// machine had something else to do says little of the program.
+type steadyRounding struct{ p50, p99, longest, cpu []float64 }
+
+func (r *steadyRounding) add(taken []time.Duration, cpu time.Duration) {
+	r.p50, r.p99 = append(r.p50, milliseconds(quantileOf(taken, 0.5))), append(r.p99, milliseconds(quantileOf(taken, 0.99)))
+	r.longest = append(r.longest, milliseconds(quantileOf(taken, 1)))
+	r.cpu = append(r.cpu, cpu.Seconds()*1e6/float64(len(taken)))
+}
+
+func (r *steadyRounding) figures() steadyFigures {
+	return steadyFigures{P50MS: median(r.p50), P99MS: median(r.p99), LongestMS: median(r.longest), CPUMicros: rounded(median(r.cpu)), P99ByRound: r.p99}
+}
+
+// share is that of the slowest requests of base, round by round.
+func (r *steadyRounding) share(base steadyRounding) *estimate {
+	var shares []float64
+	for i := range r.p99 {
+		shares = append(shares, r.p99[i]/base.p99[i])
+	}
+	e := bootstrap([][]float64{shares})
+	return &e
 }
 
 // handedOn measures what the lane costs a request that it leaves to PocketBase, beside
@@ -169,10 +186,11 @@ func (c *laneContest) handedOn(ctx context.Context, r *laneReport) error {
 // memorySettings are those of the runtime that are compared.
 var memorySettings = []memorySetting{
 	{Program: programStock},
+	{Program: programLane},
+	{Program: programLane, Environ: []string{"GOGC=200"}},
+	{Program: programLane, Environ: []string{"GOGC=400"}},
+	{Program: programLane, Environ: []string{"GOGC=400", "GOMEMLIMIT=64MiB"}},
 	{Program: programChanges},
-	{Program: programChanges, Environ: []string{"GOGC=200"}},
-	{Program: programChanges, Environ: []string{"GOGC=400"}},
-	{Program: programChanges, Environ: []string{"GOGC=400", "GOMEMLIMIT=100MiB"}},
 }
 
 // memory measures settings of the garbage collector, and what they take.
@@ -205,14 +223,21 @@ func (c *laneContest) memory(ctx context.Context, r *laneReport) (err error) {
 		r.addMemory(o)
 		c.say("memory %-16s %s", o.workload.name, r.memoryGlance())
 	}
+	r.MemoryPeaks, err = peaksOf(servers, names)
+	return err
+}
+
+// peaksOf reads the most memory that each server has had.
+func peaksOf(servers []*laneServer, names []string) ([]memoryPeak, error) {
+	var peaks []memoryPeak
 	for i, s := range servers {
 		peak, err := peakKB(s.pid)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.MemoryPeaks = append(r.MemoryPeaks, memoryPeak{Name: names[i], PeakMB: rounded(float64(peak) / 1024)})
+		peaks = append(peaks, memoryPeak{Name: names[i], PeakMB: rounded(float64(peak) / 1024)})
 	}
-	return nil
+	return peaks, nil
 }
 
 // starts is how often a program is started.
