@@ -46,6 +46,7 @@ type mirror struct {
 type mirrorState struct {
 	S3      bool            `json:"s3,omitempty"`
 	Full    time.Time       `json:"full"` // of the last whole manifest
+	Last    time.Time       `json:"last"` // of the last manifest
 	Deltas  int             `json:"deltas"`
 	Expired time.Time       `json:"expired"` // when old copies were removed
 	Files   map[string]File `json:"files"`
@@ -257,7 +258,9 @@ func (m *mirror) copy(ctx context.Context, s storage, f File, there map[string]b
 
 // publish stores what changed, and from time to time all there is.
 func (m *mirror) publish(ctx context.Context, at time.Time, change manifest) error {
-	full := m.known.Full.IsZero() || m.known.Deltas >= deltasBeforeFull || at.Sub(m.known.Full) >= noticedWithin-time.Hour
+	at = at.Round(0) // by the clock on the wall, as manifests are ordered by it
+	full := m.known.Full.IsZero() || m.known.Deltas >= deltasBeforeFull || at.Sub(m.known.Full) >= noticedWithin-time.Hour ||
+		at.Before(m.known.Last) // the clock was ahead: what was told then comes after this
 	if len(change.Added)+len(change.Removed) == 0 && !full {
 		return nil
 	}
@@ -274,6 +277,7 @@ func (m *mirror) publish(ctx context.Context, at time.Time, change manifest) err
 		m.known.Full = time.Time{} // the next one says all
 		return fmt.Errorf("store the manifest: %w", err)
 	}
+	m.known.Last = at
 	m.known.Deltas++
 	if full {
 		m.known.Full, m.known.Deltas = at, 0
@@ -298,7 +302,8 @@ func replaceFile(path string, content []byte) error {
 func (m *mirror) expire(ctx context.Context) {
 	m.working.Lock()
 	defer m.working.Unlock()
-	if time.Since(m.known.Expired) < 24*time.Hour {
+	// a time to come is one of a clock that was ahead
+	if since := time.Since(m.known.Expired); since >= 0 && since < 24*time.Hour {
 		return
 	}
 	if err := m.removeExpired(ctx, m.plugin.config.RetentionClock.Now().Add(-m.plugin.config.Retention)); err != nil && ctx.Err() == nil {

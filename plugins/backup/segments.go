@@ -1,12 +1,14 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -111,17 +113,36 @@ func (s *segments) LTXFiles(ctx context.Context, level int, seek ltx.TXID, _ boo
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
+	times := s.times()
 	var infos []*ltx.FileInfo
 	for id, piece := range s.known {
 		if id.level == level && id.min >= seek {
-			infos = append(infos, id.info(piece))
+			infos = append(infos, id.info(piece, times[id]))
 		}
 	}
 	return ltx.NewFileInfoSliceIterator(infos), nil
 }
 
-func (id segmentID) info(piece segment) *ltx.FileInfo {
-	return &ltx.FileInfo{Level: id.level, MinTXID: id.min, MaxTXID: id.max, Size: piece.size, CreatedAt: piece.at}
+func (id segmentID) info(piece segment, at time.Time) *ltx.FileInfo {
+	return &ltx.FileInfo{Level: id.level, MinTXID: id.min, MaxTXID: id.max, Size: piece.size, CreatedAt: at}
+}
+
+// times are when the pieces were written: by the clock of the machine, but none later
+// than one that follows it. Otherwise a clock that was ahead for a while would cut all
+// that came after it off from restores to a time. s.mu is held.
+func (s *segments) times() map[segmentID]time.Time {
+	ids := slices.SortedFunc(maps.Keys(s.known), func(a, b segmentID) int {
+		return cmp.Or(cmp.Compare(b.max, a.max), s.known[a].at.Compare(s.known[b].at))
+	})
+	times := make(map[segmentID]time.Time, len(ids))
+	var following time.Time
+	for i, id := range ids {
+		if at := s.known[id].at; i == 0 || at.Before(following) {
+			following = at
+		}
+		times[id] = following
+	}
+	return times
 }
 
 // last returns the last transaction up to which there is no gap: captures are
@@ -210,7 +231,7 @@ func (s *segments) WriteLTXFile(ctx context.Context, level int, minTXID, maxTXID
 	if s.known != nil {
 		s.known[id] = piece
 	}
-	return id.info(piece), nil
+	return id.info(piece, piece.at), nil
 }
 
 // DeleteLTXFiles implements [litestream.ReplicaClient].
@@ -244,13 +265,13 @@ func (s *segments) span(ctx context.Context) (from, to time.Time, size int64, ok
 	if err := s.load(ctx); err != nil {
 		return from, to, 0, false, err
 	}
-	for id, piece := range s.known {
-		size += piece.size
-		if id.level == litestream.SnapshotLevel && (!ok || piece.at.Before(from)) {
-			from, ok = piece.at, true
+	for id, at := range s.times() {
+		size += s.known[id].size
+		if id.level == litestream.SnapshotLevel && (!ok || at.Before(from)) {
+			from, ok = at, true
 		}
-		if piece.at.After(to) {
-			to = piece.at
+		if at.After(to) {
+			to = at
 		}
 	}
 	return from, to, size, ok, nil
