@@ -36,8 +36,8 @@ func newPicture(width, height float64, title string) *picture {
 	p := &picture{width: width, height: height}
 	fmt.Fprintf(p, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s" font-family="system-ui, sans-serif" font-size="12">`+"\n",
 		width, height, width, height, html.EscapeString(title))
-	p.WriteString("<style>text{fill:#59636e}.t{font-size:14px;font-weight:600}.g{stroke:#8b949e;stroke-opacity:.3}" +
-		"@media(prefers-color-scheme:dark){text{fill:#9198a1}}</style>\n")
+	fmt.Fprintln(p, "<style>text{fill:#59636e}.t{font-size:14px;font-weight:600}.g{stroke:#8b949e;stroke-opacity:.3}"+
+		"@media(prefers-color-scheme:dark){text{fill:#9198a1}}</style>")
 	p.text(0, 16, "start", title, "t")
 	return p
 }
@@ -64,7 +64,7 @@ func (p *picture) legend(x, y float64, names, colours []string) {
 }
 
 func (p *picture) end() []byte {
-	p.WriteString("</svg>\n")
+	fmt.Fprintln(p, "</svg>")
 	return []byte(p.String())
 }
 

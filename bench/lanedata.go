@@ -35,14 +35,15 @@ const (
 // laneFixture is what the requests refer to.
 type laneFixture struct {
 	rows      laneRows
-	token     string // of the user userID(0)
+	token     string // of the caller
 	superuser string // token
 }
 
 // Ids tell by their first letter what they are of. They are as long as PocketBase's.
 func laneID(letter byte, n int) string { return fmt.Sprintf("%c%014d", letter, n) }
 
-func userID(n int) string { return laneID('u', n) }
+// callerID is the user who makes the requests.
+var callerID = laneID('u', 0)
 
 // withApp opens a data directory without serving it.
 func withApp(dir string, use func(core.App) error) error {
@@ -91,7 +92,7 @@ func fillLane(app core.App, rows laneRows) (*laneFixture, error) {
 		return nil, err
 	}
 	f := &laneFixture{rows: rows}
-	user, err := app.FindRecordById("users", userID(0))
+	user, err := app.FindRecordById("users", callerID)
 	if err != nil {
 		return nil, fmt.Errorf("find the caller: %w", err)
 	}
@@ -224,7 +225,7 @@ func laneStatements(rows laneRows) []string {
 		insert('m', "members", rooms*roomMembers, `room, user`, fmt.Sprintf(`printf('r%%014d', n / %d), printf('u%%014d', CASE WHEN n %% %d = 4 THEN 0 ELSE 1 + n %% %d END)`,
 			roomMembers, roomMembers, rows.Users-1)),
 		insert('s', "messages", rows.Main, `room, author, body`, of('r', rooms)+`, `+of('u', rows.Users)+`, `+body),
-		insert('j', "journal", rows.Written, `owner`+articleColumns, `'`+userID(0)+`'`+article),
+		insert('j', "journal", rows.Written, `owner`+articleColumns, `'`+callerID+`'`+article),
 		insert('g', "gone", rows.Gone, `title`, `'Row number ' || n`),
 		insert('f', "attachments", attachments, `file`, `'`+attachedName+`'`),
 	}

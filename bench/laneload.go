@@ -137,7 +137,7 @@ func laneWorkloads() []laneWorkload {
 		view      = laneGet(lanePath("posts")+"/p"+mark, guest, amongPosts)
 		list      = lanePages(lanePath("posts")+newest+"&skipTotal=1", guest, none)
 		expanded  = lanePages(lanePath("posts")+newest+"&skipTotal=1&expand=author", guest, none)
-		create    = laneSend("POST", lanePath("journal"), `{"owner":"`+userID(0)+`",`+newArticle+`}`, caller, counting)
+		create    = laneSend("POST", lanePath("journal"), `{"owner":"`+callerID+`",`+newArticle+`}`, caller, counting)
 		update    = laneSend("PATCH", lanePath("journal")+"/j"+mark, `{"title":"Bench `+mark+`"}`, caller, among(func(r laneRows) int { return r.Written }), counting)
 		newEntry  = `{"author":"` + laneID('a', 7) + `",` + newArticle + `}`
 		inBatch   = `{"method":"POST","url":"` + lanePath("entries") + `","body":` + newEntry + `}`
@@ -169,7 +169,7 @@ func laneWorkloads() []laneWorkload {
 		{name: "create auth", what: "a record of the caller's own", must: 4, writes: true, steady: true, request: create},
 		{
 			name: "create chat", what: "a message, by a member of the room", writes: true,
-			request: laneSend("POST", lanePath("messages"), `{"room":"r`+mark+`","author":"`+userID(0)+`","body":"Bench `+mark+`"}`, caller,
+			request: laneSend("POST", lanePath("messages"), `{"room":"r`+mark+`","author":"`+callerID+`","body":"Bench `+mark+`"}`, caller,
 				func(*laneFixture) func(uint64) uint64 {
 					return func(n uint64) uint64 { return rooms/2 + n%(rooms/2) }
 				}, counting),
