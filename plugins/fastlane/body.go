@@ -94,6 +94,28 @@ func readObject(body []byte, use func(key []byte, value token) Reason) Reason {
 	}
 }
 
+// readList calls use for each value of a JSON list that is valid.
+func readList(list token, use func(value token) Reason) Reason {
+	s := scanner{body: list}
+	if !s.take('[') {
+		return ReasonJSON
+	}
+	s.space()
+	for !s.take(']') {
+		value, ok := s.value()
+		if !ok {
+			return ReasonJSON
+		}
+		if reason := use(value); reason != "" {
+			return reason
+		}
+		s.space()
+		s.take(',')
+		s.space()
+	}
+	return ""
+}
+
 func isPlainKey(key []byte) bool {
 	for _, c := range key {
 		if c >= utf8.RuneSelf || c == '\\' {

@@ -46,6 +46,7 @@ var writeHooks = []writeHook{
 	{"OnRecordDeleteExecute", func(a core.App) counted { return a.OnRecordDeleteExecute() }, []action{remove}},
 	{"OnModelAfterDeleteSuccess", func(a core.App) counted { return a.OnModelAfterDeleteSuccess() }, []action{remove}},
 	{"OnRecordAfterDeleteSuccess", func(a core.App) counted { return a.OnRecordAfterDeleteSuccess() }, []action{remove}},
+	{"OnBatchRequest", func(a core.App) counted { return a.OnBatchRequest() }, []action{batch}},
 }
 
 // ownHandlers is how many handlers PocketBase itself has bound to each of the hooks

@@ -32,13 +32,21 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 	switch a {
 	case create, update, remove:
 		return p.write(e, a)
+	case batch:
+		return p.batch(e)
 	}
 	call, reason := p.prepare(e, a)
-	if reason == "" && call.limited && p.refused.lately(call.limitKey(e)) {
-		reason = ReasonLimited
-	}
 	if reason != "" {
 		return reason, nil
+	}
+	return call.answer(e, a)
+}
+
+// answer is the second half: it asks the database.
+func (call *call) answer(e *core.RequestEvent, a action) (reason Reason, err error) {
+	p := call.plugin
+	if call.limited && p.refused.lately(call.limitKey(e)) {
+		return ReasonLimited, nil
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()

@@ -21,12 +21,13 @@ const (
 	create
 	update
 	remove
+	batch
 
 	actions // how many there are
 )
 
 // actionNames are what people and metrics call those that are requests.
-var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete"}
+var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete", batch: "batch"}
 
 // methods are those of requests that read and write records.
 var methods = [actions]string{
@@ -52,6 +53,7 @@ type shape struct {
 	filter, sort, fields, expand string
 	perPage                      int
 	joins                        bool // the filter or the sort follow relations
+	batch                        bool // the request is one of a batch
 }
 
 // plan is how requests of a kind are answered.
@@ -143,6 +145,9 @@ func infoOf(key planKey, m marks) *core.RequestInfo {
 		Context: core.RequestInfoContextDefault,
 		Method:  methods[key.action],
 		Query:   map[string]string{}, Headers: map[string]string{}, Body: map[string]any{},
+	}
+	if key.shape.batch {
+		info.Context = core.RequestInfoContextBatch
 	}
 	if kind.collection != nil {
 		info.Auth = core.NewRecord(kind.collection)

@@ -19,11 +19,12 @@ const (
 	createPattern = "POST /api/collections/{collection}/records"
 	updatePattern = "PATCH /api/collections/{collection}/records/{id}"
 	removePattern = "DELETE /api/collections/{collection}/records/{id}"
+	batchPattern  = "POST /api/batch"
 )
 
 // routes are what the lane knows, by pattern.
 var routes = map[string]action{
-	viewPattern: view, listPattern: list, createPattern: create, updatePattern: update, removePattern: remove,
+	viewPattern: view, listPattern: list, createPattern: create, updatePattern: update, removePattern: remove, batchPattern: batch,
 }
 
 // untouched returns why a request is not what the routes make of it, "" if it is.

@@ -115,6 +115,9 @@ var codes = map[Reason]string{
 	ReasonNothing:     "empty_list",
 	ReasonRead:        "read",
 	ReasonLimited:     "rate_limited",
+	ReasonToken:       "token",
+	ReasonOrigin:      "origin",
+	ReasonPanic:       "failed",
 	ReasonTagged:      "etag",
 
 	ReasonLength:     "length",
@@ -136,6 +139,8 @@ var codes = map[Reason]string{
 	ReasonRelated:    "related",
 	ReasonConstraint: "constraint",
 	ReasonStale:      "stale",
+	ReasonBatch:      "batch",
+	ReasonLate:       "late",
 	ReasonBusy:       "busy",
 	ReasonWrite:      "write",
 }

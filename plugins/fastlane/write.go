@@ -27,7 +27,7 @@ func (p *Plugin) write(e *core.RequestEvent, a action) (Reason, error) {
 	if a != remove {
 		var body []byte
 		if body, reason = readBody(e); reason == "" {
-			reason = w.readSent(e, body)
+			reason = w.readSent(body)
 		}
 	}
 	if reason == "" {
@@ -66,11 +66,24 @@ func (p *Plugin) prepareWrite(e *core.RequestEvent, a action) (*call, Reason) {
 	if !ok {
 		return nil, ReasonDatabase
 	}
-	call, reason := p.find(e, s, db, c, a, parameters{})
-	if reason == "" && call.limited {
-		reason = ReasonRateLimit
+	if limited(e, c, a) {
+		return nil, ReasonRateLimit
 	}
-	return call, reason
+	return p.findWrite(e, s, db, planKey{collection: c, action: a}, e.Request.PathValue("id"))
+}
+
+// findWrite finds or makes the plan of a write for the caller.
+func (p *Plugin) findWrite(e *core.RequestEvent, s *schema, db *dbx.DB, key planKey, id string) (*call, Reason) {
+	made := &call{app: e.App, db: db, schema: s, plugin: p}
+	if e.Auth != nil {
+		made.caller.collection = e.Auth.Collection()
+		made.caller.verified = s.verified && e.Auth.Verified()
+		made.values.callerID = e.Auth.Id
+	}
+	made.values.recordID = id
+	key.caller = made.caller
+	made.plan = made.planOf(key, template{})
+	return made, made.plan.reason
 }
 
 func sqliteOf(builder dbx.Builder) (*dbx.DB, bool) {
@@ -79,7 +92,24 @@ func sqliteOf(builder dbx.Builder) (*dbx.DB, bool) {
 }
 
 // untouchedWrite returns why a write is not what its route makes of it, "" if it is.
-func (p *Plugin) untouchedWrite(e *core.RequestEvent, a action) Reason {
+func (p *Plugin) untouchedWrite(e *core.RequestEvent, a action) (reason Reason) {
+	if a != remove {
+		reason = p.untouchedBody(e, longestBody)
+	} else if reason = p.untouchedByOthers(e); reason == "" && e.Request.ContentLength != 0 {
+		reason = ReasonBody
+	}
+	switch {
+	case reason != "":
+		return reason
+	case infoRead(e):
+		return ReasonInfo
+	}
+	return p.unheard(e.App, a)
+}
+
+// untouchedByOthers returns what somebody has made of a request that the lane does
+// not know, "" if it is as it was sent.
+func (p *Plugin) untouchedByOthers(e *core.RequestEvent) Reason {
 	switch {
 	case e.App.IsTransactional():
 		return ReasonTransaction
@@ -91,16 +121,19 @@ func (p *Plugin) untouchedWrite(e *core.RequestEvent, a action) Reason {
 		return ReasonSuperuser
 	case e.Get(core.RequestEventKeyInfoContext) != nil:
 		return ReasonContext
-	case infoRead(e):
-		return ReasonInfo
-	case a == remove && e.Request.ContentLength != 0:
-		return ReasonBody
-	case a != remove && (e.Request.ContentLength <= 0 || e.Request.ContentLength > longestBody):
+	}
+	return ""
+}
+
+// untouchedBody does that for a request with a body.
+func (p *Plugin) untouchedBody(e *core.RequestEvent, longest int64) Reason {
+	switch {
+	case e.Request.ContentLength <= 0 || e.Request.ContentLength > longest:
 		return ReasonLength
-	case a != remove && !strings.HasPrefix(e.Request.Header.Get("Content-Type"), "application/json"):
+	case !strings.HasPrefix(e.Request.Header.Get("Content-Type"), "application/json"):
 		return ReasonContent
 	}
-	return p.unheard(e.App, a)
+	return p.untouchedByOthers(e)
 }
 
 // unheard returns who would hear of a write.
@@ -158,9 +191,9 @@ func (w *write) scratch() *core.Record {
 
 // readSent reads what the request sends. What of a new record cannot be valid is left
 // to PocketBase before anybody waits for it.
-func (w *write) readSent(e *core.RequestEvent, body []byte) (reason Reason) {
+func (w *write) readSent(body []byte) (reason Reason) {
 	of := w.plan.writing
-	if w.given, reason = of.read(w.action, e.Request.PathValue("id"), body, w.scratch); reason != "" || w.action != create {
+	if w.given, reason = of.read(w.action, w.values.recordID, body, w.scratch); reason != "" || w.action != create {
 		return reason
 	}
 	for i := range of.columns {

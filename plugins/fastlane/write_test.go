@@ -354,3 +354,14 @@ func TestDelete(t *testing.T) {
 		}
 	}
 }
+
+// addDrafts makes a collection of what is soon deleted again.
+func addDrafts(app core.App, notes *core.Collection) {
+	mine := "author = @request.auth.id && @request.context != 'default'"
+	drafts := core.NewBaseCollection("drafts")
+	drafts.CreateRule, drafts.UpdateRule, drafts.DeleteRule = &mine, &mine, &mine
+	drafts.Fields.Add(&core.TextField{Name: "text"}, &core.RelationField{Name: "author", CollectionId: notes.Fields.GetByName("author").(*core.RelationField).CollectionId})
+	if err := app.Save(drafts); err != nil {
+		panic(err)
+	}
+}
