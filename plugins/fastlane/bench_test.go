@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
@@ -37,7 +38,17 @@ func (n *nobody) WriteHeader(status int)      { n.status = status }
 // BenchmarkRequests compares the processor's time of the lane and of PocketBase,
 // one after the other in short turns, within a process and without a network.
 func BenchmarkRequests(b *testing.B) {
-	w := newWorld(b, func(app core.App) error { return manyPosts(app, 100_000) }, fastlane.Config{})
+	for _, front := range []bool{true, false} {
+		b.Run(map[bool]string{true: "front", false: "behind"}[front], func(b *testing.B) { benchmarkRequests(b, front) })
+	}
+}
+
+func benchmarkRequests(b *testing.B, front bool) {
+	w := newIdleWorld(b, func(app core.App) error { return manyPosts(app, 100_000) }, fastlane.Config{Behind: !front})
+	w.handler = serverHandler(b, w.app)
+	if at := w.plugin.Placement(); at.Front != front {
+		b.Fatal(at)
+	}
 	author, err := w.app.FindRecordById("users", "author000000000")
 	if err != nil {
 		b.Fatal(err)
@@ -49,6 +60,8 @@ func BenchmarkRequests(b *testing.B) {
 		{"list30total", "/api/collections/posts/records?sort=-created"},
 		{"expand", "/api/collections/posts/records?skipTotal=1&sort=-created&expand=author"},
 		{"filter", "/api/collections/posts/records?skipTotal=1&sort=-created&filter=" + "author%3D%27author000000000%27"},
+		{"health", "/api/health"},
+		{"handed on", "/api/collections/posts/records/post00000050000?expand=author.x"},
 	} {
 		b.Run(bench.name, func(b *testing.B) { w.compete(b, bench.address, caller) })
 		b.Run(bench.name+"/logged", func(b *testing.B) {
@@ -90,6 +103,25 @@ func (w *world) compete(b *testing.B, address string, header http.Header) {
 	b.ReportMetric(float64(used[0].Microseconds())/float64(n), "lane-cpu-us/op")
 	b.ReportMetric(float64(used[1].Microseconds())/float64(n), "stock-cpu-us/op")
 	b.ReportMetric(float64(used[1])/float64(used[0]), "ratio")
+}
+
+// serverHandler is the handler of a server as PocketBase starts it.
+func serverHandler(tb testing.TB, app core.App) http.Handler {
+	tb.Helper()
+	router, err := apis.NewRouter(app)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	router.Bind(apis.CORS(apis.CORSConfig{}))
+	e := &core.ServeEvent{App: app, Router: router, Server: &http.Server{ReadHeaderTimeout: time.Minute}}
+	err = app.OnServe().Trigger(e, func(e *core.ServeEvent) (err error) {
+		e.Server.Handler, err = e.Router.BuildMux()
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return e.Server.Handler
 }
 
 // manyPosts makes a collection of posts that signed-in users see.

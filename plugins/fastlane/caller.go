@@ -66,9 +66,7 @@ func (p *Plugin) caller(app core.App, token string) *core.Record {
 	if s == nil || !ok {
 		return nil
 	}
-	p.callers.mu.RLock()
-	k := p.callers.byToken[token]
-	p.callers.mu.RUnlock()
+	k := p.callers.find(token)
 	if k != nil && k.holds(s, db.DB()) {
 		// as it was read, whatever a handler has done with the one before
 		return k.record.Original()
@@ -151,6 +149,13 @@ func (k *known) read(db *sql.DB) (row []sqlite.Value, ok bool) {
 		return nil
 	})
 	return row, err == nil && row != nil
+}
+
+// find returns who has been signed in by a token, as of then.
+func (c *callers) find(token string) *known {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byToken[token]
 }
 
 func (c *callers) keep(token string, k *known) {

@@ -20,7 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
@@ -47,6 +46,10 @@ type Config struct {
 	// a log of them, such as package changes, and not by PocketBase's own hooks. As long
 	// as it is not set, writes are left to PocketBase while a client is connected.
 	RealtimeFromChanges bool
+
+	// Behind keeps the lane behind all middlewares, in a server in which it could be
+	// in front of the router. Defaults to false.
+	Behind bool
 
 	// QueryTimeout is after how long a query is given up and the request left to
 	// PocketBase, which has a timeout of its own. Defaults to 5s.
@@ -110,6 +113,8 @@ type Plugin struct {
 	schema  atomic.Pointer[schema]
 	callers callers
 	refused refusals
+	log     *requestLog
+	placed  atomic.Pointer[Placement]
 
 	views    *hook.TaggedHook[*core.RecordRequestEvent]
 	lists    *hook.TaggedHook[*core.RecordsListRequestEvent]
@@ -154,8 +159,8 @@ func Register(app core.App, config Config) (*Plugin, error) {
 	app.Store().Set(registered, true)
 
 	p := &Plugin{
-		expected: expected,
-		config:   config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
+		expected: expected, log: newRequestLog(app),
+		config: config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
 		views: app.OnRecordViewRequest(), lists: app.OnRecordsListRequest(), enriches: app.OnRecordEnrich(),
 	}
 	p.callers.limit = p.config.Callers
@@ -167,15 +172,17 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		},
 	})
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
-		Id: "holdallFastlaneServe",
-		Func: func(e *core.ServeEvent) error {
-			e.Router.Bind(
-				&hook.Handler[*core.RequestEvent]{Id: "holdallFastlaneCaller", Func: p.load, Priority: apis.DefaultLoadAuthTokenMiddlewarePriority - 1},
-				&hook.Handler[*core.RequestEvent]{Id: "holdallFastlane", Func: p.serve, Priority: math.MaxInt},
-			)
+		Id:       "holdallFastlaneServe",
+		Func:     p.place,
+		Priority: math.MaxInt, // after all who bind middlewares
+	})
+	app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{
+		Id: "holdallFastlaneLog",
+		Func: func(e *core.TerminateEvent) error {
+			p.log.flush()
 			return e.Next()
 		},
-		Priority: math.MaxInt, // after all who bind middlewares
+		Priority: -999, // as PocketBase's own log
 	})
 	if p.config.RootCmd != nil {
 		p.config.RootCmd.AddCommand(p.command())

@@ -41,6 +41,14 @@ var stockContext = context.WithValue(context.Background(), stockOnly{}, true)
 // handlers to all hooks.
 func newWorld(tb testing.TB, prepare func(core.App) error, config fastlane.Config) *world {
 	tb.Helper()
+	w := newIdleWorld(tb, prepare, config)
+	w.handler = pbtest.Handler(tb, w.app)
+	return w
+}
+
+// newIdleWorld is newWorld without a router: PocketBase bears only one an app.
+func newIdleWorld(tb testing.TB, prepare func(core.App) error, config fastlane.Config) *world {
+	tb.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: tb.TempDir(), DBConnect: sqlite.New().Connect})
 	if err := app.Bootstrap(); err != nil {
 		tb.Fatal(err)
@@ -58,14 +66,21 @@ func newWorld(tb testing.TB, prepare func(core.App) error, config fastlane.Confi
 		tb.Fatal(err)
 	}
 	plugin.Bypass(func(r *http.Request) bool { return r.Context().Value(stockOnly{}) != nil })
-	return &world{app: app, plugin: plugin, handler: pbtest.Handler(tb, app)}
+	return &world{app: app, plugin: plugin}
 }
 
 // newRandomWorld has one collection of everything, and callers of every kind. Its
 // collections have the rules in turn.
 func newRandomWorld(tb testing.TB, random *rand.Rand, rules []*string) *world {
 	tb.Helper()
-	w := newWorld(tb, func(app core.App) error {
+	w := newIdleRandomWorld(tb, random, rules)
+	w.handler = pbtest.Handler(tb, w.app)
+	return w
+}
+
+func newIdleRandomWorld(tb testing.TB, random *rand.Rand, rules []*string) *world {
+	tb.Helper()
+	w := newIdleWorld(tb, func(app core.App) error {
 		if err := makeCollections(app, rules); err != nil {
 			return err
 		}

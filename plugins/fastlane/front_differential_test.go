@@ -1,0 +1,167 @@
+package fastlane_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/tools/logger"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
+)
+
+// newRandomPair is a world of everything, which two servers serve.
+func newRandomPair(tb testing.TB, random *rand.Rand) *pair {
+	tb.Helper()
+	p := newPair(tb, newIdleRandomWorld(tb, random, rules))
+	logs := &p.app.Settings().Logs
+	logs.MaxDays, logs.LogIP, logs.LogAuthId = 5, true, true
+	return p
+}
+
+// differ sends random requests to both servers, until limit of them are answered or
+// logged otherwise.
+func (p *pair) differ(tb testing.TB, random *rand.Rand, requests, turn, limit int) (differences []string) {
+	tb.Helper()
+	for n := range requests {
+		if n%turn == turn-1 {
+			p.edit(tb, random)
+		}
+		if difference := p.compare(tb, p.randomSending(random)); difference != "" {
+			differences = append(differences, fmt.Sprintf("request %d: %s", n, difference))
+		}
+		if n%500 == 499 || n == requests-1 {
+			differences = append(differences, p.compareRows(tb)...)
+		}
+		if len(differences) >= limit {
+			return differences[:limit]
+		}
+	}
+	return differences
+}
+
+// row is one of the log.
+type logRow struct {
+	ID      string         `db:"id"`
+	Level   int            `db:"level"`
+	Message string         `db:"message"`
+	Data    string         `db:"data"`
+	Created string         `db:"created"`
+	data    map[string]any // Data
+}
+
+var logID = regexp.MustCompile(`^[a-z0-9]{15}$`)
+
+// normalize takes out what differs from row to row, and checks it.
+func (r *logRow) normalize() error {
+	if err := json.Unmarshal([]byte(r.Data), &r.data); err != nil {
+		return err
+	}
+	sorted, err := json.Marshal(r.data) // which is how PocketBase writes it
+	if err != nil || string(sorted) != r.Data {
+		return fmt.Errorf("the data is %s, want it written as %s", r.Data, sorted)
+	}
+	created, err := types.ParseDateTime(r.Created)
+	if err != nil || created.String() != r.Created || time.Since(created.Time()) > time.Hour {
+		return fmt.Errorf("created is %q", r.Created)
+	}
+	if took, ok := r.data["execTime"].(float64); !ok || took <= 0 || took > 60_000 {
+		return fmt.Errorf("execTime is %v", r.data["execTime"])
+	}
+	if !logID.MatchString(r.ID) {
+		return fmt.Errorf("id is %q", r.ID)
+	}
+	delete(r.data, "execTime")
+	if details, ok := r.data["details"].(string); ok {
+		r.data["details"], _, _ = strings.Cut(details, "failed query") // which has random names in it
+	}
+	r.ID, r.Created, r.Data = "", "", ""
+	return nil
+}
+
+// compareRows compares the rows that both servers have written, and deletes them.
+func (p *pair) compareRows(tb testing.TB) (differences []string) {
+	tb.Helper()
+	byBrowser := map[string][]logRow{}
+	p.eachRow(tb, func(r logRow) {
+		if !strings.Contains(r.Data, `"type":"request"`) {
+			return // other things are logged, too
+		}
+		if err := r.normalize(); err != nil {
+			differences = append(differences, "a row: "+err.Error())
+		} else {
+			browser := fmt.Sprint(r.data["userAgent"])
+			byBrowser[browser] = append(byBrowser[browser], r)
+		}
+	})
+	if len(byBrowser) == 0 {
+		differences = append(differences, "there are no rows")
+	}
+	for browser, rows := range byBrowser {
+		if len(rows) != 2 || !reflect.DeepEqual(rows[0], rows[1]) {
+			differences = append(differences, fmt.Sprintf("%s is logged as\n%+v", browser, rows))
+		}
+	}
+	return differences
+}
+
+// eachRow reads the log once both servers have written all of it.
+func (p *pair) eachRow(tb testing.TB, use func(logRow)) {
+	tb.Helper()
+	if difference := p.compare(tb, sending{method: http.MethodGet, target: "/api/health"}); difference != "" {
+		tb.Error(difference)
+	}
+	last := fmt.Sprintf(`"userAgent":"browser \u003c%d\u003e"`, p.sent)
+	var rows []logRow
+	pbtest.Eventually(tb, time.Minute, func() error {
+		p.plugin.FlushLog()
+		if err := p.app.Logger().Handler().(*logger.BatchHandler).WriteAll(tb.Context()); err != nil {
+			return err
+		}
+		rows = nil
+		if err := p.app.AuxDB().NewQuery("SELECT id, level, message, data, created FROM _logs").All(&rows); err != nil {
+			return err
+		}
+		// PocketBase hands its rows to the background one by one
+		n := 0
+		for _, r := range rows {
+			if strings.Contains(r.Data, last) {
+				n++
+			}
+		}
+		if n < 2 {
+			return fmt.Errorf("%d of 2 rows of the last request are there", n)
+		}
+		return nil
+	})
+	if _, err := p.app.AuxDB().Delete("_logs", dbx.NewExp("1=1")).Execute(); err != nil {
+		tb.Fatal(err)
+	}
+	for _, r := range rows {
+		use(r)
+	}
+}
+
+// TestSameAnswersInFront sends requests to the lane in front of the router and to a
+// PocketBase without it, and compares all of the answers, and the rows of the log.
+func TestSameAnswersInFront(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(*seed, 9))
+	p := newRandomPair(t, random)
+	for _, difference := range p.differ(t, random, *requests/2, 100, 5) {
+		t.Errorf("seed %d: %s", *seed, difference)
+	}
+	stats := p.plugin.Stats()
+	t.Logf("%d of %d served, handed on: %v", stats.Served, *requests/2, stats.HandedOn)
+	if stats.Served < uint64(*requests)/16 {
+		t.Errorf("only %d of %d requests were served by the lane", stats.Served, *requests/2)
+	}
+}
