@@ -63,22 +63,22 @@ func benchmarkRequests(b *testing.B, front bool) {
 		{"health", "/api/health"},
 		{"handed on", "/api/collections/posts/records/post00000050000?expand=author.x"},
 	} {
-		b.Run(bench.name, func(b *testing.B) { w.compete(b, bench.address, caller) })
+		b.Run(bench.name, func(b *testing.B) { w.compete(b, http.MethodGet, bench.address, caller) })
 		b.Run(bench.name+"/logged", func(b *testing.B) {
 			w.app.Settings().Logs.MaxDays = 1
 			defer func() { w.app.Settings().Logs.MaxDays = 0 }()
-			w.compete(b, bench.address, caller)
+			w.compete(b, http.MethodGet, bench.address, caller)
 		})
 	}
 }
 
 // compete reports what a request costs here and there.
-func (w *world) compete(b *testing.B, address string, header http.Header) {
+func (w *world) compete(b *testing.B, method, address string, header http.Header) {
 	var used [2]time.Duration
 	turn := func(stock bool, requests int) time.Duration {
 		started := cpu()
 		for range requests {
-			r := httptest.NewRequest(http.MethodGet, address, nil)
+			r := httptest.NewRequest(method, address, nil)
 			r.Header = header
 			if stock {
 				r = r.WithContext(stockContext)

@@ -39,7 +39,7 @@ type known struct {
 // load is the middleware before PocketBase's own, which has nothing left to do for
 // tokens that are known.
 func (p *Plugin) load(e *core.RequestEvent) error {
-	if _, known := routes[e.Request.Pattern]; !known || e.Auth != nil || p.bypass != nil && p.bypass(e.Request) {
+	if !signsIn(e.Request.Pattern) || e.Auth != nil || p.bypass != nil && p.bypass(e.Request) {
 		return e.Next()
 	}
 	if token := tokenOf(e); token != "" && !e.App.IsTransactional() {
@@ -68,15 +68,14 @@ func (p *Plugin) caller(app core.App, token string) *core.Record {
 	}
 	k := p.callers.find(token)
 	if k != nil && k.holds(s, db.DB()) {
-		// as it was read, whatever a handler has done with the one before
-		return k.record.Original()
+		return k.own()
 	}
 	if k = p.meet(app, db, s, token); k == nil {
 		p.callers.forget(token)
 		return nil
 	}
 	p.callers.keep(token, k)
-	return k.record.Original()
+	return k.own()
 }
 
 // holds tells whether nothing has happened to the token since it was checked.

@@ -122,6 +122,9 @@ type Plugin struct {
 	expected [actions][]expectation
 	writer   committer
 
+	downloads *hook.TaggedHook[*core.FileDownloadRequestEvent]
+	storage   storage
+
 	// What tests replace, to see that they notice.
 	appendValue appender
 	bypass      func(*http.Request) bool
@@ -162,6 +165,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		expected: expected, log: newRequestLog(app),
 		config: config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
 		views: app.OnRecordViewRequest(), lists: app.OnRecordsListRequest(), enriches: app.OnRecordEnrich(),
+		downloads: app.OnFileDownloadRequest(),
 	}
 	p.callers.limit = p.config.Callers
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{

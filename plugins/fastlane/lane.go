@@ -34,6 +34,8 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 		return p.write(e, a)
 	case batch:
 		return p.batch(e)
+	case file:
+		return p.file(e)
 	}
 	call, reason := p.prepare(e, a)
 	if reason != "" {

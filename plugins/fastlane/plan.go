@@ -22,12 +22,13 @@ const (
 	update
 	remove
 	batch
+	file
 
 	actions // how many there are
 )
 
 // actionNames are what people and metrics call those that are requests.
-var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete", batch: "batch"}
+var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete", batch: "batch", file: "file"}
 
 // methods are those of requests that read and write records.
 var methods = [actions]string{
@@ -69,6 +70,8 @@ type plan struct {
 	bounded   bool // it looks some rows up and nothing else, which takes no time
 	// writing is how rows are written, nil if they are read.
 	writing *writing
+	// shelf is where files are.
+	shelf *shelf
 }
 
 func handedOn(r Reason) *plan { return &plan{reason: r} }

@@ -143,4 +143,12 @@ var codes = map[Reason]string{
 	ReasonLate:       "late",
 	ReasonBusy:       "busy",
 	ReasonWrite:      "write",
+
+	ReasonFileHook:  "file_hook",
+	ReasonProtected: "protected",
+	ReasonStorage:   "storage",
+	ReasonNoFiles:   "no_files",
+	ReasonFileName:  "file_name",
+	ReasonThumb:     "thumb",
+	ReasonFile:      "file",
 }

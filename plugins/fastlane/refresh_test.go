@@ -1,0 +1,180 @@
+package fastlane_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/fastlane"
+)
+
+// refresh renews a token, with the lane or without it.
+func (w *world) refresh(stock bool, address, body string, header http.Header) answer {
+	r := httptest.NewRequest(http.MethodPost, address, strings.NewReader(body))
+	r.RemoteAddr = pickAddress(w.client)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if stock {
+		r = r.WithContext(stockContext)
+	}
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	return answer{rec.Code, fmt.Sprint(rec.Result().Header), rec.Body.String()}
+}
+
+// pickAddress is another client's for each number, so that no rate limit counts them
+// together.
+func pickAddress(n int) string {
+	return fmt.Sprintf("10.%d.%d.%d:1000", n>>16&255, n>>8&255, n&255)
+}
+
+// tokenOf takes the token out of an answer.
+func tokenOf(tb testing.TB, a answer) (token string, rest answer) {
+	tb.Helper()
+	var body struct{ Token string }
+	if a.status == http.StatusOK {
+		if err := json.Unmarshal([]byte(a.body), &body); err != nil {
+			tb.Fatalf("%v: %s", err, a.body)
+		}
+		if body.Token != "" {
+			a.body = strings.Replace(a.body, body.Token, "TOKEN", 1)
+		}
+	}
+	return body.Token, a
+}
+
+// sameToken returns how two tokens differ apart from the second in which they were
+// made, "" if they do not. Both have to sign the same account in.
+func (w *world) sameToken(tb testing.TB, got, want string) string {
+	tb.Helper()
+	if got == want {
+		return ""
+	}
+	read := func(token string) (claims map[string]any, ends float64) {
+		if _, err := w.app.FindAuthRecordByToken(token, core.TokenTypeAuth); err != nil {
+			tb.Fatalf("a token that was handed out does not sign in: %v", err)
+		}
+		claims, err := security.ParseUnverifiedJWT(token)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ends, _ = claims["exp"].(float64)
+		delete(claims, "exp")
+		return claims, ends
+	}
+	gotClaims, gotEnd := read(got)
+	wantClaims, wantEnd := read(want)
+	if fmt.Sprint(gotClaims) != fmt.Sprint(wantClaims) || math.Abs(gotEnd-wantEnd) > 120 {
+		return fmt.Sprintf("%v until %v, want %v until %v", gotClaims, gotEnd, wantClaims, wantEnd)
+	}
+	return ""
+}
+
+// TestSameRefresh renews tokens of every kind, while rules, accounts and handlers
+// change.
+func TestSameRefresh(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(*seed, 13))
+	w := newRandomWorld(t, random, plainRules)
+	person, err := w.app.FindRecordById("users", "users0000000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	static, err := person.NewStaticAuthToken(time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tokens = append(w.tokens, static, "bearer "+static)
+	renewed := 0
+	for n := range max(*requests/2, 200) {
+		if n%40 == 39 {
+			w.edit(t, random)
+			w.editAuthRule(t, random)
+		}
+		collection := pickFrom(random, []string{"users", "users", "users", "staff", "Users", "things", "_superusers", "nothing"})
+		query := pickFrom(random, []string{"", "", "", "?fields=token", "?fields=record.id,token", "?expand=x", "?fields=record.name:excerpt(2)"})
+		body := pickFrom(random, []string{"", "", "", "{}", `{"a":1}`, "{"})
+		address, header := "/api/collections/"+collection+"/auth-refresh"+query, w.caller(random)
+		w.client++
+		wantToken, want := tokenOf(t, w.refresh(true, address, body, header))
+		gotToken, got := tokenOf(t, w.refresh(false, address, body, header))
+		if got != want {
+			t.Fatalf("seed %d, request %d: POST %s %s with %.40v\ngot  %v\nwant %v", *seed, n, address, body, header, got, want)
+		}
+		if difference := w.sameToken(t, gotToken, wantToken); difference != "" {
+			t.Fatalf("seed %d, request %d: %s", *seed, n, difference)
+		}
+		if got.status == http.StatusOK {
+			renewed++
+		}
+	}
+	if renewed < 20 {
+		t.Errorf("only %d tokens were renewed", renewed)
+	}
+}
+
+func (w *world) editAuthRule(t *testing.T, random *rand.Rand) {
+	t.Helper()
+	users, err := w.app.FindCollectionByNameOrId("users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users.AuthRule = pickFrom(random, []*string{text(""), text("verified = true"), text("@request.body.a = 1"), nil})
+	if err := w.app.Save(users); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSavedCaller has a handler save the record that it gets, for several requests
+// with one token at once: each has a record of its own.
+func TestSavedCaller(t *testing.T) {
+	t.Parallel()
+	w, author, signedIn := newPosts(t)
+	w.app.OnRecordAuthRequest().BindFunc(func(e *core.RecordAuthRequestEvent) error {
+		e.Record.Set("name", "Renewed")
+		if err := e.App.SaveNoValidate(e.Record); err != nil {
+			return err
+		}
+		return e.Next()
+	})
+	var asked sync.WaitGroup
+	for range 4 {
+		asked.Go(func() {
+			for range 3 {
+				if got := w.refresh(false, "/api/collections/users/auth-refresh", "", signedIn); got.status != http.StatusOK {
+					t.Errorf("status %d: %s", got.status, got.body)
+				}
+			}
+		})
+	}
+	asked.Wait()
+	saved, err := w.app.FindRecordById("users", author.Id)
+	if err != nil || saved.GetString("name") != "Renewed" || saved.GetString("password:hash") != author.GetString("password:hash") {
+		t.Errorf("the account is %v, %v", saved, err)
+	}
+}
+
+// BenchmarkRefresh compares the processor's time of renewing a token.
+func BenchmarkRefresh(b *testing.B) {
+	w := newWorld(b, func(app core.App) error { return manyPosts(app, 100) }, fastlane.Config{})
+	author, err := w.app.FindRecordById("users", "author000000000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.compete(b, http.MethodPost, "/api/collections/users/auth-refresh", http.Header{"Authorization": {pbtest.Token(b, author)}})
+}
