@@ -77,38 +77,36 @@ func (l *requestLog) recognize(h *logger.BatchHandler) (known bool) {
 func (l *requestLog) add(n entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting = append(l.waiting, n)
-	switch len(l.waiting) {
-	case 1:
-		if l.timer == nil {
-			l.timer = time.AfterFunc(logDelay, l.flush)
-		} else {
-			l.timer.Reset(logDelay)
-		}
-	case logBatch:
-		full := l.waiting
+	if l.waiting == nil {
 		l.waiting = make([]entry, 0, logBatch)
-		l.timer.Stop()
-		go l.write(full)
+	}
+	l.waiting = append(l.waiting, n)
+	switch {
+	case len(l.waiting)%logBatch == 0:
+		go l.flush()
+	case len(l.waiting) > 1:
+	case l.timer == nil:
+		l.timer = time.AfterFunc(logDelay, l.flush)
+	default:
+		l.timer.Reset(logDelay)
 	}
 }
 
-// flush writes what waits, and returns when all that was there is written.
+// flush writes all that was added before, or waits for who does.
 func (l *requestLog) flush() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.mu.Lock()
-	waiting := l.waiting
+	entries := l.waiting
 	l.waiting = nil
 	l.mu.Unlock()
-	l.write(waiting)
+	if len(entries) > 0 && l.app.IsBootstrapped() && l.app.Settings().Logs.MaxDays != 0 {
+		l.write(entries)
+	}
 }
 
 // write writes entries. Whoever handles models sees them one by one, as ever.
 func (l *requestLog) write(entries []entry) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if len(entries) == 0 || !l.app.IsBootstrapped() || l.app.Settings().Logs.MaxDays == 0 {
-		return
-	}
 	if modelHandlersOf(l.app) == l.own && l.insert(entries) == nil {
 		return
 	}
