@@ -374,7 +374,10 @@ func (c *laneContest) growth(ctx context.Context, r *laneReport) error {
 	}
 	for rows := 1000; rows <= c.options.lane.grow && len(chosen) > 0; rows *= 10 {
 		if err := c.grown(ctx, r, rows, chosen); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			c.problem(fmt.Sprintf("growth to %d rows", rows), err)
 		}
 	}
 	return nil

@@ -73,9 +73,11 @@ func connectSocket(address string) (int, error) {
 	to := &unix.SockaddrInet4{Port: resolved.Port, Addr: [4]byte(resolved.IP.To4())}
 	timeout := unix.NsecToTimeval(requestTimeout.Nanoseconds())
 	if err := errors.Join(
+		// before there is a timeout, with which the kernel lets the signals interrupt it
+		// that Go's scheduler sends
+		unix.Connect(fd, to),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout),
-		unix.Connect(fd, to),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 	); err != nil {
 		return 0, errors.Join(err, unix.Close(fd))
@@ -173,7 +175,9 @@ func (w *wire) offered(rate float64, d time.Duration) ([]time.Duration, time.Dur
 		for _, event := range ready {
 			if event.Fd == timerID {
 				var ticks [8]byte
-				if _, err := unix.Read(timer, ticks[:]); err != nil {
+				if _, err := unix.Read(timer, ticks[:]); errors.Is(err, unix.EINTR) {
+					continue
+				} else if err != nil {
 					return nil, 0, err
 				}
 				due = min(total, due+int(binary.NativeEndian.Uint64(ticks[:])))
@@ -243,6 +247,9 @@ func (w *wire) send(c *wireConn, since time.Duration) error {
 	c.out = w.next(c.out[:0], c.n)
 	for rest := c.out; len(rest) > 0; {
 		n, err := unix.Write(c.fd, rest)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("send a request: %w", err)
 		}
