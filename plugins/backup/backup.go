@@ -359,6 +359,9 @@ func (p *Plugin) start() error {
 		}
 		p.shipments = append(p.shipments, s)
 		p.workers.Go("capture "+name, s.run)
+		if canStartWriting {
+			p.workers.Go("write out "+name, s.writeOut)
+		}
 		for _, l := range s.lanes {
 			p.workers.Go("ship "+name, l.run)
 			p.workers.Go("keep "+name, l.keep)

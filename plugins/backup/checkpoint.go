@@ -37,6 +37,10 @@ const (
 	putOffMost = 10
 	mostPages  = 100_000
 
+	// captureBytes is how much of the log is one capture at most. Less is at hand in
+	// memory, and no sync waits for much more.
+	captureBytes = 16 << 20
+
 	// freePages are written by a checkpoint itself.
 	freePages = 4
 
@@ -50,6 +54,7 @@ func quietly(db *litestream.DB) {
 	db.TruncatePageN = math.MaxInt32
 	db.CheckpointInterval = 0
 	db.BusyTimeout = lockPatience
+	db.MaxSyncWALBytes = captureBytes
 }
 
 // checkpoint moves what is captured from the log to the database, if it is time.
@@ -120,11 +125,23 @@ func (s *shipment) renew(ctx context.Context) error {
 	if err := s.db.Sync(ctx); err != nil {
 		return err
 	}
-	s.rest = max(s.rest, s.logEnd()-from)
+	s.rest.Store(max(s.rest.Load(), s.logEnd()-from))
+	s.renewals.Add(1)
+	sealed, err := s.db.Pos()
+	if err != nil {
+		return err
+	}
+	s.beSlow()
 	done := make(chan struct{})
 	defer close(done)
 	go s.openEarly(open, done)
-	return s.db.Checkpoint(ctx, litestream.CheckpointModePassive)
+	if err := s.db.Checkpoint(ctx, litestream.CheckpointModePassive); err != nil {
+		return err
+	}
+	if pos, err := s.db.Pos(); err == nil && pos.TXID <= sealed.TXID+1 { // litestream's own write
+		s.undisturbed.Add(1)
+	}
+	return nil
 }
 
 // openEarly lets writers in once the log has begun anew. Litestream has still to
@@ -181,8 +198,12 @@ func (s *shipment) move(ctx context.Context) error {
 			return err
 		}
 	}
+	s.beSlow()
 	return s.file.Sync()
 }
+
+// beSlow is what a slow disk is in tests.
+func (s *shipment) beSlow() { time.Sleep(time.Duration(s.slowness.Load())) }
 
 // unlessBusy lets a checkpoint that found no turn be made the next time.
 func unlessBusy(err error) error {

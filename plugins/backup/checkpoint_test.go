@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/holdall-go/holdall/internal/pbtest"
+	"github.com/holdall-go/holdall/plugins/backup"
 )
 
 // TestLogBeginsAnew writes much more than the log may grow to between checkpoints,
@@ -78,6 +80,41 @@ func TestLogBeginsAnew(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLittleIsLeftForTheLastStep has writers that fill the log faster than a slow disk
+// takes it. They are slowed down before they are shut out, so that this is short.
+func TestLittleIsLeftForTheLastStep(t *testing.T) {
+	t.Parallel()
+	app, plugin := start(t, t.TempDir(), quick(t.TempDir()))
+	shipped(t, plugin)
+	_, times, undisturbed := backup.LastSteps(plugin)
+	backup.SlowDisk(plugin, 60*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	defer writers.Wait()
+	defer cancel()
+	for w := range 4 {
+		writers.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := writeOne(app, fmt.Sprintf("%d-%d", w, n), false); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	pbtest.Eventually(t, patience, func() error {
+		_, now, alone := backup.LastSteps(plugin)
+		if now < times+2 || alone == undisturbed {
+			return fmt.Errorf("writers were shut out %d times, and kept out %d times", now-times, alone-undisturbed)
+		}
+		return nil
+	})
+	const most = 400 // pages; a thousand come while one part is moved
+	if left, _, _ := backup.LastSteps(plugin); left > most*4120 {
+		t.Errorf("%d pages were left for the last step, want at most %d", left/4120, most)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *shipment) follow(ctx context.Context) error {
 		_ = s.file.Close()
 		s.file = nil
 	}
-	s.checkpointed, s.left, s.stuck = time.Time{}, 0, false
+	s.checkpointed, s.left, s.putOff, s.stuck = time.Time{}, 0, 0, false
 	for _, l := range s.lanes {
 		l.restart()
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/benbjohnson/litestream"
@@ -37,11 +38,16 @@ type shipment struct {
 	// of the one goroutine that captures
 	checkpointed time.Time
 	left         int64    // how much of the log was there before the last checkpoint
-	rest         int64    // the most that was moved with writers shut out, in bytes
 	putOff       int      // how often a checkpoint that was due was not made
 	file         *os.File // the database, to sync it
 	stuck        bool     // the last checkpoint failed
 	copied       os.FileInfo
+
+	// for tests
+	rest        atomic.Int64 // the most of the log that was left for the last step
+	renewals    atomic.Int64 // how often there was such a step
+	undisturbed atomic.Int64 // and how often nobody wrote during it
+	slowness    atomic.Int64 // of the disk, in nanoseconds
 
 	mu       sync.Mutex
 	round    *round        // of those who wait for the next capture

@@ -67,7 +67,7 @@ func (d directory) put(ctx context.Context, key string, content *spool) (err err
 			_ = os.Remove(file.Name())
 		}
 	}()
-	_, err = io.Copy(file, content.reader())
+	err = steadily(file, content.reader())
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
