@@ -198,18 +198,36 @@ func (s *scanner) value() (token, bool) {
 		}
 	}
 	value := s.body[start:s.at]
-	return value, json.Valid(value)
+	if !json.Valid(value) {
+		return nil, false
+	}
+	if value[0] == '-' || isDigit(value[0]) {
+		_, ok := token(value).number() // one that is too large is JSON, too
+		return value, ok
+	}
+	return value, true
 }
 
 func isScalarPart(c byte) bool {
 	return isNamePart(c) && c != ':' || c == '-' || c == '+'
 }
 
-// nested passes an object or a list, whose inside is checked as a whole.
+// nested passes an object or a list, whose inside is checked as a whole. It fails on
+// numbers that may be too large, which are JSON and which PocketBase refuses.
 func (s *scanner) nested() bool {
-	depth := 0
+	const most = 300 // digits that no number is too large with
+	depth, digits := 0, 0
 	for s.at < len(s.body) {
-		switch s.body[s.at] {
+		c := s.body[s.at]
+		switch {
+		case isDigit(c):
+			digits++
+		case digits > 0 && (c == 'e' || c == 'E'), digits > most:
+			return false
+		default:
+			digits = 0
+		}
+		switch c {
 		case '{', '[':
 			depth++
 		case '}', ']':
