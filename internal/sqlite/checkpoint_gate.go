@@ -30,7 +30,8 @@ type Gate struct {
 	shut   chan struct{} // closed when the gate opens; nil if it is open
 	empty  chan struct{} // closed when the last one is out; nil if nobody waits for it
 	slow   bool
-	passed time.Duration // how long the last one had to wait
+	waited time.Duration // how long the last one had to wait, if they are slow
+	passed int64
 }
 
 // Gate is where the writers of the database at path pass.
@@ -60,7 +61,14 @@ func (g *Gate) Fast() { g.pace(false) }
 func (g *Gate) pace(slow bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.slow, g.passed = slow, 0
+	g.slow, g.waited = slow, 0
+}
+
+// Passed is how many transactions that write have passed.
+func (g *Gate) Passed() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.passed
 }
 
 // Shut keeps writers out until open is called, and returns when the last one is
@@ -99,8 +107,8 @@ func (g *Gate) enter(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.slow && g.shut == nil {
-		g.passed += slowStep
-		if err := g.wait(ctx, nil, g.passed); err != nil {
+		g.waited += slowStep
+		if err := g.wait(ctx, nil, g.waited); err != nil {
 			return err
 		}
 	}
@@ -110,6 +118,7 @@ func (g *Gate) enter(ctx context.Context) error {
 		}
 	}
 	g.inside++
+	g.passed++
 	return nil
 }
 

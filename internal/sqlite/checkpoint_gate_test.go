@@ -243,6 +243,9 @@ func TestSlowWritersAreFew(t *testing.T) {
 	if n := float64(passed.Load()); n > most {
 		t.Errorf("%.0f writes passed, want at most %.0f", n, most)
 	}
+	if counted := gate.Passed(); counted != passed.Load() {
+		t.Errorf("the gate counted %d writes, want %d", counted, passed.Load())
+	}
 	gate.Fast()
 	if err := insertBoth(writers[0]); err != nil {
 		t.Error(err)

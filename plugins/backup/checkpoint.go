@@ -22,11 +22,12 @@ const (
 	// checkpointEvery is how long a shorter one waits for more.
 	checkpointEvery = time.Minute
 
-	// A part of the log that is moved within quickMove, and after which fewPages have
-	// come, leaves little to do with writers locked out. Writers are slowed down after
-	// fullSpeed parts, and no more than movesFirst are moved.
+	// A part of the log of at most fewPages that is moved within quickMove, while at most
+	// fewWrites come, leaves little to do with writers locked out. Writers are slowed
+	// down after fullSpeed parts, and no more than movesFirst are moved.
 	quickMove  = 50 * time.Millisecond
 	fewPages   = 250
+	fewWrites  = 30
 	fullSpeed  = 3
 	movesFirst = 8
 
@@ -98,13 +99,12 @@ func (s *shipment) logEnd() int64 { return s.db.SyncDiagnostic().LastSyncedWALOf
 // less, unless writers are as fast as the disk: so these are slowed down.
 func (s *shipment) moveMost(ctx context.Context, frame int64) (took time.Duration, err error) {
 	for n := range movesFirst {
-		began, from := time.Now(), s.logEnd()
+		began, from, passed := time.Now(), s.logEnd(), s.gate.Passed()
 		if err := s.move(ctx); err != nil {
 			return 0, err
 		}
 		took = time.Since(began)
-		came := s.logEnd() - from
-		if took < quickMove && came <= fewPages*frame {
+		if took < quickMove && s.logEnd()-from <= fewPages*frame && s.gate.Passed()-passed <= fewWrites {
 			break
 		}
 		if took < quickMove || n+1 >= fullSpeed {
