@@ -4,11 +4,14 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -53,7 +56,7 @@ func (p *Plugin) file(e *core.RequestEvent) (Reason, error) {
 		return reason, nil
 	}
 	id, name := e.Request.PathValue("recordId"), e.Request.PathValue("filename")
-	if !fileWithin.MatchString(id) || !fileWithin.MatchString(name) || strings.HasSuffix(name, sidecar) {
+	if !fileWithin.MatchString(id) || !fileWithin.MatchString(name) || strings.HasSuffix(name, sidecar) || strings.Contains(name, "..") {
 		return ReasonFileName, nil
 	}
 	s := p.current(e.App)
@@ -186,23 +189,25 @@ func (c *call) fieldOf(name string) (found *core.FileField, reason Reason, err e
 	return found, reason, err
 }
 
-// send has PocketBase serve the file, or the thumb of it that is asked for.
+// send serves the file, or the thumb of it that is asked for.
 func (p *Plugin) send(e *core.RequestEvent, folder, name string, field *core.FileField) Reason {
-	storage, reason := p.storage.of(e.App)
+	files, reason := p.storage.of(e.App)
 	if reason != "" {
 		return reason
 	}
-	path, served := folder+"/"+name, name
+	path, served, forced := folder+"/"+name, name, false
 	if e.Request.URL.RawQuery != "" {
-		if size := e.Request.URL.Query().Get("thumb"); size != "" && (size == defaultThumb || slices.Contains(field.Thumbs, size)) {
-			original, err := storage.Attributes(path)
+		query := e.Request.URL.Query()
+		forced = query.Has("download")
+		if size := query.Get("thumb"); size != "" && (size == defaultThumb || slices.Contains(field.Thumbs, size)) {
+			original, err := files.system.Attributes(path)
 			if err != nil {
 				return ReasonFile
 			}
 			if slices.Contains(thumbed, original.ContentType) {
 				served = size + "_" + name
 				path = folder + "/thumbs_" + name + "/" + served
-				if there, err := storage.Exists(path); err != nil || !there {
+				if there, err := files.system.Exists(path); err != nil || !there {
 					return ReasonThumb
 				}
 			}
@@ -212,7 +217,7 @@ func (p *Plugin) send(e *core.RequestEvent, folder, name string, field *core.Fil
 	const framing = "X-Frame-Options"
 	framed, was := header[framing]
 	delete(header, framing) // as PocketBase does for files
-	if err := storage.Serve(e.Response, e.Request, path, served); err != nil {
+	if err := files.serve(e, path, served, forced); err != nil {
 		if was {
 			header[framing] = framed
 		}
@@ -228,18 +233,109 @@ var thumbed = []string{"image/png", "image/jpg", "image/jpeg", "image/gif", "ima
 
 // storage is PocketBase's own access to the local files, which it makes anew for each
 // request.
-type storage struct {
-	kept atomic.Pointer[filesystem.System]
-}
+type storage struct{ kept atomic.Pointer[localFiles] }
 
-func (s *storage) of(app core.App) (*filesystem.System, Reason) {
+func (s *storage) of(app core.App) (*localFiles, Reason) {
 	if kept := s.kept.Load(); kept != nil {
 		return kept, ""
 	}
-	made, err := filesystem.NewLocal(filepath.Join(app.DataDir(), core.LocalStorageDirName))
+	root, err := filepath.Abs(filepath.Join(app.DataDir(), core.LocalStorageDirName))
 	if err != nil {
+		return nil, ReasonFile
+	}
+	made := &localFiles{root: root, labels: map[string]label{}}
+	if made.system, err = filesystem.NewLocal(root); err != nil {
 		return nil, ReasonFile
 	}
 	s.kept.Store(made)
 	return made, ""
+}
+
+// localFiles serves files, at first by PocketBase's own code. What that says of a file
+// is kept for as long as what it has read for that is the same.
+type localFiles struct {
+	root   string
+	system *filesystem.System
+
+	mu     sync.RWMutex
+	labels map[string]label // by path
+}
+
+// label is what PocketBase says of a file.
+type label struct {
+	sidecar os.FileInfo
+	values  [len(labelled)]string
+}
+
+// labelled are the headers that PocketBase gives files, if nobody else has.
+var labelled = [...]string{"Content-Disposition", "Content-Type", "Content-Security-Policy", "Cache-Control"}
+
+const (
+	mostLabels = 5000
+	// settled is how old a sidecar has to be, so that it cannot be written again
+	// within what its file system takes for one moment.
+	settled = 2 * time.Second
+)
+
+// serve serves a file. It fails before it has written anything.
+func (l *localFiles) serve(e *core.RequestEvent, path, name string, forced bool) error {
+	sidecarInfo, err := os.Stat(filepath.Join(l.root, path) + sidecar)
+	if err != nil || forced {
+		return l.system.Serve(e.Response, e.Request, path, name)
+	}
+	l.mu.RLock()
+	kept, ok := l.labels[path]
+	l.mu.RUnlock()
+	if !ok || !os.SameFile(kept.sidecar, sidecarInfo) || !kept.sidecar.ModTime().Equal(sidecarInfo.ModTime()) || kept.sidecar.Size() != sidecarInfo.Size() {
+		return l.learn(e, path, name, sidecarInfo)
+	}
+	file, err := os.Open(filepath.Join(l.root, path))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.IsDir() {
+		return errors.Join(err, filesystem.ErrNotFound)
+	}
+	header := e.Response.Header()
+	for i, key := range labelled {
+		if _, ok := header[key]; !ok {
+			header[key] = []string{kept.values[i]}
+		}
+	}
+	// from a file itself the system copies to the network
+	http.ServeContent(e.Response, e.Request, name, info.ModTime(), file)
+	return nil
+}
+
+// learn has PocketBase serve a file, and keeps what it says of it.
+func (l *localFiles) learn(e *core.RequestEvent, path, name string, before os.FileInfo) error {
+	header := e.Response.Header()
+	for _, key := range labelled {
+		if _, ok := header[key]; ok {
+			return l.system.Serve(e.Response, e.Request, path, name) // it is somebody else's
+		}
+	}
+	if err := l.system.Serve(e.Response, e.Request, path, name); err != nil {
+		return err
+	}
+	after, err := os.Stat(filepath.Join(l.root, path) + sidecar)
+	if err != nil || e.Status() != http.StatusOK || time.Since(before.ModTime()) < settled || !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
+		return nil //nolint:nilerr // the file has been served
+	}
+	made := label{sidecar: before}
+	for i, key := range labelled {
+		made.values[i] = header.Get(key)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for other := range l.labels {
+		if len(l.labels) < mostLabels {
+			break
+		}
+		delete(l.labels, other)
+	}
+	l.labels[path] = made
+	return nil
 }
