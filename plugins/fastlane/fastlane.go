@@ -114,7 +114,7 @@ type Plugin struct {
 	callers callers
 	refused refusals
 	log     *requestLog
-	placed  atomic.Pointer[Placement]
+	placed  atomic.Pointer[placement]
 
 	views    *hook.TaggedHook[*core.RecordRequestEvent]
 	lists    *hook.TaggedHook[*core.RecordsListRequestEvent]

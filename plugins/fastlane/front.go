@@ -28,8 +28,9 @@ const (
 // placement is where the lane is in one server: in front of the router if all that
 // is bound to the records' routes is PocketBase's own, otherwise behind all middlewares.
 type placement struct {
-	plugin *Plugin
-	front  atomic.Pointer[front]
+	plugin  *Plugin
+	front   atomic.Pointer[front]
+	because string
 }
 
 // Placement says where the lane is.
@@ -43,7 +44,7 @@ type Placement struct {
 // Placement returns where the lane is in the server that was started last.
 func (p *Plugin) Placement() Placement {
 	if at := p.placed.Load(); at != nil {
-		return *at
+		return Placement{Front: at.front.Load() != nil, Because: at.because}
 	}
 	return Placement{Because: "There is no server."}
 }
@@ -61,12 +62,12 @@ func (p *Plugin) place(e *core.ServeEvent) error {
 	if err := e.Next(); err != nil {
 		return err
 	}
-	made, because := newFront(p, e, activity)
-	p.placed.Store(&Placement{Front: made != nil, Because: because})
-	if made != nil {
+	var made *front
+	if made, at.because = newFront(p, e, activity); made != nil {
 		at.front.Store(made)
 		e.Server.Handler = made
 	}
+	p.placed.Store(at)
 	return nil
 }
 
@@ -89,6 +90,7 @@ type front struct {
 	cors     func(*core.RequestEvent) error // nil for none
 	secure   [][2]string                    // headers of all answers
 	activity *activity
+	target   func(*http.Request) (a action, collection, id string, ok bool)
 }
 
 // newFront returns the front for a server that is about to start, or why it has none.
@@ -116,7 +118,7 @@ func newFront(p *Plugin, e *core.ServeEvent, a *activity) (*front, string) {
 			return nil, fmt.Sprintf("The server's handler has the route %q for records.", has)
 		}
 	}
-	made := &front{plugin: p, app: e.App, next: mux, activity: a}
+	made := &front{plugin: p, app: e.App, next: mux, activity: a, target: targetOf}
 	for _, h := range e.Router.Middlewares {
 		if !slices.ContainsFunc(bound, func(m boundMiddleware) bool { return m.handler == reflect.ValueOf(h).Pointer() }) {
 			continue // the routes have unbound it
@@ -154,7 +156,7 @@ func (s scratch) WriteHeader(int)             {}
 
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if a, collection, id, ok := targetOf(r); !ok || !f.answer(w, r, a, collection, id) {
+	if a, collection, id, ok := f.target(r); !ok || !f.answer(w, r, a, collection, id) {
 		f.next.ServeHTTP(w, r)
 	}
 }

@@ -1,19 +1,72 @@
 package fastlane
 
 import (
+	"net/http"
+	"net/url"
+	"path"
+	"time"
+
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
-// Mistakes of the front placement.
+// Mistakes of the front placement that comparing has to notice.
 const (
-	NoHeaders   = "headers of all answers are forgotten"
+	NoHeaders   = "the headers of all answers are forgotten"
 	NoOrigins   = "CORS is not asked"
-	WrongRow    = "rows of the log lack the account"
+	NoVary      = "CORS does not vary"
 	AllHosts    = "hosts that are redirected are answered"
-	AllSettings = "settings of the log are not looked at"
+	AnyPath     = "other ways of writing a path are answered"
+	NoAccount   = "rows of the log lack the account"
+	NoProxy     = "rows of the log have the proxy's address"
+	WrongStatus = "rows of the log have no status"
 )
+
+// FrontMistakes are all of them.
+var FrontMistakes = []string{NoHeaders, NoOrigins, NoVary, AllHosts, AnyPath, NoAccount, NoProxy, WrongStatus}
+
+// BreakFront makes one of the mistakes.
+func (p *Plugin) BreakFront(mistake string) {
+	f := p.placed.Load().front.Load()
+	asIf := func(change func(*http.Request)) {
+		f.target = func(r *http.Request) (action, string, string, bool) {
+			other := *r
+			change(&other)
+			return targetOf(&other)
+		}
+	}
+	row := func(change func(*entry)) {
+		p.log.read = func(e *core.RequestEvent, started time.Time) entry {
+			made := newEntry(e, started)
+			change(&made)
+			return made
+		}
+	}
+	switch mistake {
+	case NoHeaders:
+		f.secure = nil
+	case NoOrigins:
+		f.cors = func(e *core.RequestEvent) error {
+			e.Response.Header().Add("Vary", "Origin")
+			return nil
+		}
+	case NoVary:
+		f.cors = nil
+	case AllHosts:
+		asIf(func(r *http.Request) { r.Host = "" })
+	case AnyPath:
+		asIf(func(r *http.Request) {
+			r.URL = &url.URL{Path: path.Clean(r.URL.Path), RawQuery: r.URL.RawQuery}
+		})
+	case NoAccount:
+		row(func(n *entry) { n.auth = "" })
+	case NoProxy:
+		row(func(n *entry) { n.userIP = n.remoteIP })
+	case WrongStatus:
+		row(func(n *entry) { n.status = 0 })
+	}
+}
 
 // FailWith has the lane fail when it reads a record, once.
 func (p *Plugin) FailWith(failure any) {

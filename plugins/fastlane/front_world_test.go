@@ -195,6 +195,12 @@ func (p *pair) randomSending(random *rand.Rand) sending {
 		name := pickFrom(random, slices.Sorted(maps.Keys(someHeaders)))
 		s.header.Set(name, pickFrom(random, someHeaders[name]))
 	}
+	if random.IntN(8) == 0 {
+		s.header.Set("Origin", pickFrom(random, someHeaders["Origin"]))
+	}
+	if random.IntN(20) == 0 {
+		s.header.Set("Host", "www.127.0.0.1")
+	}
 	if random.IntN(40) == 0 {
 		s.body = pickFrom(random, []string{"{}", `{"title":"x"}`, "x", " "})
 		s.header.Set("Content-Type", pickFrom(random, []string{"application/json", "text/plain"}))

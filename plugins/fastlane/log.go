@@ -60,7 +60,7 @@ func (a *activity) log(e *core.RequestEvent, started time.Time, err error) {
 	case err != nil, started.IsZero(), e.Get(apis.RequestEventKeyLogMeta) != nil, !a.plugin.log.takes(e.App):
 		a.byPocketBase(e, started, err)
 	case e.Get(skipKey) == nil:
-		a.plugin.log.add(newEntry(e, started))
+		a.plugin.log.add(a.plugin.log.read(e, started))
 	}
 }
 

@@ -29,7 +29,8 @@ const (
 // at once, or those of three seconds, or what there is when the app ends.
 type requestLog struct {
 	app  core.App
-	own  modelHandlers                       // what PocketBase binds itself
+	own  modelHandlers // what PocketBase binds itself
+	read func(*core.RequestEvent, time.Time) entry
 	base atomic.Pointer[logger.BatchHandler] // that is known to be PocketBase's
 
 	mu      sync.Mutex
@@ -40,7 +41,7 @@ type requestLog struct {
 }
 
 func newRequestLog(app core.App) *requestLog {
-	return &requestLog{app: app, own: ownModelHandlers()}
+	return &requestLog{app: app, own: ownModelHandlers(), read: newEntry}
 }
 
 // takes tells whether a record of the log would go from the app's logger to the
