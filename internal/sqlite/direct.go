@@ -27,6 +27,7 @@ import (
 type handles struct {
 	thread *libc.TLS
 	db     uintptr
+	number uint64 // of the connection
 	// arguments is memory for the texts of a query's arguments.
 	arguments       uintptr
 	argumentsLength int
@@ -51,7 +52,7 @@ func newHandles(c driverConn) *handles {
 	if !hasDB || !hasThread || db.Uint() == 0 || thread.IsNil() {
 		return nil
 	}
-	return &handles{db: uintptr(db.Uint()), thread: (*libc.TLS)(thread.UnsafePointer())}
+	return &handles{db: uintptr(db.Uint()), thread: (*libc.TLS)(thread.UnsafePointer()), number: connections.Add(1)}
 }
 
 // free gives its memory back. No statement has arguments in it any more.
@@ -71,6 +72,7 @@ type compiled struct {
 	columns  []string
 	times    bool  // the driver makes times of some texts
 	versions int32 // how often SQLite had compiled it again when the columns were read
+	proof    proof // see Query.Instead
 }
 
 // newCompiled returns the handle of a statement, nil if it is not found.
@@ -147,7 +149,11 @@ func (s *compiled) step(took *time.Duration) (more bool, err error) {
 // it does when somebody has changed a table.
 func (s *compiled) describe() error {
 	thread := s.of.thread
-	if versions := sqlite3.Xsqlite3_stmt_status(thread, s.handle, sqlite3.SQLITE_STMTSTATUS_REPREPARE, 0); versions != s.versions {
+	versions := s.compilations()
+	if s.proof.is && s.proof.versions != versions {
+		return errOtherPlan
+	}
+	if versions != s.versions {
 		s.versions, s.columns, s.times = versions, nil, false
 		for i := range sqlite3.Xsqlite3_column_count(thread, s.handle) {
 			s.columns = append(s.columns, libc.GoString(sqlite3.Xsqlite3_column_name(thread, s.handle, i)))

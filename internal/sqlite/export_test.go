@@ -6,6 +6,12 @@ func Kept(raw any) int {
 	return c.writes.used.Len() + c.queries.used.Len()
 }
 
+// Proven tells whether a connection runs a query instead of another.
+func Proven(raw any, query string) bool {
+	element, ok := raw.(*conn).queries.byQuery[query]
+	return ok && element.Value.(*kept).compiled.proof.same
+}
+
 // How long writers wait at a gate.
 const (
 	GatePatience = gatePatience

@@ -70,6 +70,9 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 // read runs a query of which the rows are wanted as SQLite has them. Like query it
 // keeps those that come a second time.
 func (c *conn) read(q Query, use func(columns []string, row []Value) error) error {
+	if done, err := c.readInstead(q, use); done {
+		return err
+	}
 	k := c.compiled(q.Text)
 	if k == nil {
 		return readSlowly(c, q, use)
@@ -98,12 +101,18 @@ func (c *conn) readKept(k *kept, q Query, use func(columns []string, row []Value
 // compiled returns the kept statement of a query that came before, nil if there is
 // none whose handle is known.
 func (c *conn) compiled(query string) *kept {
-	if _, is := c.queries.byQuery[query]; !is && (len(query) > longestKept || !c.seen.has(query)) {
+	if _, is := c.queries.byQuery[query]; !is && !c.seen.has(query) {
 		return nil
 	}
-	if !c.queries.asked {
-		c.queries.asked, c.queries.handles = true, newHandles(c.driverConn)
+	return c.keep(query)
+}
+
+// keep returns the kept statement of a query, nil if it cannot be kept or used.
+func (c *conn) keep(query string) *kept {
+	if len(query) > longestKept {
+		return nil
 	}
+	c.queries.handlesOf(c.driverConn)
 	k, err := c.queries.get(context.Background(), c.driverConn, query)
 	if err != nil || k == nil || k.busy || k.compiled == nil {
 		return nil // the driver says what is wrong
@@ -172,6 +181,14 @@ type kept struct {
 
 func newStatements(limit int) statements {
 	return statements{limit: limit, byQuery: map[string]*list.Element{}, used: list.New()}
+}
+
+// handlesOf looks for the handles of the connection, once.
+func (s *statements) handlesOf(c driverConn) *handles {
+	if !s.asked {
+		s.asked, s.handles = true, newHandles(c)
+	}
+	return s.handles
 }
 
 // get returns the statement of a query, or nil if there is no place for it.

@@ -46,6 +46,9 @@ func FloatValue(f float64) Value { return Value{Type: Float, Float: f} }
 type Query struct {
 	Text      string
 	Arguments []Value
+	// Instead is a faster query for the same rows, made by [Instead]. It is run if SQLite
+	// would find them in the same order. It takes the same arguments.
+	Instead string
 	// Timeout is after how long it is given up, 0 for never.
 	Timeout time.Duration
 }
@@ -66,16 +69,19 @@ func Rows(db *sql.DB, q Query, use func(columns []string, row []Value) error) er
 		return err
 	}
 	defer held.Close()
-	return held.Raw(func(raw any) error {
-		if c, ok := raw.(*conn); ok {
-			return c.read(q, use)
-		}
-		queryer, ok := raw.(driver.QueryerContext)
-		if !ok {
-			return errNoQueries
-		}
-		return readSlowly(queryer, q, use)
-	})
+	return held.Raw(func(raw any) error { return RowsOn(raw, q, use) })
+}
+
+// RowsOn does that on a connection as [sql.Conn.Raw] has it.
+func RowsOn(raw any, q Query, use func(columns []string, row []Value) error) error {
+	if c, ok := raw.(*conn); ok {
+		return c.read(q, use)
+	}
+	queryer, ok := raw.(driver.QueryerContext)
+	if !ok {
+		return errNoQueries
+	}
+	return readSlowly(queryer, q, use)
 }
 
 // readSlowly reads by what all drivers have.

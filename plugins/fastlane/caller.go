@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -34,6 +35,14 @@ type known struct {
 	row        []sqlite.Value
 	expires    time.Time // zero for never
 	statement  *statement
+	// unchanged is when the row was the same the last time.
+	unchanged atomic.Pointer[moment]
+}
+
+// moment is a state of a database.
+type moment struct {
+	db    *sql.DB
+	state sqlite.State
 }
 
 // load is the middleware before PocketBase's own, which has nothing left to do for
@@ -83,8 +92,19 @@ func (k *known) holds(s *schema, db *sql.DB) bool {
 	if !k.expires.IsZero() && !time.Now().Before(k.expires) || s.find(k.collection.Id) != k.collection {
 		return false
 	}
-	row, ok := k.read(db)
-	return ok && slices.Equal(row, k.row)
+	since, read := k.unchanged.Load(), moment{}
+	if since == nil || since.db != db {
+		since = &read
+	}
+	same := true
+	now, ok := k.readUnless(since.state, db, func(row []sqlite.Value) { same = slices.Equal(row, k.row) })
+	if !ok || !same {
+		return false
+	}
+	if now != since.state {
+		k.unchanged.Store(&moment{db, now})
+	}
+	return true
 }
 
 // meet has PocketBase check a token. The row that it reads for that is read before
@@ -133,21 +153,34 @@ func simpleClaims(claims jwt.MapClaims) bool {
 	return true
 }
 
-// read reads the caller's row, of which only texts and numbers can be compared.
+// read reads the caller's row.
 func (k *known) read(db *sql.DB) (row []sqlite.Value, ok bool) {
-	q := sqlite.Query{Text: k.statement.text}
-	q.Arguments, _ = k.statement.with(nil, nil)
-	err := sqlite.Rows(db, q, func(_ []string, read []sqlite.Value) error {
+	_, ok = k.readUnless(sqlite.State{}, db, func(read []sqlite.Value) {
 		row = slices.Clone(read)
 		for i := range row {
-			if row[i].Type == sqlite.Blob {
-				return errors.New("fastlane: an account with bytes")
-			}
 			row[i].Text = strings.Clone(row[i].Text)
 		}
+	})
+	return row, ok
+}
+
+// readUnless reads the caller's row if something was written to the database since,
+// whatever it was. It fails if there is none, or one with bytes: only texts and numbers
+// can be compared.
+func (k *known) readUnless(since sqlite.State, db *sql.DB, use func(row []sqlite.Value)) (now sqlite.State, ok bool) {
+	q := sqlite.Query{Text: k.statement.text}
+	q.Arguments, _ = k.statement.with(nil, nil)
+	found := false
+	now, err := sqlite.RowsUnless(since, db, q, func(_ []string, row []sqlite.Value) error {
+		if slices.ContainsFunc(row, func(v sqlite.Value) bool { return v.Type == sqlite.Blob }) {
+			return errors.New("fastlane: an account with bytes")
+		}
+		found = true
+		use(row)
 		return nil
 	})
-	return row, err == nil && row != nil
+	ok = err == nil && (found || now != sqlite.State{} && now == since)
+	return now, ok
 }
 
 // find returns who has been signed in by a token, as of then.

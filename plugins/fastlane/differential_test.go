@@ -129,6 +129,8 @@ func randomOfView(random *rand.Rand) (parameters [][2]string) {
 	if random.IntN(4) == 0 {
 		parameters = append(parameters, [2]string{"expand", pickFrom(random, []string{
 			"owner", "owner", "tags", "owner,tags", "tags,owner", "owner,owner", "of", "of", "", "unknown", "owner,unknown", "of.owner", "backs_via_of", " owner", ",", "title", "self", "self,selves",
+			"self.owner", "selves.tags", "self.self.tags", "self.tags,self.owner,self", "tags,self.selves.owner,self.selves.tags,self.self", "of.self,of.tags", "self.unknown",
+			"self.self.self.self.self.owner", "self.self.self.self.self.self.owner", "owner,hidden", "selves.hidden",
 		})})
 	}
 	if random.IntN(40) == 0 {
@@ -163,8 +165,11 @@ func randomFields(random *rand.Rand) string {
 	for range 1 + random.IntN(3) {
 		names = append(names, pickFrom(random, []string{"id", "title", "data", "place", "*", "collectionName", "email", "amount", "tags", "unknown", "story", "due", "marks", "secret"}))
 	}
-	if random.IntN(8) == 0 {
-		names = append(names, pickFrom(random, []string{"data.a", "title:excerpt(3)", " due", ""}))
+	for random.IntN(3) == 0 {
+		names = append(names, pickFrom(random, []string{
+			"data.a", "title:excerpt(3)", "story:excerpt(9,true)", " due", "", "place.lat", "expand", "expand.owner.name", "expand.tags", "expand.self.id",
+			"expand.self.expand.owner", "expand.selves.title:excerpt(4)", "*:excerpt(5)", "title:unknown", "data:excerpt(2)", "expand.*", "tags.x",
+		}))
 	}
 	return strings.Join(names, ",")
 }

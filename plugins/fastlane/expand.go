@@ -104,6 +104,15 @@ func (c compiler) related(made *plan) Reason {
 	if made.rows, err = newStatement(c.db, query.Build(), c.m); err != nil {
 		return ReasonValues
 	}
+	if strings.Contains(made.rows.text, " JOIN ") {
+		text, err := c.byNumber(made.rows, numbers(query, collection.Name).Build())
+		if err != nil {
+			return ReasonValues
+		}
+		if text != "" {
+			made.rows.text = text // the order of related records is that of the relation
+		}
+	}
 	made.bounded = isLookup(made.rows.text)
 	return ""
 }

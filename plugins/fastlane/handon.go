@@ -21,7 +21,7 @@ const (
 	ReasonLocked      Reason = "Only superusers may do this."
 	ReasonView        Reason = "The collection is a view."
 	ReasonField       Reason = "The collection has a field of a type, or a name, that is not known."
-	ReasonFields      Reason = "The parameter fields has more than names of fields, or expand is there, too."
+	ReasonFields      Reason = "PocketBase refuses the parameter fields."
 	ReasonExpand      Reason = "It expands more than relations of the records themselves."
 	ReasonManage      Reason = "The collection has a manage rule, which decides who sees addresses."
 	ReasonRule        Reason = "A rule does not parse."

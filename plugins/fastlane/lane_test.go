@@ -145,7 +145,6 @@ func TestHandedOn(t *testing.T) {
 		}},
 		"an unknown parameter": {address: onePost + "?unknown=1"},
 		"a random sort":        {address: "/api/collections/posts/records?sort=@random"},
-		"excerpts":             {address: onePost + "?fields=title:excerpt(3)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

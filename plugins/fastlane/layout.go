@@ -48,9 +48,6 @@ func newLayout(c *core.Collection, fields string, expanded bool) (*layout, Reaso
 	if c.IsView() {
 		return nil, ReasonView
 	}
-	if expanded && fields != "" {
-		return nil, ReasonFields
-	}
 	pick, ok := parseFields(fields)
 	if !ok {
 		return nil, ReasonFields

@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/search"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // action is one of the requests that the lane knows.
@@ -67,6 +70,7 @@ type plan struct {
 	// relations are expanded.
 	relations []relation
 	reader    atomic.Pointer[rowReader]
+	picks     bool // PocketBase picks the fields of the whole answer
 	bounded   bool // it looks some rows up and nothing else, which takes no time
 	// writing is how rows are written, nil if they are read.
 	writing *writing
@@ -106,12 +110,17 @@ func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan
 	if reason != "" {
 		return handedOn(reason)
 	}
-	l, reason := newLayout(c, key.shape.fields, len(relations) > 0)
+	fields := key.shape.fields
+	picks := fields != "" && (len(relations) > 0 || !simpleFields.MatchString(fields))
+	if picks {
+		fields = ""
+	}
+	l, reason := newLayout(c, fields, len(relations) > 0)
 	if reason != "" {
 		return handedOn(reason)
 	}
 	m := newMarks()
-	made := &plan{rule: *rule, layout: l, relations: relations}
+	made := &plan{rule: *rule, layout: l, relations: relations, picks: picks}
 	compiler := compiler{app: app, db: db, schema: s, key: key, rule: *rule, info: infoOf(key, m), m: m}
 	switch key.action {
 	case view:
@@ -176,6 +185,7 @@ func (c compiler) view(made *plan) Reason {
 		}
 	}
 	var err error
+	query.Distinct(false) // it is one row, however often it is found
 	if made.rows, err = newStatement(c.db, query.Limit(1).Build(), c.m); err != nil {
 		return ReasonValues
 	}
@@ -246,7 +256,8 @@ func (c compiler) listStatements(made *plan, query *dbx.SelectQuery) Reason {
 	all := *query
 	all.Distinct(false).OrderBy()
 	table := c.key.collection.Name
-	if strings.Contains(all.Build().SQL(), " JOIN ") {
+	joined := strings.Contains(all.Build().SQL(), " JOIN ")
+	if joined {
 		all.Select("COUNT(DISTINCT [[" + table + "._rowid_]])")
 	} else {
 		all.Select("COUNT(*)") // each row is there once
@@ -255,11 +266,49 @@ func (c compiler) listStatements(made *plan, query *dbx.SelectQuery) Reason {
 	if made.count, err = newStatement(c.db, all.Build(), c.m); err != nil {
 		return ReasonValues
 	}
-	page := query.Limit(int64(c.key.shape.perPage)).Build()
-	// dbx writes the numbers into the text, which would be another for each page
-	page = c.db.NewQuery(page.SQL() + " OFFSET {:" + offsetMark + "}").Bind(page.Params())
+	made.count.text = countAll(made.count.text)
+	page := c.page(query)
 	if made.rows, err = newStatement(c.db, page, c.m); err != nil {
 		return ReasonValues
 	}
+	if joined {
+		if made.rows.instead, err = c.byNumber(made.rows, c.page(numbers(query, table))); err != nil {
+			return ReasonValues
+		}
+	}
 	return ""
+}
+
+// page is the query for one page. dbx writes the numbers into the text, which would be
+// another for each page.
+func (c compiler) page(query *dbx.SelectQuery) *dbx.Query {
+	page := query.Limit(int64(c.key.shape.perPage)).Build()
+	return c.db.NewQuery(page.SQL() + " OFFSET {:" + offsetMark + "}").Bind(page.Params())
+}
+
+// numbers is a query for the numbers of the rows that another one selects.
+func numbers(query *dbx.SelectQuery, table string) *dbx.SelectQuery {
+	only := *query
+	return only.Select("[[" + table + "._rowid_]] AS [[" + sqlite.RowAlias + "]]")
+}
+
+// byNumber is the text of a query that finds the rows' numbers first, "" if it has
+// other arguments.
+func (c compiler) byNumber(whole *statement, rows *dbx.Query) (string, error) {
+	found, err := newStatement(c.db, rows, c.m)
+	if err != nil || !slices.Equal(found.arguments, whole.arguments) {
+		return "", err
+	}
+	return sqlite.Instead(c.db.QuoteSimpleTableName(c.key.collection.Name), found.text), nil
+}
+
+// countAll is a query that counts rows, without asking for each of them what is the
+// same for all: SQLite counts whole tables by their pages.
+func countAll(text string) string {
+	const count, where = "SELECT COUNT(*) FROM ", " WHERE "
+	table, condition, found := strings.Cut(strings.TrimPrefix(text, count), where)
+	if !found || !strings.HasPrefix(text, count) || strings.ContainsAny(condition, "`\"") || strings.Contains(condition, "SELECT") {
+		return text
+	}
+	return "SELECT CASE WHEN " + condition + " THEN (" + count + table + ") ELSE 0 END"
 }

@@ -1,8 +1,13 @@
 package fastlane
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"sync"
+
+	"github.com/pocketbase/pocketbase/tools/picker"
+	"github.com/pocketbase/pocketbase/tools/search"
 
 	"github.com/holdall-go/holdall/internal/sqlite"
 )
@@ -34,7 +39,7 @@ func (c *call) each(p *plan, s *statement, v *values, w *workspace, use func(col
 	if w.arguments, ok = s.with(w.arguments[:0], v); !ok {
 		return ReasonPattern
 	}
-	q := sqlite.Query{Text: s.text, Arguments: w.arguments}
+	q := sqlite.Query{Text: s.text, Instead: s.instead, Arguments: w.arguments}
 	if !p.bounded {
 		q.Timeout = c.plugin.config.QueryTimeout
 	}
@@ -91,13 +96,31 @@ func (c *call) relatedRows(w *workspace) (n int, reason Reason) {
 func (c *call) view(w *workspace) (found bool, reason Reason) {
 	w.out = w.out[:0]
 	n, reason := c.rows(w)
+	if reason == "" && n > 0 && c.plan.picks {
+		return true, c.pick(w, json.RawMessage(w.out))
+	}
 	w.out = append(w.out, '\n')
 	return n > 0, reason
 }
 
+// pick has PocketBase pick fields of an answer.
+func (c *call) pick(w *workspace, answer any) Reason {
+	picked, err := picker.Pick(answer, c.params.fields)
+	if err != nil {
+		return ReasonFields
+	}
+	var out bytes.Buffer
+	if err := json.NewEncoder(&out).Encode(picked); err != nil {
+		return ReasonFields
+	}
+	w.out = append(w.out[:0], out.Bytes()...)
+	return ""
+}
+
 // list writes one page.
 func (c *call) list(w *workspace) Reason {
-	w.out = append(w.out[:0], `{"items":[`...)
+	const items = `{"items":`
+	w.out = append(append(w.out[:0], items...), '[')
 	n, reason := c.rows(w)
 	if reason != "" {
 		return reason
@@ -112,7 +135,13 @@ func (c *call) list(w *workspace) Reason {
 		}
 		pages = (total + int64(c.params.perPage) - 1) / int64(c.params.perPage)
 	}
-	w.out = append(w.out, `],"page":`...)
+	w.out = append(w.out, ']')
+	if c.plan.picks {
+		return c.pick(w, &search.Result{
+			Items: json.RawMessage(w.out[len(items):]), Page: c.params.page, PerPage: c.params.perPage, TotalItems: int(total), TotalPages: int(pages),
+		})
+	}
+	w.out = append(w.out, `,"page":`...)
 	w.out = strconv.AppendInt(w.out, int64(c.params.page), 10)
 	w.out = append(w.out, `,"perPage":`...)
 	w.out = strconv.AppendInt(w.out, int64(c.params.perPage), 10)

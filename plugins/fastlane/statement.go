@@ -18,6 +18,7 @@ import (
 type statement struct {
 	text      string
 	arguments []argument
+	instead   string // see [sqlite.Query.Instead]
 }
 
 // source says where an argument comes from.

@@ -162,6 +162,11 @@ func makeCollections(app core.App, rules []*string) error {
 		return err
 	}
 	things.Fields.Add(&core.RelationField{Name: "self", CollectionId: things.Id}, &core.RelationField{Name: "selves", CollectionId: things.Id, MaxSelect: 40})
+	hidden := core.NewBaseCollection("hidden") // which nobody may view
+	if err := app.Save(hidden); err != nil {
+		return err
+	}
+	things.Fields.Add(&core.RelationField{Name: "hidden", CollectionId: hidden.Id})
 	things.ListRule = text("owner = @request.auth.id || state != 'closed'")
 	things.ViewRule = text("@request.auth.id != '' && (owner = @request.auth.id || tags.label ?= 'red' || done = true)")
 	if err := app.Save(things); err != nil {

@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+	"unsafe" // to read what SQLite's connections share
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// State tells whether anything was committed to a database since. It is the header of
+// the index of the write-ahead log, in the memory that all connections of all
+// processes share. A commit changes it, by a checksum of the log, before it is seen by
+// anybody; that a checkpoint, which changes no rows, may do so as well does no harm.
+// The zero value is like no other.
+type State struct {
+	header [headerWords]uint64
+	// connection is set while the log is empty: as long as one that has it open stays,
+	// nobody can change the database in another way than by the log.
+	connection uint64
+	known      bool
+}
+
+// headerWords is the length of the header.
+const headerWords = unsafe.Sizeof(sqlite3.TWalIndexHdr{}) / unsafe.Sizeof(uint64(0))
+
+// RowsUnless is [Rows], but runs no query if nothing was committed since a state. It
+// returns what the state was before the query, which is the zero value if it is not
+// known: the database has no write-ahead log, or is not an [Engine]'s.
+func RowsUnless(since State, db *sql.DB, q Query, use func(columns []string, row []Value) error) (now State, err error) {
+	held, err := db.Conn(context.Background())
+	if err != nil {
+		return State{}, err
+	}
+	defer held.Close()
+	err = held.Raw(func(raw any) error {
+		if c, ok := raw.(*conn); ok {
+			if now = c.state(); now.known && now == since {
+				return nil
+			}
+		}
+		return RowsOn(raw, q, use)
+	})
+	return now, err
+}
+
+// connections is how many have asked for the state.
+var connections atomic.Uint64
+
+// state is that of the connection's database. It is what SQLite itself compares to see
+// whether its cache is still good. It asks SQLite for nothing, as that would begin a
+// transaction, and reads where the connection has mapped what it shares.
+func (c *conn) state() State {
+	h := c.queries.handlesOf(c.driverConn)
+	if h == nil {
+		return State{}
+	}
+	index := h.logIndex()
+	if index == 0 {
+		return State{}
+	}
+	// SQLite writes the second copy first, then the first one
+	first := header(index)
+	second := header(index + unsafe.Sizeof(first))
+	s := State{header: first, known: true}
+	read := (*sqlite3.TWalIndexHdr)(unsafe.Pointer(&s.header))
+	if first != second || read.FisInit == 0 {
+		return State{} // somebody writes it just now
+	}
+	if read.FmxFrame == 0 {
+		s.connection = h.number
+	}
+	return s
+}
+
+func header(at uintptr) (words [headerWords]uint64) {
+	for i := range words {
+		words[i] = atomic.LoadUint64((*uint64)(pointer(at + uintptr(i)*unsafe.Sizeof(words[i]))))
+	}
+	return words
+}
+
+// logIndex is where the index of the write-ahead log begins, 0 if the connection has
+// not read the database yet, or there is none.
+func (h *handles) logIndex() uintptr {
+	database := (*sqlite3.TDb)(pointer((*sqlite3.Tsqlite3)(pointer(h.db)).FaDb)) // the first one is main
+	if database.FpBt == 0 {
+		return 0
+	}
+	tree := (*sqlite3.TBtShared)(pointer((*sqlite3.TBtree)(pointer(database.FpBt)).FpBt))
+	log := (*sqlite3.TPager)(pointer(tree.FpPager)).FpWal
+	if log == 0 {
+		return 0
+	}
+	pages := (*sqlite3.TWal)(pointer(log))
+	if pages.FnWiData < 1 || pages.FapWiData == 0 {
+		return 0
+	}
+	return *(*uintptr)(pointer(pages.FapWiData))
+}

@@ -1,0 +1,116 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
+)
+
+// openWith opens a database on one connection.
+func openWith(t *testing.T, engine *sqlite.Engine, path string) *sql.DB {
+	t.Helper()
+	opened, err := engine.Connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = opened.Close() })
+	opened.DB().SetMaxOpenConns(1)
+	return opened.DB()
+}
+
+// TestState has several connections change a database, in every way that there is, and
+// expects to be told of each change and of nothing else.
+func TestState(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data.db")
+	db := openWith(t, sqlite.New(), path)
+	other, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(60000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec("PRAGMA journal_mode=WAL; CREATE TABLE things (n INTEGER); INSERT INTO things VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	var since sqlite.State
+	ask := func() (ran bool) {
+		t.Helper()
+		q := sqlite.Query{Text: "SELECT n FROM things WHERE n > ?", Arguments: []sqlite.Value{sqlite.IntegerValue(0)}}
+		since, err = sqlite.RowsUnless(since, db, q, func([]string, []sqlite.Value) error { ran = true; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ran
+	}
+	if !ask() {
+		t.Fatal("it did not run")
+	}
+	for _, c := range []struct {
+		name    string
+		by      *sql.DB
+		change  string
+		noticed bool
+	}{
+		{"nothing", db, "SELECT 1", false},
+		{"a reader", other, "SELECT * FROM things", false},
+		{"the same connection", db, "UPDATE things SET n = n + 1", true},
+		{"nothing, again", db, "SELECT 1", false},
+		{"another connection", other, "UPDATE things SET n = n + 1", true},
+		{"what is rolled back", other, "BEGIN; UPDATE things SET n = 0; ROLLBACK", false},
+		{"a table", other, "CREATE TABLE others (n INTEGER)", true},
+		{"after a checkpoint", other, "PRAGMA wal_checkpoint(TRUNCATE); UPDATE things SET n = n + 1", true},
+		{"after another", other, "PRAGMA wal_checkpoint(TRUNCATE); UPDATE things SET n = n + 1; PRAGMA wal_checkpoint(TRUNCATE)", true},
+	} {
+		if _, err := c.by.Exec(c.change); err != nil {
+			t.Fatal(err)
+		}
+		if got := ask(); got != c.noticed {
+			t.Errorf("%s: noticed is %v, want %v", c.name, got, c.noticed)
+		}
+	}
+}
+
+// TestStateOfEmptyLogs closes all connections, so that the log is removed, and changes
+// the database meanwhile. Then its state looks as before.
+func TestStateOfEmptyLogs(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data.db")
+	engine := sqlite.New()
+	var since sqlite.State
+	for n := range 4 {
+		db := openWith(t, engine, path)
+		if n == 0 {
+			if _, err := db.Exec("CREATE TABLE things (n INTEGER); INSERT INTO things VALUES (1)"); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			continue
+		}
+		q := sqlite.Query{Text: "SELECT n FROM things WHERE n > ?", Arguments: []sqlite.Value{sqlite.IntegerValue(0)}}
+		for time := range 3 {
+			ran := false
+			now, err := sqlite.RowsUnless(since, db, q, func([]string, []sqlite.Value) error { ran = true; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if time == 0 && !ran {
+				t.Errorf("database %d is taken for the one before", n)
+			}
+			if time == 2 && ran {
+				t.Errorf("database %d is not taken for itself", n)
+			}
+			since = now
+		}
+		db.Close()
+		plain, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plain.Exec("UPDATE things SET n = n + 1"); err != nil {
+			t.Fatal(err)
+		}
+		plain.Close()
+	}
+}
