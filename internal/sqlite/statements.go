@@ -49,7 +49,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	if c.keepWAL && isCheckpoint(query) {
 		query = checkpointRows
 	}
-	if len(args) == 0 || len(query) > longestKept || !startsWith(query, "SELECT ") || !c.seen.before(query) {
+	if len(args) == 0 || len(query) > longestKept || !startsWith(query, "SELECT ") && !startsWith(query, "WITH ") || !c.seen.before(query) {
 		return c.driverConn.QueryContext(ctx, query, args)
 	}
 	k, err := c.queries.get(ctx, c.driverConn, query)

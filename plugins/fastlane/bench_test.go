@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -163,4 +164,88 @@ func manyPosts(app core.App, rows int) error {
 		}
 		return nil
 	})
+}
+
+// BenchmarkWrites does the same with writes of a signed-in user, without the log of
+// requests.
+func BenchmarkWrites(b *testing.B) {
+	w := newWorld(b, func(app core.App) error { return manyPosts(app, 100_000) }, fastlane.Config{})
+	w.app.Settings().Batch.Enabled, w.app.Settings().Batch.MaxRequests = true, 50
+	author, err := w.app.FindRecordById("users", "author000000000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	opened, err := w.app.FindCollectionByNameOrId("posts")
+	if err != nil {
+		b.Fatal(err)
+	}
+	opened.CreateRule, opened.UpdateRule, opened.DeleteRule = opened.ViewRule, opened.ViewRule, opened.ViewRule
+	if err := w.app.Save(opened); err != nil {
+		b.Fatal(err)
+	}
+	caller := http.Header{"Authorization": {pbtest.Token(b, author)}, "Content-Type": {"application/json"}}
+	const post = `{"title":"A post","body":"A text of some length, as people write them on such occasions.","likes":5,"published":true,"state":"public","author":"author000000000"}`
+	const posts = "/api/collections/posts/records"
+	fifty := `{"requests":[` + strings.Repeat(`{"method":"POST","url":"`+posts+`","body":`+post+`},`, 49) + `{"method":"POST","url":"` + posts + `","body":` + post + `}]}`
+	var next int
+	for _, bench := range []struct {
+		name, method string
+		each         int // requests a turn
+		ask          func() (address, body string)
+	}{
+		{"create", http.MethodPost, 50, func() (string, string) { return posts, post }},
+		{"update", http.MethodPatch, 50, func() (string, string) {
+			next = (next + 7900) % 50_000 // of the one author who is there
+			return fmt.Sprintf("%s/post%011d", posts, next), fmt.Sprintf(`{"title":"Changed %d"}`, next)
+		}},
+		{"delete", http.MethodDelete, 50, func() (string, string) {
+			next++
+			return fmt.Sprintf("%s/post%011d", posts, 50_000+next%50_000), ""
+		}},
+		{"batch50", http.MethodPost, 2, func() (string, string) { return "/api/batch", fifty }},
+	} {
+		next = 0
+		b.Run(bench.name, func(b *testing.B) {
+			w.competeIn(b, bench.each, func() *http.Request {
+				address, body := bench.ask()
+				r := httptest.NewRequest(bench.method, address, strings.NewReader(body))
+				r.Header = caller
+				return r
+			})
+		})
+	}
+}
+
+// competeIn reports what requests cost here and there, in turns of so many.
+func (w *world) competeIn(b *testing.B, each int, ask func() *http.Request) {
+	var used [2]time.Duration
+	turn := func(stock bool, requests int) time.Duration {
+		started := cpu()
+		for range requests {
+			r := ask()
+			if stock {
+				r = r.WithContext(stockContext)
+			}
+			answer := nobody{header: http.Header{}}
+			w.handler.ServeHTTP(&answer, r)
+			if answer.status/100 != 2 {
+				b.Fatalf("%s %s: status %d", r.Method, r.URL, answer.status)
+			}
+		}
+		return cpu() - started
+	}
+	turn(true, 3)
+	turn(false, 3)
+	before, n := w.plugin.Stats().Served, 0
+	for b.Loop() {
+		used[0] += turn(false, each)
+		used[1] += turn(true, each)
+		n += each
+	}
+	if served := w.plugin.Stats().Served - before; served != uint64(n) {
+		b.Fatalf("%d of %d were served: %v", served, n, w.plugin.Stats().HandedOn)
+	}
+	b.ReportMetric(float64(used[0].Microseconds())/float64(n), "lane-cpu-us/op")
+	b.ReportMetric(float64(used[1].Microseconds())/float64(n), "stock-cpu-us/op")
+	b.ReportMetric(float64(used[1])/float64(used[0]), "ratio")
 }

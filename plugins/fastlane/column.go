@@ -174,6 +174,13 @@ func (c *column) stored(value driver.Value, scratch func() *core.Record) (driver
 			return v, strings.IndexByte(v, '[') < 0
 		case multiple:
 			return v, isPlainList(v)
+		case boolean: // as some drivers read it
+			switch v {
+			case "true":
+				return int64(1), true
+			case "false":
+				return int64(0), true
+			}
 		case date:
 			if v == "" || isStoredDate(v) {
 				return v, true

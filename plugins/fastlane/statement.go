@@ -171,7 +171,11 @@ func (s *statement) with(dst []sqlite.Value, v *values) ([]sqlite.Value, bool) {
 		case callerID:
 			value = v.callerID
 		case literal:
-			value = v.literals[a.of]
+			if v.columns != nil {
+				value = v.columns[a.of]
+			} else {
+				value = v.literals[a.of]
+			}
 		case offset:
 			dst = append(dst, sqlite.IntegerValue(v.offset))
 			continue

@@ -5,11 +5,14 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/router"
 	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // longestBody is how long a body is that the lane reads, in bytes. PocketBase's limits
@@ -171,14 +174,14 @@ func readBody(e *core.RequestEvent) ([]byte, Reason) {
 // others.
 type write struct {
 	*call
-	action  action
-	given   []driver.Value // by column, absent where the request has none
-	bound   values
-	buffer  rowBuffer
-	columns []string       // of what is answered
-	row     []driver.Value // what is answered
-	old     []driver.Value // what was there, in the order of row
-	blank   *core.Record
+	action   action
+	given    []driver.Value // by column, absent where the request has none
+	row      []driver.Value // by column, what is written and answered
+	old      []driver.Value // by column, what was there
+	blank    *core.Record
+	with     values
+	asked    []sqlite.Value      // the arguments of a query
+	bindings []driver.NamedValue // those of the statement that writes
 }
 
 // scratch is a record that values are prepared and validated with.
@@ -206,7 +209,6 @@ func (w *write) readSent(body []byte) (reason Reason) {
 		}
 		w.row = append(w.row, made)
 	}
-	w.columns = of.names
 	return ""
 }
 
@@ -239,10 +241,18 @@ func (w *write) fresh() Reason {
 	return w.plugin.unheard(w.app, w.action)
 }
 
-// bindings are the values of a request.
-func (w *write) bindings(id string, columns []driver.Value) *values {
-	w.bound = values{recordID: id, callerID: w.values.callerID, columns: columns}
-	return &w.bound
+// values are those of a record, or of another that it is related to.
+func (w *write) valuesOf(id string, columns []driver.Value) *values {
+	w.with = values{recordID: id, callerID: w.values.callerID, columns: columns}
+	return &w.with
+}
+
+// timeout is after how long the plan's queries are given up, 0 for never.
+func (w *write) timeout() time.Duration {
+	if w.plan.bounded {
+		return 0
+	}
+	return w.plugin.config.QueryTimeout
 }
 
 func (w *write) create(t *transaction) Reason {
@@ -252,7 +262,7 @@ func (w *write) create(t *transaction) Reason {
 		if id == "" {
 			id = "__temp_id____pb_create__holdall"
 		}
-		found, reason := t.found(w, of.check, w.bindings(id, w.given))
+		found, reason := t.passed(w, w.valuesOf(id, w.given))
 		if reason == "" && !found {
 			reason = ReasonForbidden
 		}
@@ -289,17 +299,17 @@ func (w *write) change(t *transaction, id string) Reason {
 			return ReasonStored
 		}
 		for _, id := range ids {
-			if found, reason := t.found(w, related, w.bindings(id, nil)); reason != "" || !found {
+			if found, reason := t.found(w, related, w.valuesOf(id, nil), 0); reason != "" || !found {
 				return ReasonRelated
 			}
 		}
 	}
-	return t.change(w, of.change, w.bindings(id, w.row))
+	return t.change(w, of.change, w.valuesOf(id, w.row))
 }
 
 func (w *write) update(t *transaction) Reason {
 	of, id := w.plan.writing, w.values.recordID
-	found, reason := t.read(w, w.plan.rows, w.bindings(id, nil))
+	found, reason := t.read(w, w.plan.rows, w.valuesOf(id, nil))
 	switch {
 	case reason != "":
 		return reason
@@ -325,14 +335,13 @@ func (w *write) update(t *transaction) Reason {
 			return ReasonValue
 		}
 	}
-	w.columns = of.names
 	w.stamp(func(f *core.AutodateField) bool { return f.OnUpdate })
 	return w.change(t, id)
 }
 
 func (w *write) remove(t *transaction) Reason {
 	id := w.values.recordID
-	found, reason := t.read(w, w.plan.rows, w.bindings(id, nil))
+	found, reason := t.read(w, w.plan.rows, w.valuesOf(id, nil))
 	switch {
 	case reason != "":
 		return reason
@@ -340,17 +349,17 @@ func (w *write) remove(t *transaction) Reason {
 		return ReasonMissing
 	}
 	for _, reference := range w.plan.writing.references {
-		if found, reason := t.found(w, reference, w.bindings(id, nil)); reason != "" || found {
+		if found, reason := t.found(w, reference, w.valuesOf(id, nil), w.plugin.config.QueryTimeout); reason != "" || found {
 			return ReasonReferences
 		}
 	}
-	return t.change(w, w.plan.writing.change, w.bindings(id, nil))
+	return t.change(w, w.plan.writing.change, w.valuesOf(id, nil))
 }
 
 // append appends the record as PocketBase answers it: from what was written, and not
 // from what SQLite has made of it.
 func (w *write) append(dst []byte) []byte {
-	out, err := w.reader(w.plan, w.columns).appendRow(dst, w.row, "", nil)
+	out, err := w.reader(w.plan, w.plan.writing.names).appendRow(dst, w.row, "", nil)
 	if err != nil {
 		w.app.Logger().Error("The answer of a write could not be encoded.", "error", err)
 	}

@@ -112,12 +112,11 @@ func (c *committer) commit(app core.App) (group []*ticket) {
 		}
 		defer func() { err = errors.Join(err, ignoreDone(conn.Close())) }()
 		return conn.Raw(func(raw any) error {
-			t := &transaction{halved: c.halved}
-			var begins, executes, queries bool
+			t := &transaction{raw: raw, halved: c.halved}
+			var begins, executes bool
 			t.beginner, begins = raw.(driver.ConnBeginTx)
 			t.execer, executes = raw.(driver.ExecerContext)
-			t.queryer, queries = raw.(driver.QueryerContext)
-			if !begins || !executes || !queries {
+			if !begins || !executes {
 				return errNoQueries
 			}
 			group = c.take()
@@ -148,9 +147,13 @@ func ignoreDone(err error) error {
 type transaction struct {
 	beginner driver.ConnBeginTx
 	execer   driver.ExecerContext
-	queryer  driver.QueryerContext
+	raw      any
 	halved   bool
+	callers  map[caller]bool // whom rules let write that speak of nothing else
 }
+
+// errNoQueries is of a driver whose connections run nothing by themselves.
+var errNoQueries = errors.New("fastlane: the driver's connections take no statements")
 
 // errGone is of a transaction that has ended before its time.
 var errGone = errors.New("fastlane: the transaction is gone")

@@ -5,39 +5,61 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 // query runs a query of a write within its transaction.
-func (t *transaction) query(w *write, s *statement, v *values, use func(columns []string) error) Reason {
+func (t *transaction) query(w *write, s *statement, v *values, timeout time.Duration, use func(columns []string, row []sqlite.Value) error) Reason {
 	var ok bool
-	if w.buffer.arguments, ok = s.bind(w.buffer.arguments[:0], v); !ok {
+	if w.asked, ok = s.with(w.asked[:0], v); !ok {
 		return ReasonPattern
 	}
-	ctx := context.Background()
-	if !w.plan.bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, w.plugin.config.QueryTimeout)
-		defer cancel()
-	}
-	if queryOn(ctx, t.queryer, s.text, &w.buffer, use) != nil {
+	if sqlite.RowsOn(t.raw, sqlite.Query{Text: s.text, Arguments: w.asked, Timeout: timeout}, use) != nil {
 		return ReasonRead
 	}
 	return ""
 }
 
 // found tells whether a query has a row.
-func (t *transaction) found(w *write, s *statement, v *values) (found bool, reason Reason) {
-	reason = t.query(w, s, v, func([]string) error {
+func (t *transaction) found(w *write, s *statement, v *values, timeout time.Duration) (found bool, reason Reason) {
+	reason = t.query(w, s, v, timeout, func([]string, []sqlite.Value) error {
 		found = true
 		return nil
 	})
 	return found, reason
 }
 
+// passed tells whether a new record may be, by the rule. One that speaks of nothing but
+// the caller is asked once in a transaction.
+func (t *transaction) passed(w *write, v *values) (passed bool, reason Reason) {
+	of := w.plan.writing
+	who := caller{of.check, v.callerID}
+	if passed, known := t.callers[who]; known && of.fixed {
+		return passed, ""
+	}
+	passed, reason = t.found(w, of.check, v, w.timeout())
+	if of.fixed && reason == "" {
+		if t.callers == nil {
+			t.callers = map[caller]bool{}
+		}
+		t.callers[who] = passed
+	}
+	return passed, reason
+}
+
+// caller is one of whom a rule speaks.
+type caller struct {
+	rule *statement
+	id   string
+}
+
 // read keeps the row of a query, in the order of the columns.
 func (t *transaction) read(w *write, s *statement, v *values) (found bool, reason Reason) {
 	names := w.plan.writing.names
-	reason = t.query(w, s, v, func(columns []string) error {
+	reason = t.query(w, s, v, w.timeout(), func(columns []string, row []sqlite.Value) error {
 		found = true
 		w.old = make([]driver.Value, len(names))
 		for i, name := range names {
@@ -45,11 +67,26 @@ func (t *transaction) read(w *write, s *statement, v *values) (found bool, reaso
 			if at < 0 {
 				return fmt.Errorf("fastlane: there is no column %s", name)
 			}
-			w.old[i] = w.buffer.row[at]
+			w.old[i] = kept(&row[at])
 		}
 		return nil
 	})
 	return found, reason
+}
+
+// kept is a value that outlives its row.
+func kept(v *sqlite.Value) driver.Value {
+	switch v.Type {
+	case sqlite.Integer:
+		return v.Integer
+	case sqlite.Float:
+		return v.Float
+	case sqlite.Text:
+		return strings.Clone(v.Text)
+	case sqlite.Blob:
+		return []byte(v.Text)
+	}
+	return nil
 }
 
 // indexFrom finds a name that is probably at a certain place.
@@ -63,10 +100,10 @@ func indexFrom(names []string, name string, at int) int {
 // change runs the statement of a write.
 func (t *transaction) change(w *write, s *statement, v *values) Reason {
 	var ok bool
-	if w.buffer.arguments, ok = s.bind(w.buffer.arguments[:0], v); !ok {
+	if w.bindings, ok = s.bind(w.bindings[:0], v); !ok {
 		return ReasonPattern
 	}
-	if _, err := t.execer.ExecContext(context.Background(), s.text, w.buffer.arguments); err != nil {
+	if _, err := t.execer.ExecContext(context.Background(), s.text, w.bindings); err != nil {
 		return ReasonConstraint
 	}
 	return ""

@@ -19,6 +19,8 @@ type writing struct {
 	// check gives a row if the rule lets a new record in, nil if all are let in. Its
 	// values are those of the columns.
 	check *statement
+	// fixed says that the answer depends on nothing but the caller.
+	fixed bool
 	// change inserts, updates or deletes. Its values are those of the columns.
 	change *statement
 	// related give a row if a record is there, by column.
@@ -112,7 +114,7 @@ func (c compiler) createCheck(made *plan) Reason {
 	var values []string
 	params := dbx.Params{}
 	for i, name := range made.writing.names {
-		if name != core.FieldNameId && !strings.Contains(asked, name) {
+		if !hasWord(asked, name) {
 			continue
 		}
 		mark := c.m.textOf(i)
@@ -122,14 +124,34 @@ func (c compiler) createCheck(made *plan) Reason {
 		params["__pb_create__"+name] = mark
 		values = append(values, "{:__pb_create__"+name+"} AS [["+name+"]]")
 	}
+	if len(values) == 0 {
+		values = []string{"1 AS [[" + core.FieldNameId + "]]"}
+	}
 	query.PreFragment(fmt.Sprintf("WITH {{%s}} as (SELECT %s)", stand.Name, strings.Join(values, ","))).AndBind(params)
 	if made.writing.check, err = newStatement(c.db, query.Build(), c.m); err != nil {
 		return ReasonValues
 	}
 	const selects = 2 // the row, and whether it is there
 	made.bounded = !strings.Contains(asked, " JOIN ") && strings.Count(made.writing.check.text, "SELECT") == selects
+	made.writing.fixed = made.bounded && len(params) == 0 && !strings.Contains(asked, "strftime")
 	return ""
 }
+
+// hasWord tells whether a name is in a text, and not part of another.
+func hasWord(text, name string) bool {
+	for {
+		before, after, found := strings.Cut(text, name)
+		if !found {
+			return false
+		}
+		if (before == "" || !isWordPart(before[len(before)-1])) && (after == "" || !isWordPart(after[0])) {
+			return true
+		}
+		text = text[len(before)+1:]
+	}
+}
+
+func isWordPart(c byte) bool { return isNameStart(c) || isDigit(c) }
 
 // update builds the query for the record under the rule, as PocketBase's recordUpdate
 // does, and the statement that writes all columns, which triggers can tell from one
