@@ -17,3 +17,12 @@ const (
 	GatePatience = gatePatience
 	SlowStep     = slowStep
 )
+
+// Turns, for tests.
+type Turns struct{ turns }
+
+func NewTurns(n int) Turns     { return Turns{make(turns, n)} }
+func (t Turns) Take() bool     { return t.take() }
+func (t Turns) End(taken bool) { t.end(taken) }
+
+const LongestTurn = longestTurn

@@ -29,6 +29,8 @@ const headerWords = unsafe.Sizeof(sqlite3.TWalIndexHdr{}) / unsafe.Sizeof(uint64
 // returns what the state was before the query, which is the zero value if it is not
 // known: the database has no write-ahead log, or is not an [Engine]'s.
 func RowsUnless(since State, db *sql.DB, q Query, use func(columns []string, row []Value) error) (now State, err error) {
+	taken := reading.take()
+	defer reading.end(taken)
 	held, err := db.Conn(context.Background())
 	if err != nil {
 		return State{}, err

@@ -64,6 +64,8 @@ var errNoQueries = errors.New("sqlite: the driver's connections take no queries"
 // that database/sql makes of it. It fails on a time, which only columns have that are
 // declared as such.
 func Rows(db *sql.DB, q Query, use func(columns []string, row []Value) error) error {
+	taken := reading.take()
+	defer reading.end(taken)
 	held, err := db.Conn(context.Background())
 	if err != nil {
 		return err
