@@ -131,6 +131,8 @@ func randomOfView(random *rand.Rand) (parameters [][2]string) {
 			"owner", "owner", "tags", "owner,tags", "tags,owner", "owner,owner", "of", "of", "", "unknown", "owner,unknown", "of.owner", "backs_via_of", " owner", ",", "title", "self", "self,selves",
 			"self.owner", "selves.tags", "self.self.tags", "self.tags,self.owner,self", "tags,self.selves.owner,self.selves.tags,self.self", "of.self,of.tags", "self.unknown",
 			"self.self.self.self.self.owner", "self.self.self.self.self.self.owner", "owner,hidden", "selves.hidden",
+			"backs_via_of,things_via_self", "things_via_selves", "things_via_self.owner,things_via_self.tags", "self.backs_via_of.of", "backs_via_of.of.owner", "backs_via_once", "nothing_via_of",
+			"owner.things_via_owner", "ruled1_via_owner", "Backs_via_of",
 		})})
 	}
 	if random.IntN(40) == 0 {
@@ -216,7 +218,7 @@ func randomOperand(random *rand.Rand) string {
 	case 1, 2:
 		return pickFrom(random, []string{"0", "1", "-1", "1.5", "5", "007", "1.", "-", "1e5", "99999999999999999999", "--1", "1.2.3"})
 	case 3:
-		return pickFrom(random, []string{"null", "true", "false", "@now", "@request.auth.id", "@collection.tags.label", "geoDistance(place.lon, place.lat, 1, 2)", "strftime('%Y', due)", "NULL"})
+		return pickFrom(random, []string{"null", "true", "false", "@now", "@now", "@todayStart", "@year", "@month", "@nowhere", "@now:x", "@tomorrow", "@request.auth.id", "@collection.tags.label", "geoDistance(place.lon, place.lat, 1, 2)", "strftime('%Y', due)", "NULL"})
 	case 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19:
 		return `"` + pickFrom(random, []string{"r", "e", "plain", "row0", "2024-", "open", "users0000000001", "a", "", "red", "e 1", pickFrom(random, []string{"@request.x", "50%", "a_"})}) + `"`
 	}

@@ -1,12 +1,14 @@
 package fastlane
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/dbutils"
 	"github.com/pocketbase/pocketbase/tools/search"
 
 	"github.com/holdall-go/holdall/internal/sqlite"
@@ -19,6 +21,10 @@ type relation struct {
 	to       *core.Collection
 	multiple bool
 	rest     string // what is expanded of the related records in turn
+	// from is the field of the other collection that leads back here, nil if it is one
+	// of this collection.
+	from *core.RelationField
+	back *statement // finds the ids of those that do
 }
 
 const (
@@ -29,10 +35,10 @@ const (
 	deepest = 6
 )
 
-// What comes back from other collections is left to PocketBase.
+// The latter is PocketBase's own.
 var (
 	simpleExpand = regexp.MustCompile(`^\w+(\.\w+)*(,\w+(\.\w+)*)*$`)
-	backRelation = regexp.MustCompile(`^\w+_via_\w+$`)
+	backRelation = regexp.MustCompile(`^(\w+)_via_(\w+)$`)
 )
 
 // parseExpand reads the parameter expand. The relations are in the order that
@@ -70,12 +76,48 @@ func parseExpand(s *schema, c *core.Collection, expand string) ([]relation, Reas
 }
 
 func newRelation(s *schema, c *core.Collection, name string) (relation, bool) {
-	field, ok := c.Fields.GetByName(name).(*core.RelationField)
-	if !ok || backRelation.MatchString(name) {
-		return relation{}, false
+	r := relation{field: name, key: quoted(name)}
+	if parts := backRelation.FindStringSubmatch(name); parts != nil {
+		if r.to = s.find(parts[1]); r.to == nil || c.Fields.GetByName(name) != nil {
+			return r, false
+		}
+		r.from, _ = r.to.Fields.GetByName(parts[2]).(*core.RelationField)
+		if r.from == nil || r.from.CollectionId != c.Id {
+			return r, false
+		}
+		_, one := dbutils.FindSingleColumnUniqueIndex(r.to.Indexes, r.from.GetName())
+		r.multiple = !one
+		return r, true
 	}
-	to := s.find(field.CollectionId)
-	return relation{field: name, key: quoted(name), to: to, multiple: field.IsMultiple()}, to != nil
+	field, ok := c.Fields.GetByName(name).(*core.RelationField)
+	if !ok {
+		return r, false
+	}
+	r.to, r.multiple = s.find(field.CollectionId), field.IsMultiple()
+	return r, r.to != nil
+}
+
+// backs builds the queries for what leads back, as PocketBase's expandRecords does.
+func (c compiler) backs(relations []relation) Reason {
+	const most = 1000 // as many as PocketBase takes
+	for i := range relations {
+		r := &relations[i]
+		if r.from == nil {
+			continue
+		}
+		name := r.from.GetName()
+		query := c.db.Select("id").From(r.to.Name).Limit(most)
+		if r.from.IsMultiple() {
+			query.AndWhere(dbx.Exists(dbx.NewExp("SELECT 1 FROM " + dbutils.JSONEach(name) + " je WHERE je.value = {:id}")))
+		} else {
+			query.AndWhere(dbx.NewExp("[[" + name + "]] = {:id}"))
+		}
+		var err error
+		if r.back, err = newStatement(c.db, query.Build().Bind(dbx.Params{"id": c.m.record}), c.m); err != nil {
+			return ReasonValues
+		}
+	}
+	return ""
 }
 
 // related builds the query for as many related records as the key says, as
@@ -125,10 +167,6 @@ type gathering struct {
 	ids       []string // of the rows themselves
 	ends      []int    // of each row
 	gaps      []int    // within each row
-	// refers says for each row and relation how many related records there are, and
-	// which ones, by their places in wanted.
-	refers []int
-	begins []int // of each row, in refers
 }
 
 // wanted are related records.
@@ -136,6 +174,9 @@ type wanted struct {
 	ids   []string
 	place map[string]int
 	found [][]byte
+	// refers are the places of those that the rows are related to, one row after the
+	// other, ends where those of each row end.
+	refers, ends []int
 }
 
 func newGathering(relations []relation) *gathering {
@@ -156,7 +197,7 @@ func (c *call) gather(p *plan, v *values, w *workspace, dst []byte, g *gathering
 			return err
 		}
 		text, _ := id.(string)
-		g.ids, g.begins = append(g.ids, text), append(g.begins, len(g.refers))
+		g.ids = append(g.ids, text)
 		if dst, err = reader.append(dst, row, c.values.callerID, g); err != nil {
 			return err
 		}
@@ -169,32 +210,50 @@ func (c *call) gather(p *plan, v *values, w *workspace, dst []byte, g *gathering
 // gap leaves a gap in a row.
 func (g *gathering) gap(at int, row []sqlite.Value) bool {
 	g.gaps = append(g.gaps, at)
-	for i, r := range g.relations {
-		count := len(g.refers)
-		g.refers = append(g.refers, 0)
-		ok := eachRelated(value(row, g.columns[i]), r.multiple, func(id string) {
-			g.refers = append(g.refers, g.wanted[i].want(id))
-			g.refers[count]++
-		})
-		if !ok {
+	for i := range g.relations {
+		r, w := &g.relations[i], &g.wanted[i]
+		if r.from != nil {
+			continue // the row does not tell
+		}
+		if !eachRelated(value(row, g.columns[i]), r.multiple, w.want) {
 			return false
 		}
+		w.ends = append(w.ends, len(w.refers))
 	}
 	return true
 }
 
-// want returns the place of an id, which is the memory of a row.
-func (w *wanted) want(id string) int {
-	if at, ok := w.place[id]; ok {
-		return at
+// want notes an id, which is the memory of a row.
+func (w *wanted) want(id string) {
+	at, ok := w.place[id]
+	if !ok {
+		if w.place == nil {
+			w.place = map[string]int{}
+		}
+		id, at = strings.Clone(id), len(w.ids)
+		w.place[id] = at
+		w.ids = append(w.ids, id)
 	}
-	if w.place == nil {
-		w.place = map[string]int{}
+	w.refers = append(w.refers, at)
+}
+
+// lookBack finds what leads back to the rows.
+func (c *call) lookBack(g *gathering, i int, w *workspace) Reason {
+	wanted := &g.wanted[i]
+	for _, id := range g.ids {
+		reason := c.each(&plan{}, g.relations[i].back, &values{recordID: id}, w, func(_ []string, row []sqlite.Value) error {
+			if row[0].Type != sqlite.Text || row[0].Text == "" {
+				return errors.New("fastlane: a record without an id")
+			}
+			wanted.want(row[0].Text)
+			return nil
+		})
+		if reason != "" {
+			return reason
+		}
+		wanted.ends = append(wanted.ends, len(wanted.refers))
 	}
-	id = strings.Clone(id)
-	w.place[id] = len(w.ids)
-	w.ids = append(w.ids, id)
-	return len(w.ids) - 1
+	return ""
 }
 
 // eachRelated calls use for the ids in a relation's column. It fails on what
@@ -227,6 +286,11 @@ func (c *call) find(g *gathering, w *workspace) Reason {
 	}
 	for i, r := range g.relations {
 		wanted := &g.wanted[i]
+		if r.from != nil {
+			if reason := c.lookBack(g, i, w); reason != "" {
+				return reason
+			}
+		}
 		wanted.found = make([][]byte, len(wanted.ids))
 		if reason := c.related(r, 1).reason; reason != "" { // even if there are none
 			return reason
@@ -292,17 +356,19 @@ func (g *gathering) appendRow(dst, text []byte, n int) []byte {
 		start = g.ends[n-1]
 	}
 	dst = append(dst, text[start:g.gaps[n]]...)
-	next, refers := byte('{'), g.refers[g.begins[n]:]
+	next := byte('{')
 	for i := range g.relations {
-		count := refers[0]
+		w, first := &g.wanted[i], 0
+		if n > 0 {
+			first = w.ends[n-1]
+		}
 		before := len(dst)
 		dst = append(dst, next)
-		if dst = g.appendRelated(dst, i, refers[1:1+count]); len(dst) == before+1 {
+		if dst = g.appendRelated(dst, i, w.refers[first:w.ends[n]]); len(dst) == before+1 {
 			dst = dst[:before]
 		} else {
 			next = ','
 		}
-		refers = refers[1+count:]
 	}
 	if next == '{' {
 		dst = append(dst, '{')

@@ -15,7 +15,7 @@ type template struct {
 	// shape is the filter with a mark in the place of each value. An empty text has
 	// another one, as PocketBase makes another query for it.
 	shape    string
-	literals []any // string or float64
+	literals []any // string, float64 or macro
 	joins    bool  // it follows relations
 }
 
@@ -75,7 +75,15 @@ func splitFilter(filter string) (template, Reason) {
 			shape = append(shape, filter[i:end]...)
 			i = end
 		case c == '@':
-			return t, ReasonTime
+			end := tokenEnd(filter, i)
+			name := macro(filter[i:end])
+			kind, known := macros[name]
+			if !known || i > 0 && isNamePart(filter[i-1]) || end < len(filter) && strings.IndexByte("-\"'(", filter[end]) >= 0 {
+				return t, ReasonTime
+			}
+			t.literals = append(t.literals, name)
+			shape = append(shape, kind)
+			i = end
 		case strings.IndexByte(" ()=!<>~?&|", c) >= 0:
 			shape = append(shape, c)
 			i++

@@ -122,6 +122,15 @@ func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan
 	m := newMarks()
 	made := &plan{rule: *rule, layout: l, relations: relations, picks: picks}
 	compiler := compiler{app: app, db: db, schema: s, key: key, rule: *rule, info: infoOf(key, m), m: m}
+	if use.times {
+		var ok bool
+		if compiler.rule, ok = compiler.m.markMacros(*rule); !ok || key.action != view && key.action != list && key.action != related {
+			return handedOn(ReasonTime)
+		}
+	}
+	if reason := compiler.backs(relations); reason != "" {
+		return handedOn(reason)
+	}
 	switch key.action {
 	case view:
 		made.reason = compiler.view(made)

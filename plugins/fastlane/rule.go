@@ -11,6 +11,7 @@ import (
 type ruleUse struct {
 	problem  Reason // why its query cannot be kept for other requests
 	verified bool   // it speaks of whether the caller is verified
+	times    bool   // it speaks of the time
 }
 
 func (u ruleUse) and(other ruleUse) ruleUse {
@@ -18,6 +19,7 @@ func (u ruleUse) and(other ruleUse) ruleUse {
 		u.problem = other.problem
 	}
 	u.verified = u.verified || other.verified
+	u.times = u.times || other.times
 	return u
 }
 
@@ -74,6 +76,8 @@ func useOfName(name string) ruleUse {
 		return ruleUse{} // the same for all requests
 	case strings.HasPrefix(name, "@request."):
 		return ruleUse{problem: ReasonRequest}
+	case macros[macro(name)] != 0:
+		return ruleUse{times: true}
 	case strings.HasPrefix(name, "@"):
 		return ruleUse{problem: ReasonTime}
 	}

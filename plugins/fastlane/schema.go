@@ -25,6 +25,9 @@ func newSchema(collections []*core.Collection) *schema {
 		list := useOf(c.ListRule)
 		if s.joined == "" {
 			s.joined = list.problem
+			if list.times && s.joined == "" {
+				s.joined = ReasonTime // PocketBase writes it into the query
+			}
 		}
 		s.verified = s.verified || list.verified
 		for _, rule := range []*string{c.ViewRule, c.CreateRule, c.UpdateRule, c.DeleteRule} {

@@ -45,6 +45,7 @@ type argument struct {
 type marks struct {
 	record, caller, text string
 	number               float64
+	macros               []macro // of the rule, see macroPlaces
 }
 
 func newMarks() marks {
@@ -69,8 +70,8 @@ func (m marks) argument(value any) (argument, bool) {
 	case string:
 		return m.textArgument(v)
 	case float64:
-		if place := v - m.number; place >= 0 && place < maxLiterals {
-			return argument{from: literal, of: int(place)}, true
+		if place := v - m.number; place >= 0 && place < macroPlaces+mostMacros {
+			return m.placed(int(place)), true
 		}
 		return argument{value: v}, true
 	case int:
@@ -94,7 +95,9 @@ func (m marks) textArgument(v string) (argument, bool) {
 	}
 	if rest, ok := strings.CutPrefix(inner, m.text+"x"); ok {
 		place, err := strconv.Atoi(strings.TrimSuffix(rest, "x"))
-		return argument{from: literal, of: place, like: like}, err == nil && m.textOf(place) == inner
+		a := m.placed(place)
+		a.like = like
+		return a, err == nil && m.textOf(place) == inner
 	}
 	for _, mark := range []string{m.record, m.caller, m.text} {
 		if strings.Contains(v, mark) {
@@ -103,11 +106,21 @@ func (m marks) textArgument(v string) (argument, bool) {
 	}
 	// a number that is looked for in a text has become one
 	for place := range maxLiterals {
-		if strings.Contains(v, strconv.FormatFloat(m.numberOf(place), 'f', -1, 64)) {
-			return argument{}, false
+		for _, number := range []float64{m.numberOf(place), m.numberOf(macroPlaces + place)} {
+			if strings.Contains(v, strconv.FormatFloat(number, 'f', -1, 64)) {
+				return argument{}, false
+			}
 		}
 	}
 	return argument{value: v}, true
+}
+
+// placed is what the mark of a place stands for.
+func (m marks) placed(place int) argument {
+	if n := place - macroPlaces; n >= 0 && n < len(m.macros) {
+		return argument{value: m.macros[n]}
+	}
+	return argument{from: literal, of: place}
 }
 
 // offsetMark is the name of the parameter for the offset, which dbx would write
@@ -182,16 +195,12 @@ func (s *statement) with(dst []sqlite.Value, v *values) ([]sqlite.Value, bool) {
 		default:
 			return dst, false
 		}
-		text, isText := value.(string)
+		argument, ok := valueOf(value)
 		switch {
-		case a.like && (!isText || strings.ContainsAny(text, `%_\`)):
+		case !ok || a.like && (argument.Type != sqlite.Text || strings.ContainsAny(argument.Text, `%_\`)):
 			return dst, false
 		case a.like:
-			value = "%" + text + "%"
-		}
-		argument, ok := valueOf(value)
-		if !ok {
-			return dst, false
+			argument.Text = "%" + argument.Text + "%"
 		}
 		dst = append(dst, argument)
 	}
@@ -209,6 +218,8 @@ func valueOf(value any) (sqlite.Value, bool) {
 		return sqlite.IntegerValue(v), true
 	case float64:
 		return sqlite.FloatValue(v), true
+	case macro:
+		return v.value()
 	case []byte:
 		return sqlite.Value{Type: sqlite.Blob, Text: string(v)}, true
 	case bool:

@@ -183,6 +183,7 @@ var rules = []*string{
 	text("tags:length > 1"), text("marks:each ?= 'a'"), text("data.a = 1 || data = null"), text("@request.method = 'GET' && secret != 'x'"),
 	text("owner.id = @request.auth.id || owner = null"), text("title:lower = 'red' // a comment"), text("geoDistance(place.lon, place.lat, 1, 2) < 5000"),
 	text("strftime('%Y', due) != '2025'"), text("@request.headers.x_open = ''"),
+	text("due < @now && (created != @todayStart || title ~ '@now') // @now"), text("whole < @month || due > @yesterday || title ~ @year || strftime('%Y', @now) = '1'"),
 }
 
 // plainRules are those with which the lane follows paths of filters and sorts through
@@ -211,7 +212,8 @@ func makeRuled(app core.App, things *core.Collection, of []*string) error {
 	shown.ListRule, shown.ViewRule = text(""), text("")
 	backs := core.NewBaseCollection("backs")
 	backs.ListRule, backs.ViewRule = text("note != 'hidden' && of.state != 'closed'"), text("")
-	backs.Fields.Add(&core.TextField{Name: "note"}, &core.RelationField{Name: "of", CollectionId: things.Id})
+	backs.Fields.Add(&core.TextField{Name: "note"}, &core.RelationField{Name: "of", CollectionId: things.Id}, &core.RelationField{Name: "once", CollectionId: things.Id})
+	backs.Indexes = append(backs.Indexes, "CREATE UNIQUE INDEX idx_backs_once ON backs (once) WHERE once != ''")
 	if err := app.Save(shown); err != nil {
 		return err
 	}
@@ -255,6 +257,9 @@ func fill(app core.App, random *rand.Rand, rows int) error {
 		back := dbx.Params{"id": fmt.Sprintf("back%011d", n), "note": pickFrom(random, odd[:6]), "of": recordID(random.IntN(rows))}
 		if n%5 == 0 {
 			back["note"] = "hidden"
+		}
+		if n%3 == 0 {
+			back["once"] = recordID(n / 2)
 		}
 		if _, err := app.DB().Insert("backs", back).Execute(); err != nil {
 			return err
