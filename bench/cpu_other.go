@@ -14,4 +14,5 @@ func cpuTime(int) (time.Duration, error) { return 0, errLinuxOnly }
 func residentKB(int) (int, error)        { return 0, errLinuxOnly }
 func peakKB(int) (int, error)            { return 0, errLinuxOnly }
 func forgetPeak(int) error               { return errLinuxOnly }
+func ownKB(int) (int, error)             { return 0, errLinuxOnly }
 func machine() (cpu, system string)      { return "unknown", runtime.GOOS }

@@ -208,7 +208,7 @@ func lanesReport() *laneReport {
 	}
 	r.Handed = &handedRow{What: "a superuser's", Stock: slow, Engine: slow, Lane: slow}
 	for _, s := range memorySettings {
-		r.Memory = append(r.Memory, memoryRow{Name: s.String(), Load: "view", Figures: fast})
+		r.Memory = append(r.Memory, memoryRow{Name: s.String(), Load: "view", Conns: 16, OwnMB: 50, Figures: fast})
 	}
 	r.Programs = []programRow{{Name: programStock, BinaryMB: 20, StartMS: 30, IdleMB: 25}}
 	r.Ceilings = []ceilingRow{{Name: "net/http", Conns: 16, OpsPerSecond: 45_000, CPUMicros: 14}}
@@ -228,6 +228,7 @@ func TestLaneReport(t *testing.T) {
 		"| view <b> | 16 | lane | 30000 | 0.400 | 4.000 | 40.0 | 60.0 | 6.00 (5.00–7.00) | 6.00 (5.00–7.00) | 5 |",
 		"| view | 3,000 | lane | 0.50 | 2.00 | 0.00 | 0 | 0.20 (0.10–0.30) |",
 		"| view | 1,000,000 | 300 | 40 | 7.5 |",
+		"| lane, 256 MiB of the database mapped | 40 | 50 |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing in\n%s", want, text)

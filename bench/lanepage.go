@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -186,8 +187,7 @@ func (r *laneReport) memorySection(b *laneBuilder) {
 	if len(r.Memory) == 0 {
 		return
 	}
-	b.line("\n### Memory, and settings of the garbage collector\n")
-	loads := laneLoads(r.Memory)
+	b.line("\n### Memory, and settings\n")
 	if len(r.Peaks) > 0 {
 		var parts []string
 		for _, p := range r.Peaks {
@@ -195,23 +195,34 @@ func (r *laneReport) memorySection(b *laneBuilder) {
 		}
 		b.line("While all the workloads were measured, the programs took at most: %s.\n", strings.Join(parts, ", "))
 	}
-	b.line("Processor time in µs for an operation, with 16 connections; memory is what the process has at the end, and had at most since it was asked something.\n")
-	b.line("| program | %s | memory, MiB | at most |", strings.Join(loads, " | "))
-	b.line("|---|%s--:|--:|", strings.Repeat("--:|", len(loads)))
+	b.line("Processor time in µs for an operation, and how many times less that is than without the setting. Memory is the most after one of the workloads, without mapped files.")
+	for _, conns := range laneSecondPair {
+		r.memoryTable(b, conns)
+	}
+}
+
+func (r *laneReport) memoryTable(b *laneBuilder, conns int) {
+	rows := slices.DeleteFunc(slices.Clone(r.Memory), func(row memoryRow) bool { return row.Conns != conns || row.Figures == nil })
+	if len(rows) == 0 {
+		return
+	}
+	loads := laneLoads(rows)
+	b.line("\n| with %d connections | %s | memory, MiB |", conns, strings.Join(loads, " | "))
+	b.line("|---|%s--:|", strings.Repeat("--:|", len(loads)))
 	for _, s := range memorySettings {
 		var cells []string
-		last := 0.0
-		for _, row := range r.Memory {
-			if row.Name != s.String() || row.Figures == nil {
+		most := 0.0
+		for _, row := range rows {
+			if row.Name != s.String() {
 				continue
 			}
 			text := fmt.Sprintf("%.0f", row.Figures.CPUMicros)
 			if row.CPU != nil {
 				text += fmt.Sprintf(" (÷ %.2f)", row.CPU.Median)
 			}
-			cells, last = append(cells, text), row.Figures.RSSMB
+			cells, most = append(cells, text), max(most, row.OwnMB)
 		}
-		b.line("| %s | %s | %.0f | %.0f |", s, strings.Join(cells, " | "), last, r.peak(s.String()))
+		b.line("| %s | %s | %.0f |", s.label(), strings.Join(cells, " | "), most)
 	}
 }
 
@@ -226,13 +237,13 @@ func laneLoads(rows []memoryRow) []string {
 	return loads
 }
 
-func (r *laneReport) peak(name string) float64 {
-	for _, p := range r.MemoryPeaks {
-		if p.Name == name {
-			return p.PeakMB
-		}
+// label names the setting for people.
+func (s memorySetting) label() string {
+	text := strings.ReplaceAll(strings.Join(s.Environ, " "), "BENCH_MMAP=268435456", "256 MiB of the database mapped")
+	if text == "" {
+		return s.Program
 	}
-	return 0
+	return s.Program + ", " + text
 }
 
 func (r *laneReport) growthSection(b *laneBuilder) {

@@ -32,7 +32,6 @@ type laneReport struct {
 	Offered     []offeredRow `json:"steady"`
 	Handed      *handedRow   `json:"handedOn,omitempty"`
 	Memory      []memoryRow  `json:"memory"`
-	MemoryPeaks []memoryPeak `json:"memoryPeaks"`
 	Peaks       []memoryPeak `json:"peaks"` // of the processes that the workloads are measured with
 	Programs    []programRow `json:"programs"`
 	Growth      []growthRow  `json:"growth"`
@@ -98,7 +97,7 @@ type handedRow struct {
 	OpsToEngine estimate     `json:"laneOpsToEngine"`
 }
 
-// memorySetting is a program with settings of Go's runtime.
+// memorySetting is a program with settings of Go's runtime, or of its connections.
 type memorySetting struct {
 	Program string
 	Environ []string
@@ -115,6 +114,8 @@ func (s memorySetting) String() string {
 type memoryRow struct {
 	Name    string       `json:"name"` // of the setting
 	Load    string       `json:"workload"`
+	Conns   int          `json:"connections"`
+	OwnMB   float64      `json:"ownMb"` // memory at the end, without mapped files
 	Figures *laneFigures `json:"figures"`
 	// CPU is how many times its processor time the program costs without the setting
 	CPU *estimate `json:"cpu,omitempty"`
@@ -194,9 +195,9 @@ func newHandedRow(o *laneOutcome) *handedRow {
 	}
 }
 
-func (r *laneReport) addMemory(o *laneOutcome) {
+func (r *laneReport) addMemory(o *laneOutcome, own map[string]float64) {
 	for _, s := range memorySettings {
-		row := memoryRow{Name: s.String(), Load: o.workload.name, Figures: o.figures(s.String())}
+		row := memoryRow{Name: s.String(), Load: o.workload.name, Conns: o.conns, OwnMB: own[s.String()], Figures: o.figures(s.String())}
 		if len(s.Environ) > 0 {
 			row.CPU = o.savedCPU(s.String(), s.Program)
 		}
@@ -208,7 +209,7 @@ func (r *laneReport) addMemory(o *laneOutcome) {
 func (r *laneReport) memoryGlance() string {
 	var parts []string
 	for _, row := range r.Memory[len(r.Memory)-len(memorySettings):] {
-		parts = append(parts, fmt.Sprintf("%s: %.0f µs, %.0f MB", row.Name, row.Figures.CPUMicros, row.Figures.RSSMB))
+		parts = append(parts, fmt.Sprintf("%s: %.0f µs, %.0f MB", row.Name, row.Figures.CPUMicros, row.OwnMB))
 	}
 	return strings.Join(parts, "; ")
 }

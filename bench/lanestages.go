@@ -190,10 +190,12 @@ var memorySettings = []memorySetting{
 	{Program: programLane, Environ: []string{"GOGC=200"}},
 	{Program: programLane, Environ: []string{"GOGC=400"}},
 	{Program: programLane, Environ: []string{"GOGC=400", "GOMEMLIMIT=64MiB"}},
+	{Program: programLane, Environ: []string{"BENCH_MMAP=268435456"}},
 	{Program: programChanges},
 }
 
-// memory measures settings of the garbage collector, and what they take.
+// memory measures settings of the garbage collector and of the connections to the
+// database, and what they take.
 func (c *laneContest) memory(ctx context.Context, r *laneReport) (err error) {
 	var outcomes []*laneOutcome
 	var targets []target
@@ -203,9 +205,11 @@ func (c *laneContest) memory(ctx context.Context, r *laneReport) (err error) {
 		t.name = s.String()
 		targets, names = append(targets, t), append(names, t.name)
 	}
-	for _, w := range laneWorkloads() {
-		if w.steady && c.chosen("memory "+w.name) {
-			outcomes = append(outcomes, newLaneOutcome(w, 16, names...))
+	for _, conns := range laneSecondPair {
+		for _, w := range laneWorkloads() {
+			if w.settings && slices.Contains(c.options.lane.conns, conns) && c.chosen("memory "+w.name) {
+				outcomes = append(outcomes, newLaneOutcome(w, conns, names...))
+			}
 		}
 	}
 	if len(outcomes) == 0 {
@@ -220,24 +224,18 @@ func (c *laneContest) memory(ctx context.Context, r *laneReport) (err error) {
 		if err := o.measure(ctx, c.options.plan, servers, c.fixture); err != nil {
 			return fmt.Errorf("memory %s: %w", o.workload.name, err)
 		}
-		r.addMemory(o)
-		c.say("memory %-16s %s", o.workload.name, r.memoryGlance())
-	}
-	r.MemoryPeaks, err = peaksOf(servers, names)
-	return err
-}
-
-// peaksOf reads the most memory that each server has had.
-func peaksOf(servers []*laneServer, names []string) ([]memoryPeak, error) {
-	var peaks []memoryPeak
-	for i, s := range servers {
-		peak, err := peakKB(s.pid)
-		if err != nil {
-			return nil, err
+		own := map[string]float64{}
+		for i, s := range servers {
+			kb, err := ownKB(s.pid)
+			if err != nil {
+				return err
+			}
+			own[names[i]] = rounded(float64(kb) / 1024)
 		}
-		peaks = append(peaks, memoryPeak{Name: names[i], PeakMB: rounded(float64(peak) / 1024)})
+		r.addMemory(o, own)
+		c.say("memory %-16s x%-3d %s", o.workload.name, o.conns, r.memoryGlance())
 	}
-	return peaks, nil
+	return nil
 }
 
 // starts is how often a program is started.

@@ -1,14 +1,17 @@
 // Command lane is a PocketBase with the fast lane and nothing else of this project,
 // for the benchmark of what the lane is worth. BENCH_LANE takes something away or
 // adds to it: engine is without the lane, only with the connections that keep their
-// statements; lane is with it; changes is with the change log, too.
+// statements; lane is with it; changes is with the change log, too. BENCH_MMAP is how many
+// bytes of a database its connections map into memory instead of reading them.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
 	"github.com/pocketbase/pocketbase"
+	modernc "modernc.org/sqlite"
 
 	"github.com/holdall-go/holdall/internal/sqlite"
 	"github.com/holdall-go/holdall/plugins/changes"
@@ -32,6 +35,9 @@ var ofChanges = map[string]int{
 func run(mode string) error {
 	var config fastlane.Config
 	engine := sqlite.New()
+	if bytes := os.Getenv("BENCH_MMAP"); bytes != "" {
+		mapFiles(bytes)
+	}
 	app := pocketbase.NewWithConfig(pocketbase.Config{DBConnect: engine.Connect})
 	switch mode {
 	case "engine", "lane":
@@ -49,4 +55,12 @@ func run(mode string) error {
 		}
 	}
 	return app.Start()
+}
+
+// mapFiles has all connections map so many bytes of their file.
+func mapFiles(bytes string) {
+	modernc.RegisterConnectionHook(func(c modernc.ExecQuerierContext, _ string) error {
+		_, err := c.ExecContext(context.Background(), "PRAGMA mmap_size = "+bytes, nil)
+		return err
+	})
 }
