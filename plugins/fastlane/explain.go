@@ -52,7 +52,11 @@ func (p *Plugin) Explain(request, collection string) (Explanation, error) {
 	if !known {
 		return Explanation{Reason: ReasonRoute}, nil
 	}
-	call, reason := p.prepare(e, a)
+	prepare := p.prepare
+	if a == file {
+		prepare = func(e *core.RequestEvent, _ action) (*call, Reason) { return p.prepareFile(e) }
+	}
+	call, reason := prepare(e, a)
 	if reason != "" {
 		return Explanation{Reason: reason}, nil
 	}
@@ -66,11 +70,12 @@ func (p *Plugin) Explain(request, collection string) (Explanation, error) {
 // route finds the route of a request as PocketBase's router does.
 func route(r *http.Request) (a action, known bool) {
 	mux := http.NewServeMux()
-	for pattern, of := range map[string]action{viewPattern: view, listPattern: list} {
+	for pattern, of := range map[string]action{viewPattern: view, listPattern: list, filePattern: file} {
 		mux.HandleFunc(pattern, func(_ http.ResponseWriter, matched *http.Request) {
 			a, known = of, true
-			r.SetPathValue("collection", matched.PathValue("collection"))
-			r.SetPathValue("id", matched.PathValue("id"))
+			for _, name := range []string{"collection", "id", "recordId", "filename"} {
+				r.SetPathValue(name, matched.PathValue(name))
+			}
 		})
 	}
 	mux.ServeHTTP(nobody{}, r)

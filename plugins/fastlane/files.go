@@ -52,42 +52,48 @@ const sidecar = ".attrs"
 // file answers with a file of a record: the row, which tells that the file is the
 // record's, is read with each request, and the file served by PocketBase's own code.
 func (p *Plugin) file(e *core.RequestEvent) (Reason, error) {
-	if reason := p.untouchedFile(e); reason != "" {
+	call, reason := p.prepareFile(e)
+	if reason != "" {
 		return reason, nil
+	}
+	name := e.Request.PathValue("filename")
+	field, reason, err := call.fieldOf(name)
+	switch {
+	case reason != "":
+		return reason, nil
+	case err != nil:
+		return "", e.NotFoundError("", err)
+	case field == nil:
+		return "", e.NotFoundError("", nil)
+	}
+	return p.send(e, call.plan.shelf.blank.Collection().BaseFilesPath()+"/"+call.values.recordID, name, field), nil
+}
+
+// prepareFile finds the plan of a request for a file. It asks the database nothing.
+func (p *Plugin) prepareFile(e *core.RequestEvent) (*call, Reason) {
+	if reason := p.untouchedFile(e); reason != "" {
+		return nil, reason
 	}
 	id, name := e.Request.PathValue("recordId"), e.Request.PathValue("filename")
 	if !fileWithin.MatchString(id) || !fileWithin.MatchString(name) || strings.HasSuffix(name, sidecar) || strings.Contains(name, "..") {
-		return ReasonFileName, nil
+		return nil, ReasonFileName
 	}
 	s := p.current(e.App)
 	if s == nil {
-		return ReasonNoCache, nil
+		return nil, ReasonNoCache
 	}
 	c := s.find(e.Request.PathValue("collection"))
 	if c == nil {
-		return ReasonUnknown, nil
+		return nil, ReasonUnknown
 	}
 	db, ok := e.App.ConcurrentDB().(*dbx.DB)
 	if !ok || db.DriverName() != "sqlite" && db.DriverName() != "sqlite3" {
-		return ReasonDatabase, nil
+		return nil, ReasonDatabase
 	}
 	key := planKey{collection: c, action: file}
 	made := &call{app: e.App, db: db, schema: s, plugin: p, values: values{recordID: id}}
 	made.plan = s.plan(key, p.config.Plans, func() *plan { return compileFiles(e.App, db, c) })
-	if made.plan.reason != "" {
-		return made.plan.reason, nil
-	}
-	field, reason, err := made.fieldOf(name)
-	if reason != "" {
-		return reason, nil
-	}
-	if err != nil {
-		return "", e.NotFoundError("", err)
-	}
-	if field == nil {
-		return "", e.NotFoundError("", nil)
-	}
-	return p.send(e, c.BaseFilesPath()+"/"+id, name, field), nil
+	return made, made.plan.reason
 }
 
 // untouchedFile returns why a request is not what the route makes of it.

@@ -359,6 +359,13 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: served is %v, handed on %v", test.address, served, after.HandedOn)
 		}
 	}
+	for request, want := range map[string]fastlane.Reason{
+		"GET " + in + name("picture"): "", "HEAD " + in + "gone.txt": "", "GET " + in + "a%2fb": fastlane.ReasonFileName, "GET /api/files/posts/x/a.txt": fastlane.ReasonNoFiles,
+	} {
+		if got, err := c.plugin.Explain(request, ""); err != nil || got.Reason != want || got.Served() != strings.HasPrefix(got.Query, "SELECT") {
+			t.Errorf("%s: got %+v, %v, want %q", request, got, err, want)
+		}
+	}
 	settings := c.app.Settings()
 	settings.S3.Enabled, settings.S3.Endpoint, settings.S3.Bucket, settings.S3.Region = true, "http://127.0.0.1:1", "none", "none"
 	if got := c.fetch(t, false, http.MethodGet, in+name("picture"), http.Header{}); got.status == http.StatusOK || c.plugin.Stats().HandedOn[fastlane.ReasonStorage] != 1 {

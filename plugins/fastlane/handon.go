@@ -5,7 +5,7 @@ type Reason string
 
 // The reasons. Each is a whole sentence for people.
 const (
-	ReasonRoute       Reason = "It is neither the view of a record nor a list of records."
+	ReasonRoute       Reason = "It is not among the requests that the lane knows."
 	ReasonMethod      Reason = "Its method is not GET."
 	ReasonBody        Reason = "It has a body, which rules may speak of."
 	ReasonTransaction Reason = "It is within a transaction of somebody who handles the request."

@@ -17,6 +17,8 @@ const Path = "/api/fastlane"
 // Report is what the lane has done, for people.
 type Report struct {
 	Started time.Time     `json:"started" doc:"Since when requests are counted: the start of the program."`
+	Front   bool          `json:"front" doc:"Whether views and lists are answered in front of all middlewares."`
+	Because string        `json:"because" doc:"Why they are not, empty if they are."`
 	Actions []ActionStats `json:"actions"`
 }
 
@@ -33,6 +35,7 @@ func (p *Plugin) bindReport(e *core.ServeEvent) {
 		Description: "How many requests it has answered since the start, and how many it has left to PocketBase and why.",
 		Access:      apidoc.Superusers,
 	}, func(*core.RequestEvent, *apidoc.None) (*Report, error) {
-		return &Report{Started: p.started, Actions: p.Stats().Actions}, nil
+		at := p.Placement()
+		return &Report{Started: p.started, Front: at.Front, Because: at.Because, Actions: p.Stats().Actions}, nil
 	})
 }

@@ -75,7 +75,7 @@ func TestReport(t *testing.T) {
 	}
 	got := w.ask(false, fastlane.Path, http.Header{"Authorization": {pbtest.Superuser(t, w.app)}})
 	var report fastlane.Report
-	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK || report.Started.IsZero() {
+	if err := json.Unmarshal([]byte(got.body), &report); err != nil || got.status != http.StatusOK || report.Started.IsZero() || report.Front || report.Because == "" {
 		t.Fatalf("a superuser gets %d, %v: %s", got.status, err, got.body)
 	}
 	of := map[string]fastlane.ActionStats{}

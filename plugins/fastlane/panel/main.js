@@ -103,7 +103,13 @@ function content(report) {
         )),
         section("Why requests were left to PocketBase", reasons(actions)),
         t.p(
-            { className: "txt-hint txt-sm" },
+            null,
+            report.front
+                ? "Views and lists are answered in front of PocketBase's router."
+                : `Requests go through all middlewares before the lane answers them. ${report.because}`,
+        ),
+        t.p(
+            { className: "txt-sm" },
             "The answers are the same, PocketBase's take longer. The command ",
             t.code(null, "fastlane explain"),
             " tells of one request what becomes of it. Counted anew from each start of the program.",
