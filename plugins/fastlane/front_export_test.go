@@ -26,9 +26,11 @@ const (
 // FrontMistakes are all of them.
 var FrontMistakes = []string{NoHeaders, NoOrigins, NoVary, AllHosts, AnyPath, NoAccount, NoProxy, WrongStatus}
 
-// BreakFront makes one of the mistakes.
-func (p *Plugin) BreakFront(mistake string) {
+// BreakFront makes one of the mistakes, until it is mended.
+func (p *Plugin) BreakFront(mistake string) (mend func()) {
 	f := p.placed.Load().front.Load()
+	good, read := *f, p.log.read
+	mend = func() { *f, p.log.read = good, read }
 	asIf := func(change func(*http.Request)) {
 		f.target = func(r *http.Request) (action, string, string, bool) {
 			other := *r
@@ -66,6 +68,7 @@ func (p *Plugin) BreakFront(mistake string) {
 	case WrongStatus:
 		row(func(n *entry) { n.status = 0 })
 	}
+	return mend
 }
 
 // FailWith has the lane fail when it reads a record, once.

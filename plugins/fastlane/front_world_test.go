@@ -29,6 +29,8 @@ type pair struct {
 	*world
 	here, there *wire
 	sent        int
+	since       int // this many, the rows of the log were compared
+	rowsAfter   int // this many, they are compared
 }
 
 // clientHeader is where the servers read a client's address.
@@ -44,7 +46,7 @@ func newPair(tb testing.TB, w *world) *pair {
 	}
 	stock := httptest.NewServer(stockMux(tb, w.app, bound))
 	tb.Cleanup(stock.Close)
-	return &pair{world: w, here: &wire{address: address}, there: &wire{address: stock.Listener.Addr().String()}}
+	return &pair{world: w, rowsAfter: 500, here: &wire{address: address}, there: &wire{address: stock.Listener.Addr().String()}}
 }
 
 // stockMux is PocketBase's router for the app, with the two middlewares that

@@ -156,7 +156,7 @@ const insertText = "INSERT INTO `" + core.LogsTableName + "` (`created`, `data`,
 func insertRows(ctx context.Context, raw any, entries []entry) error {
 	execer, ok := raw.(driver.ExecerContext)
 	if !ok {
-		return errNoQueries
+		return errors.New("fastlane: the driver's connections take no statements by themselves")
 	}
 	begin := security.PseudorandomStringWithAlphabet(idBegin, core.DefaultIdAlphabet)
 	arguments := make([]driver.NamedValue, 5)
