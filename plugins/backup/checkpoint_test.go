@@ -83,6 +83,25 @@ func TestLogBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestCaptureLetsOthersRun has litestream tell of the pages that it captures, which is
+// when others may run.
+func TestCaptureLetsOthersRun(t *testing.T) {
+	t.Parallel()
+	app, plugin := start(t, t.TempDir(), quick(t.TempDir()))
+	shipped(t, plugin)
+	before := backup.Turns(plugin)
+	pbtest.Eventually(t, patience, func() error {
+		if err := writeOne(app, strings.Repeat("x", 20_000), false); err != nil {
+			t.Fatal(err)
+		}
+		shipped(t, plugin)
+		if backup.Turns(plugin) == before {
+			return errors.New("pages were captured, and nobody was let run before")
+		}
+		return nil
+	})
+}
+
 // TestLittleIsLeftForTheLastStep has writers that fill the log faster than a slow disk
 // takes it. They are slowed down before they are shut out, so that this is short.
 func TestLittleIsLeftForTheLastStep(t *testing.T) {

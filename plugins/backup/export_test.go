@@ -11,3 +11,6 @@ func LastSteps(p *Plugin) (left, times, undisturbed int64) {
 	s := p.shipments[0]
 	return s.rest.Load(), s.renewals.Load(), s.undisturbed.Load()
 }
+
+// Turns is how often the capture of data.db has let others run.
+func Turns(p *Plugin) int64 { return p.shipments[0].turns.count.Load() }

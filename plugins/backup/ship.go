@@ -43,6 +43,8 @@ type shipment struct {
 	stuck        bool     // the last checkpoint failed
 	copied       os.FileInfo
 
+	turns turns // with those who write
+
 	// for tests
 	rest        atomic.Int64 // the most of the log that was left for the last step
 	renewals    atomic.Int64 // how often there was such a step
@@ -96,7 +98,7 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	quietly(s.db)
 	s.db.Replica = litestream.NewReplicaWithClient(s.db, local{s.db})
 	s.db.Replica.MonitorEnabled = false
-	s.db.SetLogger(slog.New(quiet{s.log.Handler()}))
+	s.db.SetLogger(slog.New(quiet{s.log.Handler(), &s.turns}))
 	for _, v := range vaults {
 		s.lanes = append(s.lanes, newLane(s, v, filepath.Join(state, v.name()+"-"+s.name+".generation"), config))
 	}
@@ -105,16 +107,6 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	}
 	return s, nil
 }
-
-// quiet passes on what is a warning or worse. Litestream tells of each step.
-type quiet struct{ slog.Handler }
-
-func (h quiet) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
-}
-
-func (h quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{h.Handler.WithAttrs(attrs)} }
-func (h quiet) WithGroup(name string) slog.Handler       { return quiet{h.Handler.WithGroup(name)} }
 
 // run captures at every interval and whenever somebody waits, until ctx is done.
 func (s *shipment) run(ctx context.Context) {
