@@ -152,7 +152,7 @@ func readPart(request token) (r part, reason Reason) {
 			ok = r.address == ""
 			r.address, _ = value.text()
 		case "body":
-			ok = string(r.body) == "{}"
+			ok = string(r.body) == "{}" && (value.null() || value[0] == '{') // also where it is not read
 			if !value.null() {
 				r.body = value
 			}

@@ -131,11 +131,15 @@ func sentNames(t token) (driver.Value, bool) {
 	if !ok {
 		return nil, false
 	}
-	names := make([]string, 0, len(sent))
+	names := make([]string, 0, min(len(sent), mostNames))
 	for _, name := range sent {
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
+		if name == "" || slices.Contains(names, name) {
+			continue
 		}
+		if len(names) == mostNames {
+			return nil, false
+		}
+		names = append(names, name)
 	}
 	stored, err := json.Marshal(names)
 	return string(stored), err == nil && isPlainList(string(stored))

@@ -74,6 +74,8 @@ type plan struct {
 	bounded   bool // it looks some rows up and nothing else, which takes no time
 	// writing is how rows are written, nil if they are read.
 	writing *writing
+	// slowUntil is until when writes are left to PocketBase, in Unix nanoseconds.
+	slowUntil atomic.Int64
 	// shelf is where files are.
 	shelf *shelf
 }

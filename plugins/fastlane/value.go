@@ -168,9 +168,11 @@ func isPlainList(v string) bool {
 	return ok
 }
 
+// mostNames is how many names a list may have, as all are compared with each other.
+const mostNames = 20
+
 // plainNames returns the names of such a list.
 func plainNames(v string) (names []string, ok bool) {
-	const longest = 20 // names, as all are compared with each other
 	if len(v) < 2 || v[0] != '[' || v[len(v)-1] != ']' {
 		return nil, false
 	}
@@ -182,7 +184,7 @@ func plainNames(v string) (names []string, ok bool) {
 			rest = rest[1:]
 		}
 		name, after, ok := plainName(rest)
-		if !ok || len(names) == longest || slices.Contains(names, name) {
+		if !ok || len(names) == mostNames || slices.Contains(names, name) {
 			return nil, false
 		}
 		names, rest = append(names, name), after

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,9 @@ func (p *Plugin) findWrite(e *core.RequestEvent, s *schema, db *dbx.DB, key plan
 	made.values.recordID = id
 	key.caller = made.caller
 	made.plan = made.planOf(key, template{})
+	if made.plan.reason == "" && made.plan.slow() {
+		return made, ReasonLate
+	}
 	return made, made.plan.reason
 }
 
@@ -157,14 +161,18 @@ func readBody(e *core.RequestEvent) ([]byte, Reason) {
 		return nil, ReasonContent
 	}
 	defer again.Reread()
-	body := make([]byte, 0, e.Request.ContentLength+1) // and room to find the end
+	const first = 32 << 10                                         // more is taken for what has come only: it may never do
+	body := make([]byte, 0, min(e.Request.ContentLength+1, first)) // and room to find the end
 	for {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, len(body))
+		}
 		n, err := e.Request.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
 		case err == io.EOF: //nolint:errorlint // readers return this very one
 			return body, ""
-		case err != nil || len(body) == cap(body):
+		case err != nil || int64(len(body)) > e.Request.ContentLength:
 			return nil, ReasonContent
 		}
 	}
@@ -238,6 +246,9 @@ func (w *write) fresh() Reason {
 	if rule := ruleOf(w.plan.layout.collection, w.action); rule == nil || *rule != w.plan.rule {
 		return ReasonStale
 	}
+	if w.plan.slow() {
+		return ReasonLate
+	}
 	return w.plugin.unheard(w.app, w.action)
 }
 
@@ -252,7 +263,7 @@ func (w *write) timeout() time.Duration {
 	if w.plan.bounded {
 		return 0
 	}
-	return w.plugin.config.QueryTimeout
+	return min(w.plugin.config.QueryTimeout, longestHeld)
 }
 
 func (w *write) create(t *transaction) Reason {
@@ -349,7 +360,7 @@ func (w *write) remove(t *transaction) Reason {
 		return ReasonMissing
 	}
 	for _, reference := range w.plan.writing.references {
-		if found, reason := t.found(w, reference, w.valuesOf(id, nil), w.plugin.config.QueryTimeout); reason != "" || found {
+		if found, reason := t.found(w, reference, w.valuesOf(id, nil), longestHeld); reason != "" || found {
 			return ReasonReferences
 		}
 	}

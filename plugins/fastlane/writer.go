@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 )
@@ -15,6 +17,10 @@ const (
 	// mostAtATime is how many writes one transaction has. PocketBase's own writes wait
 	// for it to end.
 	mostAtATime = 64
+
+	// longestGroup is after how long a transaction begins no other write. Those that are
+	// done wait for its end, as PocketBase's own do, and some take as long as a batch.
+	longestGroup = 100 * time.Millisecond
 
 	// mostWaiting is how many writes wait. The others wait at PocketBase.
 	mostWaiting = 1024
@@ -92,10 +98,21 @@ func (c *committer) take() []*ticket {
 	return group
 }
 
+// back puts back what was not tried. It comes first the next time.
+func (c *committer) back(rest []*ticket) {
+	if len(rest) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.Concat(rest, c.waiting)
+}
+
 // commit does a group of jobs. All of them were done when it returns, or have a reason.
 // The connection is PocketBase's only one that writes, and is given back before anybody
 // is answered, which is when the commit is told of.
 func (c *committer) commit(app core.App) (group []*ticket) {
+	committed := false
 	err := func() (err error) {
 		defer func() {
 			if r := recover(); r != nil {
@@ -120,13 +137,22 @@ func (c *committer) commit(app core.App) (group []*ticket) {
 				return errNoQueries
 			}
 			group = c.take()
-			return t.run(group)
+			if err := t.run(group); err != nil {
+				return err
+			}
+			committed = true
+			c.back(group[t.tried:])
+			group = group[:t.tried]
+			return nil
 		})
 	}()
 	if group == nil {
 		group = c.take() // nobody was asked
 	}
-	if err != nil {
+	switch {
+	case committed && err != nil: // who hears of commits has failed; it is done
+		app.Logger().Error("The connection that writes has failed after a commit.", "error", err)
+	case err != nil:
 		app.Logger().Warn("Writes of the fast lane are left to PocketBase.", "error", err, "writes", len(group))
 		for _, t := range group {
 			t.reason = ReasonWrite
@@ -149,6 +175,7 @@ type transaction struct {
 	execer   driver.ExecerContext
 	raw      any
 	halved   bool
+	tried    int             // how many jobs
 	callers  map[caller]bool // whom rules let write that speak of nothing else
 }
 
@@ -184,9 +211,15 @@ func (t *transaction) run(group []*ticket) error {
 	return err
 }
 
-// each does the jobs, each of which is undone by itself.
+// each does the jobs, each of which is undone by itself. It leaves those that would make
+// the others wait for long.
 func (t *transaction) each(group []*ticket) (done int, err error) {
+	started := time.Now()
 	for _, ticket := range group {
+		if t.tried > 0 && time.Since(started) > longestGroup {
+			break
+		}
+		t.tried++
 		alone := len(group) == 1
 		if !alone {
 			if err := t.exec("SAVEPOINT fastlane"); err != nil {

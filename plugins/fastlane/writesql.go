@@ -17,10 +17,30 @@ func (t *transaction) query(w *write, s *statement, v *values, timeout time.Dura
 	if w.asked, ok = s.with(w.asked[:0], v); !ok {
 		return ReasonPattern
 	}
+	started := time.Now()
 	if sqlite.RowsOn(t.raw, sqlite.Query{Text: s.text, Arguments: w.asked, Timeout: timeout}, use) != nil {
+		if timeout > 0 && time.Since(started) >= timeout {
+			w.plan.slowUntil.Store(time.Now().Add(slowFor).UnixNano())
+		}
 		return ReasonRead
 	}
 	return ""
+}
+
+const (
+	// longestHeld is how long a query of a write takes. PocketBase asks rules by other
+	// connections; here all who write wait meanwhile.
+	longestHeld = 50 * time.Millisecond
+
+	// slowFor is how long writes of a kind are left to PocketBase after one of them
+	// has taken longer.
+	slowFor = 10 * time.Second
+)
+
+// slow tells whether a query took too long a moment ago.
+func (p *plan) slow() bool {
+	until := p.slowUntil.Load()
+	return until != 0 && time.Now().UnixNano() < until
 }
 
 // found tells whether a query has a row.
