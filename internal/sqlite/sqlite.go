@@ -18,9 +18,13 @@ import (
 	modernc "modernc.org/sqlite"
 )
 
-// pragmas are PocketBase's own, in its order (busy_timeout has to come first).
+// pragmas are PocketBase's own, in its order (busy_timeout has to come first), but for
+// the cache: PocketBase has 32 MB for each connection, of which there are 15 and more, and
+// as the driver's memory comes in powers of two, a page takes two. A quarter is as fast
+// with a table of 40 MB, or faster, as it stays in the processor's own caches, and halves
+// what the program takes.
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)"
+	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)"
 
 // recursive lets triggers fire triggers: without it a REPLACE that evicts another
 // row through a unique index deletes that row without firing its triggers.
