@@ -208,7 +208,7 @@ func (s *compiled) bind(arguments []Value) error {
 
 // put copies a text to SQLite's memory.
 func put(at uintptr, text string) int32 {
-	copy(unsafe.Slice((*byte)(pointer(at)), len(text)), text)
+	copy(unsafe.Slice((*byte)(pointer(at)), len(text)), text) //nolint:gosec // reserve has made room for all
 	return int32(len(text))
 }
 
@@ -277,11 +277,13 @@ func view(at uintptr, length int32) string {
 	if at == 0 || length <= 0 {
 		return ""
 	}
-	return unsafe.String((*byte)(pointer(at)), length)
+	return unsafe.String((*byte)(pointer(at)), length) //nolint:gosec // as SQLite says how long it is
 }
 
 // pointer is an address of SQLite's memory, which is not the garbage collector's.
-func pointer(at uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&at)) }
+func pointer(at uintptr) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&at)) //nolint:gosec // it does not move
+}
 
 // looked is after how many steps of its machine SQLite looks for the deadline: less
 // than a millisecond.
@@ -299,7 +301,7 @@ func deadlinePassed(_ *libc.TLS, deadline uintptr) int32 {
 }
 
 // deadlineFunction is its address as SQLite calls it.
-var deadlineFunction = *(*uintptr)(unsafe.Pointer(&struct {
+var deadlineFunction = *(*uintptr)(unsafe.Pointer(&struct { //nolint:gosec // as the driver does for its own functions
 	f func(*libc.TLS, uintptr) int32
 }{deadlinePassed}))
 

@@ -66,7 +66,7 @@ func (c *conn) state() State {
 	first := header(index)
 	second := header(index + unsafe.Sizeof(first))
 	s := State{header: first, known: true}
-	read := (*sqlite3.TWalIndexHdr)(unsafe.Pointer(&s.header))
+	read := (*sqlite3.TWalIndexHdr)(unsafe.Pointer(&s.header)) //nolint:gosec // of the same length
 	if first != second || read.FisInit == 0 {
 		return State{} // somebody writes it just now
 	}

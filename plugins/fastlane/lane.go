@@ -150,7 +150,7 @@ func (p *Plugin) find(e *core.RequestEvent, s *schema, db *dbx.DB, c *core.Colle
 func (c *call) planOf(key planKey, t template) *plan {
 	kept := c.schema.plan(key, c.plugin.config.Plans, func() *plan { return compile(c.app, c.db, c.schema, key, t) })
 	if kept.reason == "" && !c.plugin.ablation.stalePlans {
-		if rule := ruleOf(key.collection, key.action); rule == nil || *rule != kept.rule {
+		if rule := key.rule(); rule == nil || *rule != kept.rule {
 			return handedOn(ReasonRule) // somebody has changed PocketBase's own copy
 		}
 	}

@@ -42,9 +42,9 @@ type step struct {
 // taken are keys of PocketBase's own. No field should have them.
 var taken = []string{core.FieldNameCollectionId, core.FieldNameCollectionName, core.FieldNameExpand}
 
-// newLayout returns the layout for callers who are not superusers, with the named
-// fields, or nil and why there is none.
-func newLayout(c *core.Collection, fields string, expanded bool) (*layout, Reason) {
+// newLayout returns the layout with the named fields, or nil and why there is none. A
+// superuser sees hidden ones, too.
+func newLayout(c *core.Collection, fields string, expanded, superuser bool) (*layout, Reason) {
 	if c.IsView() {
 		return nil, ReasonView
 	}
@@ -60,7 +60,7 @@ func newLayout(c *core.Collection, fields string, expanded bool) (*layout, Reaso
 		switch {
 		case slices.Contains(taken, name):
 			return nil, ReasonField
-		case field.GetHidden() || c.IsAuth() && (name == core.FieldNamePassword || name == core.FieldNameTokenKey):
+		case field.GetHidden() && !superuser || c.IsAuth() && (name == core.FieldNamePassword || name == core.FieldNameTokenKey):
 			if !known && !password {
 				return nil, ReasonField
 			}
@@ -77,7 +77,7 @@ func newLayout(c *core.Collection, fields string, expanded bool) (*layout, Reaso
 			l.steps = append(l.steps, step{
 				key: quoted(name), field: field, kind: k,
 				again: l.picked && (k == exact || k == object),
-				email: c.IsAuth() && name == core.FieldNameEmail,
+				email: c.IsAuth() && name == core.FieldNameEmail && !superuser,
 			})
 		}
 	}

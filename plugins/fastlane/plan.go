@@ -52,6 +52,19 @@ type callerKind struct {
 	verified   bool
 }
 
+// superuser tells whether all is allowed.
+func (k callerKind) superuser() bool {
+	return k.collection != nil && k.collection.Name == core.CollectionNameSuperusers
+}
+
+// rule is what applies to requests of the key, nil if they are for superusers only.
+func (k planKey) rule() *string {
+	if k.caller.superuser() && (k.action == view || k.action == list || k.action == related) {
+		return new(string)
+	}
+	return ruleOf(k.collection, k.action)
+}
+
 // shape is all of a request's parameters that a query can depend on but values.
 type shape struct {
 	filter, sort, fields, expand string
@@ -96,7 +109,7 @@ type compiler struct {
 // compile makes the plan of a key, from PocketBase's own query for such a request.
 func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan {
 	c := key.collection
-	rule := ruleOf(c, key.action)
+	rule := key.rule()
 	use := useOf(rule)
 	switch {
 	case rule == nil:
@@ -117,7 +130,7 @@ func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan
 	if picks {
 		fields = ""
 	}
-	l, reason := newLayout(c, fields, len(relations) > 0)
+	l, reason := newLayout(c, fields, len(relations) > 0, key.caller.superuser())
 	if reason != "" {
 		return handedOn(reason)
 	}
@@ -221,7 +234,7 @@ func (c compiler) list(made *plan, t template) Reason {
 		}
 		query.AndWhere(expression)
 	}
-	resolver.SetAllowHiddenFields(false)
+	resolver.SetAllowHiddenFields(c.key.caller.superuser())
 	if t.shape != "" {
 		// others look at the filter itself, such as who refuses some of them
 		if _, err := fexpr.Parse(t.filter); err != nil {

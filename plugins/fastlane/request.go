@@ -38,8 +38,6 @@ func (p *Plugin) untouched(e *core.RequestEvent, a action) Reason {
 		return ReasonTransaction
 	case e.Written():
 		return ReasonWritten
-	case e.Auth != nil && e.Auth.IsSuperuser():
-		return ReasonSuperuser
 	case e.Get(core.RequestEventKeyInfoContext) != nil:
 		return ReasonContext
 	case infoChanged(e):
