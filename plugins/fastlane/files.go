@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -257,8 +258,8 @@ func (s *storage) of(app core.App) (*localFiles, Reason) {
 	return made, ""
 }
 
-// localFiles serves files, at first by PocketBase's own code. What that says of a file
-// is kept for as long as what it has read for that is the same.
+// localFiles serves files. What PocketBase's own code says of one is kept for as long
+// as what it reads for that is the same.
 type localFiles struct {
 	root   string
 	system *filesystem.System
@@ -285,17 +286,16 @@ const (
 
 // serve serves a file. It fails before it has written anything.
 func (l *localFiles) serve(e *core.RequestEvent, path, name string, forced bool) error {
-	sidecarInfo, err := os.Stat(filepath.Join(l.root, path) + sidecar)
-	if err != nil || forced {
+	full := filepath.Join(l.root, path)
+	noted, err := os.Stat(full + sidecar)
+	if err != nil || forced || time.Since(noted.ModTime()) < settled {
 		return l.system.Serve(e.Response, e.Request, path, name)
 	}
-	l.mu.RLock()
-	kept, ok := l.labels[path]
-	l.mu.RUnlock()
-	if !ok || !os.SameFile(kept.sidecar, sidecarInfo) || !kept.sidecar.ModTime().Equal(sidecarInfo.ModTime()) || kept.sidecar.Size() != sidecarInfo.Size() {
-		return l.learn(e, path, name, sidecarInfo)
+	said, err := l.label(path, name, noted)
+	if err != nil {
+		return err
 	}
-	file, err := os.Open(filepath.Join(l.root, path))
+	file, err := os.Open(full)
 	if err != nil {
 		return err
 	}
@@ -307,7 +307,7 @@ func (l *localFiles) serve(e *core.RequestEvent, path, name string, forced bool)
 	header := e.Response.Header()
 	for i, key := range labelled {
 		if _, ok := header[key]; !ok {
-			header[key] = []string{kept.values[i]}
+			header[key] = []string{said.values[i]}
 		}
 	}
 	// from a file itself the system copies to the network
@@ -315,25 +315,35 @@ func (l *localFiles) serve(e *core.RequestEvent, path, name string, forced bool)
 	return nil
 }
 
-// learn has PocketBase serve a file, and keeps what it says of it.
-func (l *localFiles) learn(e *core.RequestEvent, path, name string, before os.FileInfo) error {
-	header := e.Response.Header()
-	for _, key := range labelled {
-		if _, ok := header[key]; ok {
-			return l.system.Serve(e.Response, e.Request, path, name) // it is somebody else's
-		}
+// label returns what PocketBase says of a file with such a sidecar. What is not kept
+// yet it is asked for, by a request that nobody has made.
+func (l *localFiles) label(path, name string, noted os.FileInfo) (label, error) {
+	l.mu.RLock()
+	kept, ok := l.labels[path]
+	l.mu.RUnlock()
+	if ok && unchanged(kept.sidecar, noted) {
+		return kept, nil
 	}
-	if err := l.system.Serve(e.Response, e.Request, path, name); err != nil {
-		return err
+	answer := scratch{}
+	if err := l.system.Serve(answer, &http.Request{Method: http.MethodHead, URL: &url.URL{}, Header: http.Header{}}, path, name); err != nil {
+		return label{}, err
 	}
-	after, err := os.Stat(filepath.Join(l.root, path) + sidecar)
-	if err != nil || e.Status() != http.StatusOK || time.Since(before.ModTime()) < settled || !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
-		return nil //nolint:nilerr // the file has been served
-	}
-	made := label{sidecar: before}
+	made := label{sidecar: noted}
 	for i, key := range labelled {
-		made.values[i] = header.Get(key)
+		made.values[i] = http.Header(answer).Get(key)
 	}
+	if after, err := os.Stat(filepath.Join(l.root, path) + sidecar); err == nil && unchanged(noted, after) {
+		l.keep(path, made)
+	}
+	return made, nil
+}
+
+// unchanged tells whether a file has not been written since.
+func unchanged(before, after os.FileInfo) bool {
+	return os.SameFile(before, after) && before.ModTime().Equal(after.ModTime()) && before.Size() == after.Size()
+}
+
+func (l *localFiles) keep(path string, made label) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for other := range l.labels {
@@ -343,5 +353,4 @@ func (l *localFiles) learn(e *core.RequestEvent, path, name string, before os.Fi
 		delete(l.labels, other)
 	}
 	l.labels[path] = made
-	return nil
 }

@@ -3,6 +3,7 @@ package fastlane_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -320,7 +321,11 @@ func (c *cabinet) editFiles(t *testing.T, random *rand.Rand) {
 		original, err := os.ReadFile(moved)
 		must(err)
 		must(os.WriteFile(moved, []byte("another content"), 0o600))
-		must(os.WriteFile(moved+".attrs", []byte(`{"user.content_type":"application/pdf"}`), 0o600))
+		must(os.WriteFile(moved+".attrs", []byte(`{"user.content_type":"`+pickFrom(random, []string{"application/pdf", "image/png", "text/html"})+`"}`), 0o600))
+		if random.IntN(2) == 0 { // otherwise it is of this moment
+			past := c.changed.Add(time.Duration(random.IntN(1000)) * time.Hour)
+			must(os.Chtimes(moved+".attrs", past, past))
+		}
 		c.bound = func() { must(os.WriteFile(moved, original, 0o600)) }
 	}
 }
@@ -358,6 +363,14 @@ func TestFiles(t *testing.T) {
 		if served := after.Served > before.Served; served != (test.reason == "") || !served && after.HandedOn[test.reason] == before.HandedOn[test.reason] {
 			t.Errorf("%s: served is %v, handed on %v", test.address, served, after.HandedOn)
 		}
+	}
+	// what is noted about a file that has been served changes
+	noted := filepath.Join(c.folder, name("text")+".attrs")
+	if err := errors.Join(os.WriteFile(noted, []byte(`{"user.content_type":"image/png"}`), 0o600), os.Chtimes(noted, c.changed, c.changed)); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.fetch(t, false, http.MethodGet, in+name("text"), http.Header{}); !strings.Contains(got.header, "image/png") || !strings.Contains(got.header, "inline") {
+		t.Errorf("after a change of its type a file has the headers %s", got.header)
 	}
 	for request, want := range map[string]fastlane.Reason{
 		"GET " + in + name("picture"): "", "HEAD " + in + "gone.txt": "", "GET " + in + "a%2fb": fastlane.ReasonFileName, "GET /api/files/posts/x/a.txt": fastlane.ReasonNoFiles,
