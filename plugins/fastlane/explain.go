@@ -19,6 +19,8 @@ type Explanation struct {
 	// the rows of all pages.
 	Query string `json:"query,omitempty"`
 	Count string `json:"count,omitempty"`
+	// Change is the statement by which a write is done.
+	Change string `json:"change,omitempty"`
 }
 
 // Served tells whether the lane answers the request.
@@ -52,25 +54,46 @@ func (p *Plugin) Explain(request, collection string) (Explanation, error) {
 	if !known {
 		return Explanation{Reason: ReasonRoute}, nil
 	}
-	prepare := p.prepare
-	if a == file {
-		prepare = func(e *core.RequestEvent, _ action) (*call, Reason) { return p.prepareFile(e) }
-	}
-	call, reason := prepare(e, a)
+	call, reason := p.prepareAny(e, a)
 	if reason != "" {
 		return Explanation{Reason: reason}, nil
 	}
-	explanation := Explanation{Query: call.plan.rows.text}
+	explanation := Explanation{}
+	if of := call.plan.writing; of != nil {
+		explanation.Change = of.change.text
+		if of.check != nil {
+			explanation.Query = of.check.text
+		}
+	}
+	if call.plan.rows != nil {
+		explanation.Query = call.plan.rows.text
+	}
 	if call.plan.count != nil && !call.params.skipTotal {
 		explanation.Count = call.plan.count.text
 	}
 	return explanation, nil
 }
 
+// prepareAny finds the plan of a request. Of one that writes the body is not known,
+// which is taken to be as the lane can read it.
+func (p *Plugin) prepareAny(e *core.RequestEvent, a action) (*call, Reason) {
+	switch a {
+	case create, update:
+		e.Request.ContentLength = 1
+		e.Request.Header.Set("Content-Type", "application/json")
+		return p.prepareWrite(e, a)
+	case remove:
+		return p.prepareWrite(e, a)
+	case file:
+		return p.prepareFile(e)
+	}
+	return p.prepare(e, a)
+}
+
 // route finds the route of a request as PocketBase's router does.
 func route(r *http.Request) (a action, known bool) {
 	mux := http.NewServeMux()
-	for pattern, of := range map[string]action{viewPattern: view, listPattern: list, filePattern: file} {
+	for pattern, of := range map[string]action{viewPattern: view, listPattern: list, createPattern: create, updatePattern: update, removePattern: remove, filePattern: file} {
 		mux.HandleFunc(pattern, func(_ http.ResponseWriter, matched *http.Request) {
 			a, known = of, true
 			for _, name := range []string{"collection", "id", "recordId", "filename"} {
@@ -128,10 +151,12 @@ func (e Explanation) print(c *cobra.Command, asJSON bool) error {
 		_, err := fmt.Fprintf(out, "handed on: %s\n", e.Reason)
 		return err
 	}
-	_, err := fmt.Fprintf(out, "served\n%s\n", e.Query)
-	if e.Count != "" {
-		_, counted := fmt.Fprintln(out, e.Count)
-		err = errors.Join(err, counted)
+	_, err := fmt.Fprintln(out, "served")
+	for _, text := range []string{e.Query, e.Count, e.Change} {
+		if text != "" {
+			_, printed := fmt.Fprintln(out, text)
+			err = errors.Join(err, printed)
+		}
 	}
 	return err
 }

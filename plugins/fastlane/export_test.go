@@ -16,6 +16,8 @@ const (
 	StalePlans = "plans outlive their collection"
 	SkipHooks  = "handlers are not looked for"
 	WrongNull  = "NULL becomes an empty text"
+	SkipRules  = "new records are not asked for the rule"
+	Halves     = "what fails in a group is not undone"
 )
 
 // Break makes one of the mistakes.
@@ -25,6 +27,10 @@ func (p *Plugin) Break(mistake string) {
 		p.ablation.stalePlans = true
 	case SkipHooks:
 		p.ablation.skipHooks = true
+	case SkipRules:
+		p.ablation.skipRules = true
+	case Halves:
+		p.writer.halved = true
 	case WrongNull:
 		p.appendValue = func(dst []byte, s *step, blank *core.Record, value *sqlite.Value) ([]byte, error) {
 			if value.Type == sqlite.Null {
@@ -43,3 +49,23 @@ var (
 	AppendString = appendString
 	AppendNumber = appendNumber
 )
+
+// Job is a part of a transaction. It returns whether it is to stay.
+type Job func(execute func(text string) error) bool
+
+func (j Job) do(t *transaction) Reason {
+	if j(t.exec) {
+		return ""
+	}
+	return ReasonConstraint
+}
+
+// Work does a job together with those that wait, and returns whether it was committed.
+func (p *Plugin) Work(j Job) bool { return p.writer.do(p.app, j) == "" }
+
+// Waiting is how many jobs wait.
+func (p *Plugin) Waiting() int {
+	p.writer.mu.Lock()
+	defer p.writer.mu.Unlock()
+	return len(p.writer.waiting)
+}

@@ -23,6 +23,7 @@ import (
 // world is an app with a lane, in which each request can be answered without it.
 type world struct {
 	app     core.App
+	engine  *sqlite.Engine
 	plugin  *fastlane.Plugin
 	handler http.Handler
 	tokens  []string
@@ -49,7 +50,14 @@ func newWorld(tb testing.TB, prepare func(core.App) error, config fastlane.Confi
 // newIdleWorld is newWorld without a router: PocketBase bears only one an app.
 func newIdleWorld(tb testing.TB, prepare func(core.App) error, config fastlane.Config) *world {
 	tb.Helper()
-	app := core.NewBaseApp(core.BaseAppConfig{DataDir: tb.TempDir(), DBConnect: sqlite.New().Connect})
+	return newIdleWorldIn(tb, tb.TempDir(), prepare, config)
+}
+
+// newIdleWorldIn does that in a directory.
+func newIdleWorldIn(tb testing.TB, dir string, prepare func(core.App) error, config fastlane.Config) *world {
+	tb.Helper()
+	engine := sqlite.New()
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: engine.Connect})
 	if err := app.Bootstrap(); err != nil {
 		tb.Fatal(err)
 	}
@@ -66,7 +74,7 @@ func newIdleWorld(tb testing.TB, prepare func(core.App) error, config fastlane.C
 		tb.Fatal(err)
 	}
 	plugin.Bypass(func(r *http.Request) bool { return r.Context().Value(stockOnly{}) != nil })
-	return &world{app: app, plugin: plugin}
+	return &world{app: app, engine: engine, plugin: plugin}
 }
 
 // newRandomWorld has one collection of everything, and callers of every kind. Its

@@ -38,7 +38,19 @@ const notes = "/api/collections/notes/records"
 // newNotes is a world of notes, two people and a few labels.
 func newNotes(tb testing.TB, config fastlane.Config, change ...func(app core.App, notes *core.Collection)) (*world, http.Header) {
 	tb.Helper()
-	w := newWorld(tb, func(app core.App) error { return makeNotes(app, change) }, config)
+	return signIn(tb, newWorld(tb, func(app core.App) error { return makeNotes(app, change) }, config))
+}
+
+// newNotesIn is one in a directory that outlives it.
+func newNotesIn(tb testing.TB, dir string) (*world, http.Header) {
+	tb.Helper()
+	w := newIdleWorldIn(tb, dir, func(app core.App) error { return makeNotes(app, nil) }, fastlane.Config{})
+	w.handler = pbtest.Handler(tb, w.app)
+	return signIn(tb, w)
+}
+
+func signIn(tb testing.TB, w *world) (*world, http.Header) {
+	tb.Helper()
 	author, err := w.app.FindRecordById("users", "author000000000")
 	if err != nil {
 		tb.Fatal(err)
