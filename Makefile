@@ -140,6 +140,10 @@ check-web: ## type-check and build the web app, fail when pb_public is not curre
 e2e: build build-stock ## run the official SDK against this program and a bare PocketBase
 	@scripts/e2e.sh node
 
+.PHONY: e2e-fastlane
+e2e-fastlane: build build-stock ## the same with the fast lane on (not part of test)
+	@scripts/e2e-fastlane.sh node
+
 .PHONY: e2e-browser
 e2e-browser: build ## run the web app in headless Chromium
 	@scripts/e2e.sh browser
@@ -168,8 +172,17 @@ push-load: ## send one push message to 10,000 devices of local services (half a 
 	go test ./plugins/push -run TestSendToAll -v -timeout=15m -push.devices=10000
 
 .PHONY: fastlane-differential
-fastlane-differential: ## compare 200,000 answers of the fast lane with PocketBase's (six minutes; SEED=2 for others)
-	go test ./plugins/fastlane -run TestSameAnswers -v -timeout=60m -fastlane.requests=200000 -fastlane.seed=$(or $(SEED),1)
+fastlane-differential: ## compare N=200000 answers of the fast lane, and a tenth as many writes, with PocketBase's (SEED=2 for others)
+	go test ./plugins/fastlane -run 'TestSame(Answers|Writes)' -v -timeout=12h -fastlane.seed=$(or $(SEED),1) \
+		-fastlane.requests=$(or $(N),200000) -fastlane.writes=$$(( $(or $(N),200000) / 10 ))
+
+.PHONY: fastlane-kill
+fastlane-kill: ## kill a server N=50 times while 16 clients write through the fast lane, and change N*20 things under load
+	go test ./plugins/fastlane -run 'TestKilledServer|TestNeverOld' -v -timeout=60m -fastlane.kills=$(or $(N),50) -fastlane.changes=$$(( $(or $(N),50) * 20 ))
+
+.PHONY: fastlane-scenarios
+fastlane-scenarios: ## run PocketBase's own tests of its API with the fast lane in their apps (four minutes)
+	@scripts/fastlane-scenarios.sh
 
 .PHONY: kill-jobs
 kill-jobs: ## kill a process that runs 50,000 jobs twenty times (a minute)

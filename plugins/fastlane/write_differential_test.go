@@ -85,7 +85,7 @@ func TestSameWrites(t *testing.T) {
 // own, and such that any lane could make, between two apps that have none.
 func TestMistakesInWritesAreNoticed(t *testing.T) {
 	t.Parallel()
-	for _, mistake := range []string{fastlane.StalePlans, fastlane.SkipHooks} {
+	for _, mistake := range []string{fastlane.StalePlans, fastlane.SkipHooks, fastlane.SkipRules} {
 		t.Run(mistake, func(t *testing.T) {
 			t.Parallel()
 			p := newTwins(t, writeWorld{})

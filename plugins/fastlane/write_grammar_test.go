@@ -333,7 +333,7 @@ func (g *grammar) batch() string {
 func (g *grammar) partOfBatch(collection string) string {
 	method, path := g.target(collection)
 	members := g.members(collection, method == "POST")
-	if g.IntN(5) == 0 {
+	if g.odds(4) {
 		method, path = "PUT", "/api/collections/"+collection+"/records"+g.query()
 		if g.IntN(2) == 0 {
 			members = append(slices.DeleteFunc(members, func(m member) bool { return m.name == core.FieldNameId }), member{core.FieldNameId, quote(g.id(collection))})

@@ -293,19 +293,35 @@ type writeWorld struct {
 	stream uint64 // what its requests are made from, besides the seed
 }
 
-// open starts an app on a copy of the template.
+// open starts an app on a copy of the template, with a router.
 func (w writeWorld) open(tb testing.TB, lane bool) *twin {
+	tb.Helper()
+	dir := tb.TempDir()
+	copyTemplate(tb, dir)
+	t, err := w.start(dir, lane)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { t.end(tb) })
+	t.handler = pbtest.Handler(tb, t.app)
+	return t
+}
+
+func copyTemplate(tb testing.TB, dir string) {
 	tb.Helper()
 	files, err := writeTemplate()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dir := tb.TempDir()
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			tb.Fatal(err)
 		}
 	}
+}
+
+// start starts an app on a directory.
+func (w writeWorld) start(dir string, lane bool) (*twin, error) {
 	engine := sqlite.New()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: engine.Connect})
 	app.OnBootstrap().Unbind("__pbNotifyWatcherSystemHook__") // its goroutine outlives the app
@@ -315,21 +331,17 @@ func (w writeWorld) open(tb testing.TB, lane bool) *twin {
 			config.History = writeCollections
 		}
 		if _, err := changes.Register(app, config); err != nil {
-			tb.Fatal(err)
+			return nil, err
 		}
 	}
 	t := &twin{app: app}
 	if lane {
+		var err error
 		if t.plugin, err = fastlane.Register(app, w.config); err != nil {
-			tb.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := app.Bootstrap(); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { t.end(tb) })
-	t.handler = pbtest.Handler(tb, app)
-	return t
+	return t, app.Bootstrap()
 }
 
 func (t *twin) end(tb testing.TB) {
