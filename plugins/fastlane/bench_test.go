@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -220,6 +221,7 @@ func BenchmarkWrites(b *testing.B) {
 func (w *world) competeIn(b *testing.B, each int, ask func() *http.Request) {
 	var used [2]time.Duration
 	turn := func(stock bool, requests int) time.Duration {
+		runtime.GC() // what the other has left
 		started := cpu()
 		for range requests {
 			r := ask()
