@@ -1,5 +1,5 @@
-// Package fastlane answers views and lists of records in a fraction of PocketBase's
-// time, byte for byte as PocketBase does.
+// Package fastlane answers views and lists of records, and writes them, in a fraction
+// of PocketBase's time, byte for byte as PocketBase does.
 //
 //	fastlane.MustRegister(app, fastlane.Config{})
 //
