@@ -228,46 +228,79 @@ func (c *laneContest) run(ctx context.Context, outcomes []*laneOutcome, fixtureD
 	return nil
 }
 
-// pair measures the outcomes with fresh processes on fresh data. After a failure
-// they are started anew, as one of them may be dead.
+// crew are the running programs of a pair.
+type crew struct {
+	servers []*laneServer
+	stop    func() error
+}
+
+// pair measures the outcomes with fresh processes on fresh data.
 func (c *laneContest) pair(ctx context.Context, pair int, outcomes []*laneOutcome, failed map[*laneOutcome]bool, fixtureDir string, programs []string) (err error) {
-	var targets []target
-	for _, program := range programs {
-		targets = append(targets, laneTarget(program))
-	}
-	servers, stop, err := c.start(ctx, fixtureDir, targets...)
-	if err != nil {
+	var running crew
+	defer func() { err = errors.Join(err, running.end()) }()
+	begin := func() error {
+		if err := running.end(); err != nil {
+			c.say("on with others, as one would not end: %v", err)
+		}
+		var targets []target
+		for _, program := range programs {
+			targets = append(targets, laneTarget(program))
+		}
+		var err error
+		running.servers, running.stop, err = c.start(ctx, fixtureDir, targets...)
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	if err := begin(); err != nil {
+		return err
+	}
 	if len(outcomes) > 1 {
-		defer func() { c.notePeaks(servers) }()
+		defer func() { c.notePeaks(running.servers) }()
 	}
 	for i, o := range outcomes {
 		if failed[o] || pair > 0 && !slices.Contains(laneSecondPair, o.conns) {
 			continue
 		}
-		chosen := slices.Clone(servers)
-		chosen = slices.DeleteFunc(chosen, func(s *laneServer) bool { return o.index(s.name) < 0 })
-		if problem := o.measure(ctx, c.options.plan, chosen, c.fixture); problem != nil {
+		if problem := c.attempt(ctx, pair, o, &running, begin); problem != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			c.problem(fmt.Sprintf("%s with %d connections", o.workload.name, o.conns), problem)
 			failed[o] = true
-			o.forget(pair)
-			if err := stop(); err != nil {
-				c.problem("stop", err)
-			}
-			if servers, stop, err = c.start(ctx, fixtureDir, targets...); err != nil {
-				stop = func() error { return nil }
-				return err
-			}
+			c.problem(fmt.Sprintf("%s with %d connections", o.workload.name, o.conns), problem)
 			continue
 		}
 		c.say("%d/%d  %3d/%d  %-16s x%-3d %s", pair+1, c.options.plan.restarts, i+1, len(outcomes), o.workload.name, o.conns, o.glance())
 	}
 	return nil
+}
+
+// attempt measures an outcome, and once more with fresh processes if that fails, as one
+// of them may be dead, or the machine stood still. Other answers than stock's are no
+// accident.
+func (c *laneContest) attempt(ctx context.Context, pair int, o *laneOutcome, running *crew, begin func() error) error {
+	for try := 0; ; try++ {
+		chosen := slices.DeleteFunc(slices.Clone(running.servers), func(s *laneServer) bool { return o.index(s.name) < 0 })
+		problem := o.measure(ctx, c.options.plan, chosen, c.fixture)
+		if problem == nil {
+			return nil
+		}
+		o.forget(pair)
+		if ctx.Err() == nil {
+			problem = errors.Join(problem, begin())
+		}
+		if try > 0 || ctx.Err() != nil || errors.Is(problem, errOtherwise) || len(running.servers) == 0 {
+			return problem
+		}
+		c.say("once more, after %v", problem)
+	}
+}
+
+func (r *crew) end() error {
+	stop := r.stop
+	r.servers, r.stop = nil, nil
+	if stop == nil {
+		return nil
+	}
+	return stop()
 }
 
 // notePeaks keeps the most memory that a program has had in all pairs.

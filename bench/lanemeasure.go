@@ -57,6 +57,9 @@ func newLaneOutcome(w laneWorkload, conns int, programs ...string) *laneOutcome 
 	return &laneOutcome{workload: w, conns: conns, programs: programs, samples: make([][][]sample, n), latencies: make([][]time.Duration, n), rss: make([]int, n)}
 }
 
+// errOtherwise is of a program that does not answer as stock does.
+var errOtherwise = errors.New("it answers otherwise than stock")
+
 // answersKept is how many requests there are to one whose answer is kept. It is prime
 // so that each kind of request in a mix comes up.
 const answersKept = 37
@@ -99,7 +102,7 @@ func (o *laneOutcome) measure(ctx context.Context, p plan, servers []*laneServer
 			o.size = len(wires[i].kept[0].body)
 		}
 		if err := compareKept(servers[0].address, o.workload, f, wires[i].kept); err != nil {
-			return fmt.Errorf("%s answers otherwise than stock: %w", s.name, err)
+			return fmt.Errorf("%s: %w: %w", s.name, errOtherwise, err)
 		}
 	}
 	return nil

@@ -29,14 +29,14 @@ type laneReport struct {
 	Rows       []laneRow `json:"workloads"`
 	Unlogged   []laneRow `json:"withoutLog"`
 
-	Offered     []offeredRow `json:"steady"`
-	Handed      *handedRow   `json:"handedOn,omitempty"`
-	Memory      []memoryRow  `json:"memory"`
-	Peaks       []memoryPeak `json:"peaks"` // of the processes that the workloads are measured with
-	Programs    []programRow `json:"programs"`
-	Growth      []growthRow  `json:"growth"`
-	Ceilings    []ceilingRow `json:"ceilings"`
-	Problems    []string     `json:"problems"`
+	Offered  []offeredRow `json:"steady"`
+	Handed   *handedRow   `json:"handedOn,omitempty"`
+	Memory   []memoryRow  `json:"memory"`
+	Peaks    []memoryPeak `json:"peaks"` // of the processes that the workloads are measured with
+	Programs []programRow `json:"programs"`
+	Growth   []growthRow  `json:"growth"`
+	Ceilings []ceilingRow `json:"ceilings"`
+	Problems []string     `json:"problems"`
 }
 
 // laneFigures are what a program reached.

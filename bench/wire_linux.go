@@ -142,8 +142,7 @@ func (w *wire) closed(d time.Duration) ([]time.Duration, time.Duration, error) {
 // offered makes requests at a steady rate a second for as long as d, whether earlier
 // ones are answered or not, and returns how long after it was due each was answered.
 // A request that finds no connection free waits for one, which counts: a server that
-// stands still delays all that come meanwhile. It gives up when a server needs more
-// than twice the time.
+// stands still delays all that come meanwhile. It gives up when a server is far behind.
 func (w *wire) offered(rate float64, d time.Duration) ([]time.Duration, time.Duration, error) {
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC)
 	if err != nil {
@@ -200,7 +199,7 @@ func (w *wire) offered(rate float64, d time.Duration) ([]time.Duration, time.Dur
 				return nil, 0, err
 			}
 		}
-		if time.Since(began) > 2*d+time.Second {
+		if time.Since(began) > d+requestTimeout {
 			return nil, 0, fmt.Errorf("it did not keep up with %.0f requests a second", rate)
 		}
 	}
