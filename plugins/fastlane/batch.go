@@ -143,7 +143,7 @@ type part struct {
 func readPart(request token) (r part, reason Reason) {
 	r.body = []byte("{}")
 	reason = readObject(request, func(key []byte, value token) Reason {
-		ok := true
+		var ok bool
 		switch string(key) {
 		case "method":
 			ok = r.method == ""

@@ -39,7 +39,9 @@ var batches = []struct {
 	{[]string{`{"method":"POST","url":"/api/collections/drafts/records","headers":{"X-A":"b"},"body":{"author":"author000000000"}}`}, true},
 	{[]string{`{"method":"POST","url":"/api/collections/drafts/records","headers":{"X-A":1},"body":{"author":"author000000000"}}`}, false},
 	{[]string{`{"Method":"POST","url":"/api/collections/drafts/records","body":{"author":"author000000000"}}`}, false},
-	{[]string{`5`}, false}, {[]string{`null`}, false}, {nil, false},
+	{[]string{`5`}, false},
+	{[]string{`null`}, false},
+	{nil, false},
 	{slicesOf(9, part("POST", "drafts/records", `{"author":"author000000000"}`)), true},
 	{slicesOf(10, part("POST", "drafts/records", `{"author":"author000000000"}`)), false},
 }

@@ -184,11 +184,11 @@ func (s *scanner) value() (token, bool) {
 		return nil, false
 	}
 	start := s.at
-	switch c := s.body[s.at]; {
-	case c == '"':
+	switch s.body[s.at] {
+	case '"':
 		value, ok := s.quoted()
 		return value, ok && (bytes.IndexByte(value, '\\') < 0 || json.Valid(value))
-	case c == '{' || c == '[':
+	case '{', '[':
 		if !s.nested() {
 			return nil, false
 		}

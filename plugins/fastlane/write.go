@@ -3,6 +3,7 @@ package fastlane
 import (
 	"database/sql/driver"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -170,7 +171,7 @@ func readBody(e *core.RequestEvent) ([]byte, Reason) {
 		n, err := e.Request.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case err == io.EOF: //nolint:errorlint // readers return this very one
+		case err == io.EOF:
 			return body, ""
 		case err != nil || int64(len(body)) > e.Request.ContentLength:
 			return nil, ReasonContent
@@ -372,7 +373,7 @@ func (w *write) remove(t *transaction) Reason {
 func (w *write) append(dst []byte) []byte {
 	out, err := w.reader(w.plan, w.plan.writing.names).appendRow(dst, w.row, "", nil)
 	if err != nil {
-		w.app.Logger().Error("The answer of a write could not be encoded.", "error", err)
+		w.app.Logger().Error("The answer of a write could not be encoded.", slog.Any("error", err))
 	}
 	return out
 }

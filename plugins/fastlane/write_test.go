@@ -212,7 +212,10 @@ var bodies = []struct {
 	{`{"title":"a#b","author":"author000000000"}`, false},
 	{`{"title":"x","author":"author000000001"}`, false},
 	{`{"title":"x"}`, false},
-	{`[]`, false}, {`null`, false}, {`{`, false}, {`{}`, false},
+	{`[]`, false},
+	{`null`, false},
+	{`{`, false},
+	{`{}`, false},
 }
 
 // TestCreate sends the same to the lane and to PocketBase, and compares answers and
@@ -298,13 +301,6 @@ func (w *world) twoNotes(tb testing.TB, change dbx.Params) (ids [2]string) {
 		}
 	}
 	return ids
-}
-
-func (w *world) empty(tb testing.TB) {
-	tb.Helper()
-	if _, err := w.app.NonconcurrentDB().Delete("notes", nil).Execute(); err != nil {
-		tb.Fatal(err)
-	}
 }
 
 // TestUpdate changes one of two alike records by the lane and the other by PocketBase.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -151,9 +152,9 @@ func (c *committer) commit(app core.App) (group []*ticket) {
 	}
 	switch {
 	case committed && err != nil: // who hears of commits has failed; it is done
-		app.Logger().Error("The connection that writes has failed after a commit.", "error", err)
+		app.Logger().Error("The connection that writes has failed after a commit.", slog.Any("error", err))
 	case err != nil:
-		app.Logger().Warn("Writes of the fast lane are left to PocketBase.", "error", err, "writes", len(group))
+		app.Logger().Warn("Writes of the fast lane are left to PocketBase.", slog.Any("error", err), slog.Int("writes", len(group)))
 		for _, t := range group {
 			t.reason = ReasonWrite
 		}

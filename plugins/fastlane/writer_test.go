@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -225,20 +226,19 @@ func TestRealtimeOfWrites(t *testing.T) {
 	}
 }
 
-// killedIn is the directory of the app that TestKilled kills.
-const killedIn = "HOLDALL_FASTLANE_KILLED_IN"
+// killedIn is for the process that TestKilled starts.
+var killedIn = flag.String("fastlane.killed", "", "the directory of an app that writes until it is killed")
 
 // TestKilled kills a process while it writes in groups. All that it has acknowledged
 // has to be there, and of a batch all or nothing.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	if dir := os.Getenv(killedIn); dir != "" {
-		writeUntilKilled(t, dir)
+	if *killedIn != "" {
+		writeUntilKilled(t, *killedIn)
 		return
 	}
 	dir := t.TempDir()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
-	child.Env = append(os.Environ(), killedIn+"="+dir)
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$", "-fastlane.killed="+dir)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
