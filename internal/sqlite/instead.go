@@ -38,8 +38,8 @@ func Instead(quotedTable, rows string) string {
 		" ON " + quotedTable + ".`_rowid_` = `" + PageAlias + "`.`" + RowAlias + "`"
 }
 
-// mostProofs is how often a kept statement is compared. One that SQLite compiles again
-// with each value never stays the same.
+// mostProofs is how often a kept statement is compared in vain. One that SQLite compiles
+// again with each value never stays the same.
 const mostProofs = 4
 
 // proof is what was found out about a statement that is to be run instead of another.
@@ -47,7 +47,7 @@ type proof struct {
 	is       bool // a proof was made
 	same     bool
 	versions int32 // of the statement
-	made     int   // how many
+	made     int   // how many since the statement last ran
 }
 
 // errOtherPlan is of a statement that was compiled again since it was compared.
@@ -70,6 +70,7 @@ func (c *conn) readInstead(q Query, use func(columns []string, row []Value) erro
 	if err = c.readKept(k, q, use); errors.Is(err, errOtherPlan) || errors.Is(err, errTimes) {
 		return false, nil // which is found before the first row
 	}
+	k.compiled.proof.made = 0
 	return true, err
 }
 
