@@ -8,7 +8,9 @@
 // without making records of them. What it does not fully understand it leaves to
 // PocketBase: a request that some hook handler would see, that a rate limit applies
 // to, whose rule speaks of the request's headers. Middlewares run as ever, as the
-// lane is behind all of them. [Plugin.Explain] tells what becomes of a request, and why.
+// lane is behind all of them; where there are none but PocketBase's own it is in front
+// of the router and does what they do ([Plugin.Placement]). [Plugin.Explain] tells what
+// becomes of a request, and why.
 package fastlane
 
 import (

@@ -26,6 +26,7 @@ type world struct {
 	engine  *sqlite.Engine
 	plugin  *fastlane.Plugin
 	handler http.Handler
+	stock   http.Handler // that knows nothing of the lane
 	tokens  []string
 	client  int
 	fixed   bool   // all clients have one address
