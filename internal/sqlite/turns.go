@@ -15,9 +15,9 @@ type turns chan struct{}
 // reading are the turns of this process, whatever database is read.
 var reading = make(turns, min(max(6, 3*runtime.GOMAXPROCS(0)), 12))
 
-// longestTurn is how long one waits at most. It is long beside most queries, and beside
-// the opening of a connection, and spares them the wait for long ones.
-const longestTurn = 20 * time.Millisecond
+// longestTurn is how long one waits at most: longer than for many queries of the usual
+// length, so that they do not open connections all the same, and not for a long one.
+const longestTurn = 100 * time.Millisecond
 
 // take waits for a turn, and tells whether there is one to be given back: who has waited
 // for long goes on without.
