@@ -220,7 +220,8 @@ func TestLaneReport(t *testing.T) {
 
 	r := lanesReport()
 	r.Handed.ToStock.Median = 1.1
-	if got, want := strings.Join(r.over(), ", "), "create with 16 connections, steady update, what is handed on"; got != want {
+	r.Peaks = []memoryPeak{{programStock, 80}, {programLane, 90}}
+	if got, want := strings.Join(r.over(), ", "), "create with 16 connections, steady update, memory, what is handed on"; got != want {
 		t.Errorf("got %q short of what is asked, want %q", got, want)
 	}
 	text := r.markdown()

@@ -265,7 +265,7 @@ func (r *laneReport) ceilingSection(b *laneBuilder) {
 		return
 	}
 	b.line("\n### Ceilings, in the same run\n")
-	b.line("`net/http` answers with constant bytes; SQLite's statements run on the same driver without a server, readings on two goroutines, writes on one.\n")
+	b.line("`net/http` answers with constant bytes; SQLite's statements run without a server by database/sql on the same driver, readings on two goroutines, writes on one.\n")
 	b.line("| | connections | a second | CPU µs |\n|---|--:|--:|--:|")
 	for _, row := range r.Ceilings {
 		conns := ""

@@ -233,6 +233,16 @@ func (row laneRow) judged() *estimate {
 	return row.LaneOps
 }
 
+// peak is the most memory that a program has had, 0 if it was not measured.
+func (r *laneReport) peak(program string) float64 {
+	for _, p := range r.Peaks {
+		if p.Name == program {
+			return p.PeakMB
+		}
+	}
+	return 0
+}
+
 // What is asked for besides the ratios of the workloads.
 const (
 	mostLatency = 1.0 / 3 // of stock's slowest requests
@@ -255,6 +265,9 @@ func (r *laneReport) over() []string {
 		if f == nil || f.P99Share == nil || f.P99Share.Median > mostLatency {
 			short = append(short, "steady "+row.Name)
 		}
+	}
+	if r.peak(programLane) > r.peak(programStock) {
+		short = append(short, "memory")
 	}
 	if r.Handed != nil && r.Handed.ToStock.Median > mostHanded {
 		short = append(short, "what is handed on")

@@ -46,7 +46,7 @@ func (c *laneContest) unlogged(ctx context.Context, r *laneReport) error {
 
 const (
 	steadyRounds = 5
-	steadyTime   = 1200 * time.Millisecond
+	steadyTime   = time.Second
 	steadyConns  = 64
 	// steadyShare of what stock can do is what both are asked for.
 	steadyShare = 0.7
@@ -174,7 +174,6 @@ func (c *laneContest) handedOn(ctx context.Context, r *laneReport) error {
 	// a difference of 2 % needs more samples than one of five times
 	patient := *c
 	patient.options.plan.rounds *= 4
-	patient.options.plan.restarts++
 	if err := patient.run(ctx, []*laneOutcome{o}, c.fixtureDir(), o.programs...); err != nil {
 		return err
 	}
