@@ -112,8 +112,16 @@ func (g *Gate) enter(ctx context.Context) error {
 			return err
 		}
 	}
-	if g.shut != nil {
-		if err := g.wait(ctx, g.shut, gatePatience); err != nil {
+	var until time.Time
+	for g.shut != nil { // again, maybe, before this one is awake
+		if until.IsZero() {
+			until = time.Now().Add(gatePatience)
+		}
+		left := time.Until(until)
+		if left <= 0 {
+			break
+		}
+		if err := g.wait(ctx, g.shut, left); err != nil {
 			return err
 		}
 	}
