@@ -53,7 +53,9 @@ func fastLane(ctx context.Context, o options, root, dir string, out io.Writer) e
 	if err != nil {
 		return err
 	}
-	if err := finish(o, root, laneBase, r, out); err != nil {
+	unjudged := o
+	unjudged.check = false
+	if err := finish(unjudged, root, laneBase, r, out); err != nil {
 		return err
 	}
 	if o.write {
@@ -63,6 +65,9 @@ func fastLane(ctx context.Context, o options, root, dir string, out io.Writer) e
 	}
 	if len(r.Problems) > 0 {
 		return fmt.Errorf("not everything could be measured: %s", strings.Join(r.Problems, "; "))
+	}
+	if short := r.over(); o.check && len(short) > 0 {
+		return fmt.Errorf("short of what is asked for: %s", strings.Join(short, ", "))
 	}
 	return nil
 }
