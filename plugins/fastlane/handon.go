@@ -63,6 +63,7 @@ const (
 	ReasonStale       Reason = "The collections have changed while it waited."
 	ReasonBatch       Reason = "Batches are switched off, or it is not one of creates, updates and deletes."
 	ReasonLate        Reason = "It takes too long, or nobody waits for it any more."
+	ReasonLong        Reason = "Its query is too long to be kept."
 	ReasonBusy        Reason = "Too many writes wait."
 	ReasonWrite       Reason = "The transaction that it was part of has failed."
 	ReasonTagged      Reason = "Another plugin needs the record as PocketBase has it."

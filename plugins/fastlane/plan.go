@@ -156,8 +156,15 @@ func compile(app core.App, db *dbx.DB, s *schema, key planKey, t template) *plan
 	case create, update, remove:
 		made.reason = compiler.write(made)
 	}
+	if made.reason == "" && made.rows != nil && len(made.rows.text) > longestQuery {
+		return handedOn(ReasonLong)
+	}
 	return made
 }
+
+// longestQuery is how long a query is that is kept, in bytes. Clients can ask for many
+// that are six times as long, and package sqlite keeps no longer statement.
+const longestQuery = 16 << 10
 
 // ruleOf is the rule for an action, nil if it is for superusers only.
 func ruleOf(c *core.Collection, a action) *string {

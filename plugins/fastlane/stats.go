@@ -141,6 +141,7 @@ var codes = map[Reason]string{
 	ReasonStale:      "stale",
 	ReasonBatch:      "batch",
 	ReasonLate:       "late",
+	ReasonLong:       "long",
 	ReasonBusy:       "busy",
 	ReasonWrite:      "write",
 

@@ -64,3 +64,28 @@ func TestDeleteWithBody(t *testing.T) {
 		}
 	}
 }
+
+// TestLongQueries asks for a query that is too long to be kept.
+func TestLongQueries(t *testing.T) {
+	t.Parallel()
+	w, signedIn := newNotes(t, fastlane.Config{}, func(app core.App, _ *core.Collection) {
+		labels, err := app.FindCollectionByNameOrId("labels")
+		if err != nil {
+			panic(err)
+		}
+		labels.ListRule, labels.ViewRule = text(""), text("")
+		if err := app.Save(labels); err != nil {
+			panic(err)
+		}
+	})
+	w.twoNotes(t, nil)
+	const path = "labels.notes_via_labels.title~'0'"
+	address := notes + "?filter=" + path + strings.Repeat("%26%26"+path, 21)
+	got, want := w.send(false, http.MethodGet, address, "", signedIn), w.send(true, http.MethodGet, address, "", signedIn)
+	if got != want || want.status != http.StatusOK {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if handedOn := w.plugin.Stats().HandedOn; handedOn[fastlane.ReasonLong] != 1 {
+		t.Errorf("handed on: %v, want one of %q", handedOn, fastlane.ReasonLong)
+	}
+}
