@@ -27,7 +27,7 @@ import (
 )
 
 // kills is how often the server is killed, each time on what the last one has left.
-var kills = flag.Int("fastlane.kills", 3, "how often TestKilledServer kills the server")
+var kills = flag.Int("fastlane.kills", 2, "how often TestKilledServer kills the server")
 
 // TestMain lets this binary be the server that is killed.
 func TestMain(m *testing.M) {

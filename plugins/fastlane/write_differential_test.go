@@ -15,7 +15,7 @@ import (
 )
 
 // writes is how many requests TestSameWrites makes.
-var writes = flag.Int("fastlane.writes", 240, "how many requests TestSameWrites makes")
+var writes = flag.Int("fastlane.writes", 180, "how many requests TestSameWrites makes")
 
 // differ sends random requests to both until limit of them differed, and returns how.
 // After each turn of them something is changed. For an eighth of the time clients of

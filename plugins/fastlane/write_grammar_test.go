@@ -316,8 +316,10 @@ func (g *grammar) multipart(m *multipart.Writer, members []member, collection st
 // batch is the body of several requests in one.
 func (g *grammar) batch() string {
 	if g.odds(15) {
-		return pickFrom(g.Rand, []string{"", "{}", `{"requests":[]}`, `{"requests":null}`, `{"requests":{}}`, `{"requests":[null]}`, `{"requests":[{}]}`, `{"requests":[5]}`, "[]",
-			`{"requests":[{"method":"GET","url":"/api/collections/hot/records"}]}`, `{"requests":[{"method":"POST","url":"/api/collections/hot/records","body":5}]}`, `{"requests":[` + strings.Repeat("{},", 12) + `{}]}`})
+		return pickFrom(g.Rand, []string{
+			"", "{}", `{"requests":[]}`, `{"requests":null}`, `{"requests":{}}`, `{"requests":[null]}`, `{"requests":[{}]}`, `{"requests":[5]}`, "[]",
+			`{"requests":[{"method":"GET","url":"/api/collections/hot/records"}]}`, `{"requests":[{"method":"POST","url":"/api/collections/hot/records","body":5}]}`, `{"requests":[` + strings.Repeat("{},", 12) + `{}]}`,
+		})
 	}
 	var parts []string
 	collection := pickFrom(g.Rand, []string{"hot", "hot", "kids", "tags"})

@@ -22,7 +22,7 @@ import (
 )
 
 // changesUnderLoad is how much is changed while requests run.
-var changesUnderLoad = flag.Int("fastlane.changes", 24, "how many changes TestNeverOld makes under load")
+var changesUnderLoad = flag.Int("fastlane.changes", 12, "how many changes TestNeverOld makes under load")
 
 // state is all that answers depend on, as it is after a change has returned.
 type state struct {
@@ -81,7 +81,7 @@ type load struct {
 
 // wait lets some requests be answered by one state, reads and writes.
 func (l *load) wait() {
-	enough := l.certain.Load() + 60
+	enough := l.certain.Load() + 40
 	pbtest.Eventually(l.t, 2*time.Minute, func() error {
 		if got := l.certain.Load(); got < enough {
 			return fmt.Errorf("%d answers, want %d", got, enough)
