@@ -131,7 +131,7 @@ func (s *shipment) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.beSlow()
+	s.beSlow(ctx)
 	done := make(chan struct{})
 	defer close(done)
 	go s.openEarly(open, done)
@@ -198,12 +198,19 @@ func (s *shipment) move(ctx context.Context) error {
 			return err
 		}
 	}
-	s.beSlow()
+	s.beSlow(ctx)
 	return s.file.Sync()
 }
 
 // beSlow is what a slow disk is in tests.
-func (s *shipment) beSlow() { time.Sleep(time.Duration(s.slowness.Load())) }
+func (s *shipment) beSlow(ctx context.Context) {
+	if slow := time.Duration(s.slowness.Load()); slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+		}
+	}
+}
 
 // unlessBusy lets a checkpoint that found no turn be made the next time.
 func unlessBusy(err error) error {
