@@ -11,11 +11,11 @@ import (
 	"github.com/holdall-go/holdall/plugins/observe"
 )
 
-// readFastLane says whether records are read past PocketBase.
+// readFastLane says whether records are answered past PocketBase.
 func (cfg *config) readFastLane(r *env.Reader) {
 	r.Group("Fast lane")
 	cfg.fastLane = env.Get(r, env.Bool, "FAST_LANE", false,
-		"Answers views and lists of records from queries that are kept, byte for byte as PocketBase does, which is left what the lane does not understand. `holdall fastlane explain` tells.")
+		"Answers requests for records and files from queries that are kept, byte for byte as PocketBase does, which is left what the lane does not understand. `holdall fastlane explain` tells.")
 }
 
 // ownViewHandlers is how many handlers of OnRecordViewRequest the plugins bind:

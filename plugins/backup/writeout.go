@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -55,8 +56,8 @@ func steadily(file *os.File, content io.Reader) error {
 	for {
 		n, err := io.CopyN(file, content, writeOutBytes)
 		if n < writeOutBytes || err != nil {
-			if err == io.EOF {
-				err = nil
+			if errors.Is(err, io.EOF) {
+				return nil
 			}
 			return err
 		}

@@ -3,6 +3,7 @@ package fastlane
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"reflect"
@@ -156,7 +157,7 @@ func (s scratch) WriteHeader(int)             {}
 
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if a, collection, id, ok := f.target(r); !ok || !f.answer(w, r, a, collection, id) {
+	if a, collection, id, ok := f.target(r); !ok || !f.answer(w, r, a, collection, id) { //nolint:contextcheck // rows of the log outlive the request
 		f.next.ServeHTTP(w, r)
 	}
 }
@@ -259,7 +260,8 @@ func (f *front) recovered(x *exchange, a action, started time.Time, failed any) 
 		return true
 	}
 	f.plugin.counts.add(a, ReasonPanic)
-	f.app.Logger().Error("The fast lane has failed on a request, which PocketBase answers", "url", x.request.URL.Path, "error", err)
+	f.app.Logger().Error("The fast lane has failed on a request, which PocketBase answers.",
+		slog.String("url", x.request.URL.Path), slog.Any("error", err))
 	return false
 }
 

@@ -45,26 +45,26 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 }
 
 // answer is the second half: it asks the database.
-func (call *call) answer(e *core.RequestEvent, a action) (reason Reason, err error) {
-	p := call.plugin
-	if call.limited && p.refused.lately(call.limitKey(e)) {
+func (c *call) answer(e *core.RequestEvent, a action) (reason Reason, err error) {
+	p := c.plugin
+	if c.limited && p.refused.lately(c.limitKey(e)) {
 		return ReasonLimited, nil
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()
 	found := true
 	if a == view {
-		found, reason = call.view(w)
+		found, reason = c.view(w)
 	} else {
-		reason = call.list(w)
+		reason = c.list(w)
 	}
 	if reason != "" {
 		return reason, nil
 	}
-	if call.limited {
+	if c.limited {
 		err := charge(e)
 		if err != nil {
-			p.refused.note(call.limitKey(e))
+			p.refused.note(c.limitKey(e))
 		}
 		if err != nil || e.Written() {
 			return "", err

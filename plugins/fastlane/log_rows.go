@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"log"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -118,7 +117,8 @@ func (l *requestLog) write(entries []entry) {
 				err = tx.AuxSave(model)
 			}
 			if err != nil {
-				log.Println("Failed to write log", model, err) // as PocketBase, which has nowhere else
+				// the app's own logger is what has failed
+				slog.Default().Error("A line of the log could not be saved.", slog.Any("line", model), slog.Any("error", err))
 			}
 		}
 		return nil
