@@ -69,6 +69,9 @@ type config struct {
 	push    push.Config
 
 	fastLane bool
+	// quietViews is how many handlers of OnRecordViewRequest the plugins bind that leave
+	// views without a query alone. Who leaves such a plugin out leaves out its count.
+	quietViews int
 
 	observeOff bool
 	observe    observe.Config

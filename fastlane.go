@@ -18,16 +18,12 @@ func (cfg *config) readFastLane(r *env.Reader) {
 		"Answers requests for records and files from queries that are kept, byte for byte as PocketBase does, which is left what the lane does not understand. `holdall fastlane explain` tells.")
 }
 
-// ownViewHandlers is how many handlers of OnRecordViewRequest the plugins bind:
-// package idempotency's, which does nothing for requests without a query.
-const ownViewHandlers = 1
-
 // registerFastLane adds the lane if it is wanted, or returns nil.
 func registerFastLane(app core.App, root *cobra.Command, cfg config) (*fastlane.Plugin, error) {
 	if !cfg.fastLane {
 		return nil, nil //nolint:nilnil // switched off is not a failure
 	}
-	return fastlane.Register(app, fastlane.Config{RootCmd: root, ViewHandlers: ownViewHandlers})
+	return fastlane.Register(app, fastlane.Config{RootCmd: root, ViewHandlers: cfg.quietViews})
 }
 
 // laneFigures are as many at most as there are actions and reasons, which are the

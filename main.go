@@ -158,6 +158,7 @@ func build(app core.App, root *cobra.Command, cfg config) error {
 	if _, err := idempotency.Register(app, once); err != nil {
 		return err
 	}
+	cfg.quietViews++ // its handler does nothing for views without a query
 	hooked, err := registerWebhooks(app, cfg, log, queue.Plugin)
 	if err != nil {
 		return err
