@@ -86,7 +86,8 @@ func serveLane(t *testing.T, fixture string, lane bool) (address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := app.ResetBootstrapState(); err != nil {
+		err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
+		if err != nil {
 			t.Error(err)
 		}
 	})

@@ -35,11 +35,13 @@ func TestRoutesAreForSuperusers(t *testing.T) {
 	t.Parallel()
 	app, p := newQueue(t, jobs.Config{})
 	handle(t, p, "note", nothing)
+	if err := p.Pause(t.Context(), jobs.DefaultQueue); err != nil { // before the app serves, which starts the work
+		t.Fatal(err)
+	}
 	id := enqueue(t, app, "note", "s3cret")
 	_, user := pbtest.User(t, app, "users", nil)
 	root := pbtest.Superuser(t, app)
 	handler := pbtest.Handler(t, app)
-	waitForStart(t, p)
 	ask := func(token string, i int) pbtest.Response {
 		r := everyRoute[i]
 		request := pbtest.Request{Method: r.method, Path: strings.ReplaceAll(r.path, "{id}", id), Token: token}
@@ -64,14 +66,6 @@ func TestRoutesAreForSuperusers(t *testing.T) {
 		if got := ask(root, i); got.Status != r.status {
 			t.Errorf("%s %s: got %d %s, want %d", r.method, r.path, got.Status, got.Body, r.status)
 		}
-	}
-}
-
-// waitForStart has the queue paused before the app serves, which starts the work.
-func waitForStart(t *testing.T, p *jobs.Plugin) {
-	t.Helper()
-	if err := p.Pause(context.Background(), jobs.DefaultQueue); err != nil {
-		t.Fatal(err)
 	}
 }
 
