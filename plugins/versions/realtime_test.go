@@ -97,11 +97,6 @@ func TestRealtime(t *testing.T) {
 		}
 	}
 	w.order(t, map[string]any{"subject": "no match", "technician": ada.Id})
-	w.order(t, map[string]any{"subject": "the pump", "technician": ada.Id})
-
-	if name, data := narrow.next(t); name != topic || encode(data["record"]) != `{"expand":{"assignee":{"name":"Ada Byron"}},"mark":"none","title":"the pump"}` {
-		t.Errorf("with options: got %s %v", name, data)
-	}
 	for _, s := range []*stream{plain, browser} {
 		name, data := s.next(t)
 		record, _ := data["record"].(map[string]any)
@@ -111,6 +106,12 @@ func TestRealtime(t *testing.T) {
 	}
 	if _, data := stock.next(t); data["record"].(map[string]any)["subject"] != "no match" {
 		t.Errorf("no version: got %v", data)
+	}
+
+	// only now, as PocketBase keeps no order of its own
+	w.order(t, map[string]any{"subject": "the pump", "technician": ada.Id})
+	if name, data := narrow.next(t); name != topic || encode(data["record"]) != `{"expand":{"assignee":{"name":"Ada Byron"}},"mark":"none","title":"the pump"}` {
+		t.Errorf("with options: got %s %v", name, data)
 	}
 
 	// what nobody can translate is refused, and what there was goes on
