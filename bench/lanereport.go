@@ -284,7 +284,7 @@ func (r *laneReport) write(dir, base string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for everybody
 		return err
 	}
-	for name, content := range map[string][]byte{base + ".md": []byte(r.markdown()), base + ".json": append(encoded, '\n')} {
+	for name, content := range map[string][]byte{base + ".md": []byte(strings.ReplaceAll(r.markdown(), "](images/", "](../../docs/images/")), base + ".json": append(encoded, '\n')} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // likewise
 			return err
 		}
