@@ -78,7 +78,7 @@ function content(report) {
         return t.div(
             { className: "wrapper lg m-b-base" },
             t.p(null, `Nothing has been asked since ${since} that the fast lane could answer.`),
-            t.p({ className: "txt-hint" }, "Requests are counted here as soon as clients read records. Those of this dashboard are a superuser's, which PocketBase answers."),
+            t.p({ className: "txt-hint" }, "Requests are counted here as soon as clients read or write records, or open files."),
         );
     }
     const served = sum(actions, (action) => action.served);
