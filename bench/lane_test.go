@@ -39,6 +39,9 @@ func TestEachLaneWorkloadIsAnsweredAlike(t *testing.T) {
 	for _, w := range append(laneWorkloads(), handedOn()) {
 		t.Run(w.name, func(t *testing.T) {
 			for _, address := range addresses {
+				if w.name == "auth refresh" {
+					askAlone(t, address, w, f)
+				}
 				load, err := openWire(address, 2, w.request(f))
 				if err != nil {
 					t.Fatal(err)
@@ -67,6 +70,23 @@ func TestEachLaneWorkloadIsAnsweredAlike(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// askAlone makes a request while there is no other. The middleware that PocketBase has
+// before its auth routes notes with its first request what the parameter of the path is
+// called, without a lock: two at once are a data race, though both write the same.
+func askAlone(t *testing.T, address string, w laneWorkload, f *laneFixture) {
+	t.Helper()
+	load, err := openWire(address, 1, w.request(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := load.closed(0); err != nil {
+		t.Error(err)
+	}
+	if err := load.close(); err != nil {
+		t.Error(err)
 	}
 }
 
