@@ -79,17 +79,9 @@ func (p *Plugin) prepareFile(e *core.RequestEvent) (*call, Reason) {
 	if !fileWithin.MatchString(id) || !fileWithin.MatchString(name) || strings.HasSuffix(name, sidecar) || strings.Contains(name, "..") {
 		return nil, ReasonFileName
 	}
-	s := p.current(e.App)
-	if s == nil {
-		return nil, ReasonNoCache
-	}
-	c := s.find(e.Request.PathValue("collection"))
-	if c == nil {
-		return nil, ReasonUnknown
-	}
-	db, ok := e.App.ConcurrentDB().(*dbx.DB)
-	if !ok || db.DriverName() != "sqlite" && db.DriverName() != "sqlite3" {
-		return nil, ReasonDatabase
+	s, c, db, reason := p.subject(e)
+	if reason != "" {
+		return nil, reason
 	}
 	key := planKey{collection: c, action: file}
 	made := &call{app: e.App, db: db, schema: s, plugin: p, values: values{recordID: id}}

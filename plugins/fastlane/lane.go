@@ -99,17 +99,9 @@ func (p *Plugin) prepare(e *core.RequestEvent, a action) (*call, Reason) {
 	if a == view && p.config.ViewHandlers > 0 && e.Request.URL.RawQuery != "" {
 		return nil, ReasonTagged
 	}
-	s := p.current(e.App)
-	if s == nil {
-		return nil, ReasonNoCache
-	}
-	c := s.find(e.Request.PathValue("collection"))
-	if c == nil {
-		return nil, ReasonUnknown
-	}
-	db, ok := e.App.ConcurrentDB().(*dbx.DB)
-	if !ok || db.DriverName() != "sqlite" && db.DriverName() != "sqlite3" {
-		return nil, ReasonDatabase
+	s, c, db, reason := p.subject(e)
+	if reason != "" {
+		return nil, reason
 	}
 	params, reason := readParameters(e.Request.URL.RawQuery, e.Request.URL.Query, a)
 	if reason != "" {
@@ -118,14 +110,41 @@ func (p *Plugin) prepare(e *core.RequestEvent, a action) (*call, Reason) {
 	return p.find(e, s, db, c, a, params)
 }
 
-// find finds or makes the plan.
-func (p *Plugin) find(e *core.RequestEvent, s *schema, db *dbx.DB, c *core.Collection, a action, params parameters) (*call, Reason) {
-	made := &call{app: e.App, db: db, schema: s, plugin: p, params: params, limited: limited(e, c, a)}
+// subject returns the collection of a request's path, and where it is.
+func (p *Plugin) subject(e *core.RequestEvent) (s *schema, c *core.Collection, db *dbx.DB, reason Reason) {
+	if s = p.current(e.App); s == nil {
+		return nil, nil, nil, ReasonNoCache
+	}
+	if c = s.find(e.Request.PathValue("collection")); c == nil {
+		return nil, nil, nil, ReasonUnknown
+	}
+	db, ok := sqliteOf(e.App.ConcurrentDB())
+	if !ok {
+		return nil, nil, nil, ReasonDatabase
+	}
+	return s, c, db, ""
+}
+
+func sqliteOf(builder dbx.Builder) (*dbx.DB, bool) {
+	db, ok := builder.(*dbx.DB)
+	return db, ok && (db.DriverName() == "sqlite" || db.DriverName() == "sqlite3")
+}
+
+// newCall is a request of whom the event says.
+func (p *Plugin) newCall(e *core.RequestEvent, s *schema, db *dbx.DB) *call {
+	made := &call{app: e.App, db: db, schema: s, plugin: p}
 	if e.Auth != nil {
 		made.caller.collection = e.Auth.Collection()
 		made.caller.verified = s.verified && e.Auth.Verified()
 		made.values.callerID = e.Auth.Id
 	}
+	return made
+}
+
+// find finds or makes the plan.
+func (p *Plugin) find(e *core.RequestEvent, s *schema, db *dbx.DB, c *core.Collection, a action, params parameters) (*call, Reason) {
+	made := p.newCall(e, s, db)
+	made.params, made.limited = params, limited(e, c, a)
 	key := planKey{collection: c, action: a, caller: made.caller, shape: shape{fields: params.fields, expand: params.expand}}
 	var t template
 	if a == list {

@@ -169,33 +169,38 @@ type values struct {
 	offset             int64
 }
 
+// given is what the argument is for a request.
+func (a *argument) given(v *values) any {
+	switch a.from {
+	case recordID:
+		return v.recordID
+	case callerID:
+		return v.callerID
+	case literal:
+		if v.columns != nil {
+			return v.columns[a.of]
+		}
+		return v.literals[a.of]
+	case offset:
+		return v.offset
+	}
+	return a.value // a constant
+}
+
 // with appends the arguments of a query to dst. It fails where PocketBase would look
 // for something else than the text itself.
 func (s *statement) with(dst []sqlite.Value, v *values) ([]sqlite.Value, bool) {
 	for i := range s.arguments {
 		a := &s.arguments[i]
-		var value any
-		switch a.from {
-		case constant:
-			value = a.value
+		switch a.from { // which are in most queries, and are not made values of any type first
 		case recordID:
 			dst = append(dst, sqlite.TextValue(v.recordID))
 			continue
-		case callerID:
-			value = v.callerID
-		case literal:
-			if v.columns != nil {
-				value = v.columns[a.of]
-			} else {
-				value = v.literals[a.of]
-			}
 		case offset:
 			dst = append(dst, sqlite.IntegerValue(v.offset))
 			continue
-		default:
-			return dst, false
 		}
-		argument, ok := valueOf(value)
+		argument, ok := valueOf(a.given(v))
 		switch {
 		case !ok || a.like && (argument.Type != sqlite.Text || strings.ContainsAny(argument.Text, `%_\`)):
 			return dst, false
@@ -236,23 +241,7 @@ func valueOf(value any) (sqlite.Value, bool) {
 func (s *statement) bind(dst []driver.NamedValue, v *values) ([]driver.NamedValue, bool) {
 	for i := range s.arguments {
 		a := &s.arguments[i]
-		var value any
-		switch a.from {
-		case constant:
-			value = a.value
-		case recordID:
-			value = v.recordID
-		case callerID:
-			value = v.callerID
-		case literal:
-			if v.columns != nil {
-				value = v.columns[a.of]
-			} else {
-				value = v.literals[a.of]
-			}
-		case offset:
-			value = v.offset
-		}
+		value := a.given(v)
 		if a.like {
 			text, ok := value.(string)
 			if !ok || strings.ContainsAny(text, `%_\`) {

@@ -59,17 +59,9 @@ func (p *Plugin) prepareWrite(e *core.RequestEvent, a action) (*call, Reason) {
 	if reason := p.untouchedWrite(e, a); reason != "" {
 		return nil, reason
 	}
-	s := p.current(e.App)
-	if s == nil {
-		return nil, ReasonNoCache
-	}
-	c := s.find(e.Request.PathValue("collection"))
-	if c == nil {
-		return nil, ReasonUnknown
-	}
-	db, ok := sqliteOf(e.App.ConcurrentDB())
-	if !ok {
-		return nil, ReasonDatabase
+	s, c, db, reason := p.subject(e)
+	if reason != "" {
+		return nil, reason
 	}
 	if limited(e, c, a) {
 		return nil, ReasonRateLimit
@@ -79,12 +71,7 @@ func (p *Plugin) prepareWrite(e *core.RequestEvent, a action) (*call, Reason) {
 
 // findWrite finds or makes the plan of a write for the caller.
 func (p *Plugin) findWrite(e *core.RequestEvent, s *schema, db *dbx.DB, key planKey, id string) (*call, Reason) {
-	made := &call{app: e.App, db: db, schema: s, plugin: p}
-	if e.Auth != nil {
-		made.caller.collection = e.Auth.Collection()
-		made.caller.verified = s.verified && e.Auth.Verified()
-		made.values.callerID = e.Auth.Id
-	}
+	made := p.newCall(e, s, db)
 	made.values.recordID = id
 	key.caller = made.caller
 	made.plan = made.planOf(key, template{})
@@ -92,11 +79,6 @@ func (p *Plugin) findWrite(e *core.RequestEvent, s *schema, db *dbx.DB, key plan
 		return made, ReasonLate
 	}
 	return made, made.plan.reason
-}
-
-func sqliteOf(builder dbx.Builder) (*dbx.DB, bool) {
-	db, ok := builder.(*dbx.DB)
-	return db, ok && (db.DriverName() == "sqlite" || db.DriverName() == "sqlite3")
 }
 
 // untouchedWrite returns why a write is not what its route makes of it, "" if it is.
