@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/pocketbase/pocketbase"
+	"github.com/pocketbase/pocketbase/core"
 	modernc "modernc.org/sqlite"
 
 	"github.com/holdall-go/holdall/internal/sqlite"
@@ -33,28 +34,31 @@ var ofChanges = map[string]int{
 }
 
 func run(mode string) error {
-	var config fastlane.Config
-	engine := sqlite.New()
 	if bytes := os.Getenv("BENCH_MMAP"); bytes != "" {
 		mapFiles(bytes)
 	}
+	engine := sqlite.New()
 	app := pocketbase.NewWithConfig(pocketbase.Config{DBConnect: engine.Connect})
-	switch mode {
-	case "engine", "lane":
-	case "changes":
-		if _, err := changes.Register(app, changes.Config{Engine: engine}); err != nil {
-			return err
-		}
-		config.WriteHandlers = ofChanges
-	default:
-		return fmt.Errorf("BENCH_LANE is %q, want engine, lane or changes", mode)
-	}
-	if mode != "engine" {
-		if _, err := fastlane.Register(app, config); err != nil {
-			return err
-		}
+	if _, err := equip(app, engine, mode); err != nil {
+		return err
 	}
 	return app.Start()
+}
+
+// equip adds to an app what the mode says, and returns the lane, nil if it has none.
+func equip(app core.App, engine *sqlite.Engine, mode string) (*fastlane.Plugin, error) {
+	switch mode {
+	case "engine":
+		return nil, nil
+	case "lane":
+		return fastlane.Register(app, fastlane.Config{})
+	case "changes":
+		if _, err := changes.Register(app, changes.Config{Engine: engine}); err != nil {
+			return nil, err
+		}
+		return fastlane.Register(app, fastlane.Config{WriteHandlers: ofChanges})
+	}
+	return nil, fmt.Errorf("BENCH_LANE is %q, want engine, lane or changes", mode)
 }
 
 // mapFiles has all connections map so many bytes of their file.
