@@ -117,3 +117,42 @@ func TestInsteadOfChangedTables(t *testing.T) {
 		}
 	}
 }
+
+// TestInsteadOfATableChangedMeanwhile has another connection make an index after the
+// queries were compared. SQLite compiles the one for the row numbers again only when it
+// runs, and would then find them in the order of the index.
+func TestInsteadOfATableChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data.db")
+	db, other := openWith(t, sqlite.New(), path), openWith(t, sqlite.New(), path)
+	for _, query := range []string{
+		"CREATE TABLE things (id TEXT NOT NULL, wide TEXT, long VARCHAR(9000))",
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO things SELECT printf('%04d', (i * 7919) % 1009), 'wide', '' FROM n",
+	} {
+		if _, err := db.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const end = " FROM `things` WHERE `things`.`id` != ? ORDER BY `things`.`wide` LIMIT 30"
+	q := sqlite.Query{Text: "SELECT DISTINCT `things`.*" + end, Arguments: []sqlite.Value{sqlite.TextValue("")}}
+	want, err := read(db, q)
+	if err != nil || len(want) != 30 {
+		t.Fatalf("got %d rows, %v, want 30", len(want), err)
+	}
+	q.Instead = sqlite.Instead("`things`", "SELECT DISTINCT `things`.`_rowid_` AS `holdallRow`"+end)
+	for _, indexed := range []bool{false, true} {
+		if indexed {
+			if _, err := other.Exec("CREATE INDEX things_covering ON things (id, wide)"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range 3 {
+			if got, err := read(db, q); err != nil || !slices.Equal(got, want) {
+				t.Errorf("index %v, time %d: got %.200q, %v, want %.200q", indexed, n, got, err, want)
+			}
+		}
+		if got := proven(t, db, q.Instead); got == indexed {
+			t.Errorf("index %v: it is used: %v, want %v", indexed, got, !indexed)
+		}
+	}
+}
