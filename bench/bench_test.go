@@ -157,7 +157,7 @@ func TestReport(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	if err := r.write(dir, "machine"); err != nil {
+	if err := store(r, dir, "machine"); err != nil {
 		t.Fatal(err)
 	}
 	encoded, err := os.ReadFile(filepath.Join(dir, "machine.json"))

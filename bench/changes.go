@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -60,14 +57,8 @@ func measureWriteCost(ctx context.Context, c *contest) (*writeCost, error) {
 		}
 		fmt.Fprintf(c.out, "Log: %s\n", mode.Name)
 		c.options.settings = []string{"BENCH_CHANGES=" + mode.Name}
-		outcomes, err := c.measure(ctx)
-		if err != nil {
+		if err := c.measureMode(ctx, cost.report, mode.Limit); err != nil {
 			return nil, err
-		}
-		cost.Tolerance = mode.Limit
-		for _, o := range outcomes {
-			o.workload.business = mode.Limit == 0 // shown and not judged
-			cost.add(o)
 		}
 	}
 	return cost, nil
@@ -134,27 +125,8 @@ func (w *writeCost) markdown() string {
 	for _, row := range w.Rows {
 		of := slices.IndexFunc(w.Modes, func(m logMode) bool { return strings.HasPrefix(row.Name, m.Name+" ") })
 		mode := w.Modes[of]
-		limit, judged := "", ""
-		if mode.Limit > 0 {
-			limit, judged = fmt.Sprintf("%.2f", 1+mode.Limit), row.Verdict
-		}
-		fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %s | %s | %s | %s |\n", mode.Name, strings.TrimPrefix(row.Name, mode.Name+" "),
-			row.Stock.CPUMicros, row.Ours.CPUMicros, row.CPU, limit, judged, row.Throughput)
+		b.WriteString(row.cost(mode.Name, strings.TrimPrefix(row.Name, mode.Name+" "), mode.Limit))
 	}
 	b.WriteString("\nThe ratios are medians of the rounds with their 95 % intervals. CPU is the server process's time for one request.\n")
 	return b.String()
-}
-
-// write stores the result as base.md and base.json.
-func (w *writeCost) write(dir, base string) error {
-	encoded, err := json.MarshalIndent(w, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the report: %w", err)
-	}
-	for name, content := range map[string][]byte{base + ".md": []byte(w.markdown()), base + ".json": append(encoded, '\n')} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // results are for everybody
-			return err
-		}
-	}
-	return nil
 }

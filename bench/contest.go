@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -60,6 +59,21 @@ func (c *contest) run(ctx context.Context) (*report, error) {
 	return r, nil
 }
 
+// measureMode adds the workloads to a report. They are judged by the limit, or only shown
+// if that is 0.
+func (c *contest) measureMode(ctx context.Context, r *report, limit float64) error {
+	outcomes, err := c.measure(ctx)
+	if err != nil {
+		return err
+	}
+	r.Tolerance = limit
+	for _, o := range outcomes {
+		o.workload.business = limit == 0
+		r.add(o)
+	}
+	return nil
+}
+
 // measure measures all workloads with one pair of processes after the other.
 func (c *contest) measure(ctx context.Context) ([]*outcome, error) {
 	var outcomes []*outcome
@@ -76,23 +90,14 @@ func (c *contest) measure(ctx context.Context) ([]*outcome, error) {
 
 // pair starts both programs on fresh data, measures and stops them.
 func (c *contest) pair(ctx context.Context, restart int, outcomes []*outcome) (err error) {
-	dir := filepath.Join(c.dir, "data")
-	defer os.RemoveAll(dir)
-
-	var servers [2]*server
-	for i, t := range c.targets() {
-		data := filepath.Join(dir, t.name)
-		if err := copyTo(data, c.fixtureDir); err != nil {
-			return err
-		}
-		if servers[i], err = t.start(ctx, c.binary(t), data); err != nil {
-			return err
-		}
-		stop := servers[i].stop
-		defer func() { err = errors.Join(err, stop()) }()
+	targets := c.targets()
+	servers, stop, err := startAll(ctx, filepath.Join(c.dir, "data"), c.fixtureDir, c.binary, targets[:]...)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	for _, o := range outcomes {
-		if err := o.measure(ctx, c.options.plan, servers, c.fixture); err != nil {
+		if err := o.measure(ctx, c.options.plan, [2]*server(servers), c.fixture); err != nil {
 			return fmt.Errorf("measure %w", err)
 		}
 		ratio := bootstrap(o.cpuRatios()[restart:])

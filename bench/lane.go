@@ -149,35 +149,22 @@ func (c *laneContest) problem(name string, err error) {
 // chosen tells whether the command line asks for something.
 func (c *laneContest) chosen(name string) bool { return c.options.only.MatchString(name) }
 
-// start runs the targets, each on a copy of the fixture of its own. The function that
-// it returns ends them and removes their data.
+// start runs the targets on copies of the fixture, until they have nothing to do. The
+// function that it returns ends them and removes their data.
 func (c *laneContest) start(ctx context.Context, fixtureDir string, targets ...target) (servers []*laneServer, stop func() error, err error) {
 	dir, err := os.MkdirTemp(c.dir, "data-*")
 	if err != nil {
 		return nil, nil, err
 	}
-	stop = func() error {
-		var problems []error
-		for _, s := range servers {
-			problems = append(problems, s.stop())
-		}
-		return errors.Join(append(problems, os.RemoveAll(dir))...)
+	started, stop, err := startAll(ctx, dir, fixtureDir, func(t target) string { return laneBinary(c.dir, t) }, targets...)
+	if err != nil {
+		return nil, nil, err
 	}
-	for i, t := range targets {
-		data := filepath.Join(dir, strconv.Itoa(i))
-		if err := copyTo(data, fixtureDir); err != nil {
-			return nil, nil, errors.Join(err, stop())
-		}
-		started, err := t.start(ctx, laneBinary(c.dir, t), data)
-		if err != nil {
-			return nil, nil, errors.Join(err, stop())
-		}
-		servers = append(servers, &laneServer{server: started, made: map[string]uint64{}})
-	}
-	for _, s := range servers {
+	for _, s := range started {
 		if err := errors.Join(settle(ctx, s.pid), forgetPeak(s.pid)); err != nil {
 			return nil, nil, errors.Join(err, stop())
 		}
+		servers = append(servers, &laneServer{server: s, made: map[string]uint64{}})
 	}
 	return servers, stop, nil
 }

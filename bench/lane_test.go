@@ -209,8 +209,8 @@ func TestStencil(t *testing.T) {
 
 // lanesReport is a result as of a run, with made up figures.
 func lanesReport() *laneReport {
-	fast := &laneFigures{OpsPerSecond: 30_000, P50MS: 0.4, P99MS: 4, CPUMicros: 40, RSSMB: 60}
-	slow := &laneFigures{OpsPerSecond: 5000, P50MS: 2, P99MS: 20, CPUMicros: 300, RSSMB: 80}
+	fast := &figures{OpsPerSecond: 30_000, P50MS: 0.4, P99MS: 4, CPUMicros: 40, RSSMB: 60}
+	slow := &figures{OpsPerSecond: 5000, P50MS: 2, P99MS: 20, CPUMicros: 300, RSSMB: 80}
 	six, share := &estimate{6, 5, 7}, &estimate{0.2, 0.1, 0.3}
 	r := newLaneReport(options{plan: plan{restarts: 1, rounds: 3, cycles: 1, slice: time.Second}})
 	for _, conns := range []int{1, 16, 64} {

@@ -166,36 +166,24 @@ func (o *laneOutcome) forget(pairs int) {
 // index of a program, or -1.
 func (o *laneOutcome) index(program string) int { return slices.Index(o.programs, program) }
 
-func (o *laneOutcome) figures(program string) *laneFigures {
+// figures are those of a program, nil if there are none.
+func (o *laneOutcome) figures(program string) *figures {
 	i := o.index(program)
 	if i < 0 || len(o.samples[i]) == 0 {
 		return nil
 	}
-	var all sample
-	for _, s := range slices.Concat(o.samples[i]...) {
-		all.ops += s.ops
-		all.wall += s.wall
-		all.cpu += s.cpu
-	}
-	return &laneFigures{
-		OpsPerSecond: rounded(float64(all.ops) / all.wall.Seconds()),
-		P50MS:        milliseconds(quantileOf(o.latencies[i], 0.5)), P99MS: milliseconds(quantileOf(o.latencies[i], 0.99)),
-		CPUMicros: rounded(all.cpu.Seconds() * 1e6 / float64(all.ops)), RSSMB: rounded(float64(o.rss[i]) / 1024),
-	}
+	f := newFigures(o.samples[i], o.latencies[i], o.rss[i])
+	return &f
 }
 
 // throughput is how many times base's operations a second program reaches.
 func (o *laneOutcome) throughput(program, base string) *estimate {
-	return o.ratio(program, base, func(ours, theirs sample) float64 {
-		return (float64(ours.ops) / ours.wall.Seconds()) / (float64(theirs.ops) / theirs.wall.Seconds())
-	})
+	return o.ratio(program, base, func(ours, theirs sample) float64 { return ours.perSecond() / theirs.perSecond() })
 }
 
 // savedCPU is how many times program's processor time an operation costs base.
 func (o *laneOutcome) savedCPU(program, base string) *estimate {
-	return o.ratio(program, base, func(ours, theirs sample) float64 {
-		return (theirs.cpu.Seconds() / float64(theirs.ops)) / (ours.cpu.Seconds() / float64(ours.ops))
-	})
+	return o.ratio(program, base, func(ours, theirs sample) float64 { return theirs.cpuPerOp() / ours.cpuPerOp() })
 }
 
 // ratio estimates what of makes of two samples of the same round.
@@ -204,21 +192,6 @@ func (o *laneOutcome) ratio(program, base string, of func(ours, theirs sample) f
 	if i < 0 || j < 0 || len(o.samples[i]) == 0 || len(o.samples[i]) != len(o.samples[j]) {
 		return nil
 	}
-	groups := make([][]float64, len(o.samples[i]))
-	for pair, rounds := range o.samples[i] {
-		for round, s := range rounds {
-			groups[pair] = append(groups[pair], of(s, o.samples[j][pair][round]))
-		}
-	}
-	e := bootstrap(groups)
+	e := bootstrap(byRound(o.samples[i], o.samples[j], of))
 	return &e
-}
-
-// quantileOf sorts taken.
-func quantileOf(taken []time.Duration, q float64) time.Duration {
-	if len(taken) == 0 {
-		return 0
-	}
-	slices.Sort(taken)
-	return taken[min(len(taken)-1, int(q*float64(len(taken))))]
 }

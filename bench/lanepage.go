@@ -55,33 +55,27 @@ func (r *laneReport) markdown() string {
 	b.line("# PocketBase with the fast lane beside PocketBase\n\n%s The run took %d s.\n", r.provenance(), r.Seconds)
 	b.line("`stock` is PocketBase and nothing else, `engine` has `internal/sqlite` besides, `lane` the fast lane, too, `changes` also the change log.")
 	b.line("Ratios are above 1 where the lane is better: × is operations per second, ÷ is processor time of the server for an operation.\n")
-	b.line("| workload | connections | program | ops/s | p50 ms | p99 ms | CPU µs/op | RSS MiB | × ops/s | ÷ CPU | asked |\n|---|--:|---|--:|--:|--:|--:|--:|---|---|--:|")
 	r.allRows(b, r.Rows)
 	if len(r.Unlogged) > 0 {
 		b.line("\n## Without a log of requests, in both\n")
-		b.line("| workload | connections | program | ops/s | p50 ms | p99 ms | CPU µs/op | RSS MiB | × ops/s | ÷ CPU | asked |\n|---|--:|---|--:|--:|--:|--:|--:|---|---|--:|")
 		r.allRows(b, r.Unlogged)
 	}
-	r.steadySection(b)
-	r.handedSection(b)
-	r.programSection(b)
-	r.memorySection(b)
-	r.growthSection(b)
-	r.ceilingSection(b)
+	r.sections(b)
 	if len(r.Problems) > 0 {
 		b.line("\n## What could not be measured\n")
 		for _, problem := range r.Problems {
 			b.line("- %s", strings.ReplaceAll(problem, "\n", " "))
 		}
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "](images/", "](../../docs/images/") // as seen from where it is stored
 }
 
 func (r *laneReport) allRows(b *laneBuilder, rows []laneRow) {
+	b.line("| workload | connections | program | ops/s | p50 ms | p99 ms | CPU µs/op | RSS MiB | × ops/s | ÷ CPU | asked |\n|---|--:|---|--:|--:|--:|--:|--:|---|---|--:|")
 	for _, row := range rows {
 		for _, p := range []struct {
 			name     string
-			figures  *laneFigures
+			figures  *figures
 			ops, cpu *estimate
 		}{{programStock, row.Stock, nil, nil}, {programLane, row.Lane, row.LaneOps, row.LaneCPU}, {programChanges, row.Changes, row.ChangesOps, row.ChangesCPU}} {
 			if p.figures == nil {
@@ -119,14 +113,19 @@ func (r *laneReport) page() string {
 		}
 		b.line("With the log of requests switched off in both: %s.", strings.Join(parts, ", "))
 	}
+	r.sections(b)
+	b.line("")
+	return b.String()
+}
+
+// sections are what the page shows besides the workloads, and the whole report, too.
+func (r *laneReport) sections(b *laneBuilder) {
 	r.steadySection(b)
 	r.handedSection(b)
 	r.programSection(b)
 	r.memorySection(b)
 	r.growthSection(b)
 	r.ceilingSection(b)
-	b.line("")
-	return b.String()
 }
 
 // with is the row of a workload with so many connections, or one without figures.

@@ -39,15 +39,6 @@ type laneReport struct {
 	Problems []string     `json:"problems"`
 }
 
-// laneFigures are what a program reached.
-type laneFigures struct {
-	OpsPerSecond float64 `json:"opsPerSecond"`
-	P50MS        float64 `json:"p50Ms"`
-	P99MS        float64 `json:"p99Ms"`
-	CPUMicros    float64 `json:"cpuMicrosPerOp"`
-	RSSMB        float64 `json:"rssMb"`
-}
-
 // laneRow is a workload with some connections. Ratios are above 1 where the lane is
 // better.
 type laneRow struct {
@@ -57,9 +48,9 @@ type laneRow struct {
 	Must  float64 `json:"must,omitempty"`
 	Bytes int     `json:"bytes"` // of an answer
 
-	Stock   *laneFigures `json:"stock"`
-	Lane    *laneFigures `json:"lane"`
-	Changes *laneFigures `json:"changes,omitempty"`
+	Stock   *figures `json:"stock"`
+	Lane    *figures `json:"lane"`
+	Changes *figures `json:"changes,omitempty"`
 
 	LaneOps    *estimate `json:"laneOps"`
 	LaneCPU    *estimate `json:"laneCpu"`
@@ -87,14 +78,14 @@ type steadyFigures struct {
 
 // handedRow is what the lane costs where it does nothing. Ratios are of processor time.
 type handedRow struct {
-	What        string       `json:"what"`
-	Stock       *laneFigures `json:"stock"`
-	Engine      *laneFigures `json:"engine"`
-	Lane        *laneFigures `json:"lane"`
-	ToStock     estimate     `json:"laneToStock"`
-	ToEngine    estimate     `json:"laneToEngine"`
-	OpsToStock  estimate     `json:"laneOpsToStock"`
-	OpsToEngine estimate     `json:"laneOpsToEngine"`
+	What        string   `json:"what"`
+	Stock       *figures `json:"stock"`
+	Engine      *figures `json:"engine"`
+	Lane        *figures `json:"lane"`
+	ToStock     estimate `json:"laneToStock"`
+	ToEngine    estimate `json:"laneToEngine"`
+	OpsToStock  estimate `json:"laneOpsToStock"`
+	OpsToEngine estimate `json:"laneOpsToEngine"`
 }
 
 // memorySetting is a program with settings of Go's runtime, or of its connections.
@@ -112,11 +103,11 @@ func (s memorySetting) String() string {
 }
 
 type memoryRow struct {
-	Name    string       `json:"name"` // of the setting
-	Load    string       `json:"workload"`
-	Conns   int          `json:"connections"`
-	OwnMB   float64      `json:"ownMb"` // memory at the end, without mapped files
-	Figures *laneFigures `json:"figures"`
+	Name    string   `json:"name"` // of the setting
+	Load    string   `json:"workload"`
+	Conns   int      `json:"connections"`
+	OwnMB   float64  `json:"ownMb"` // memory at the end, without mapped files
+	Figures *figures `json:"figures"`
 	// CPU is how many times its processor time the program costs without the setting
 	CPU *estimate `json:"cpu,omitempty"`
 }
@@ -134,10 +125,10 @@ type programRow struct {
 }
 
 type growthRow struct {
-	Name  string       `json:"name"`
-	Rows  int          `json:"rows"`
-	Stock *laneFigures `json:"stock"`
-	Lane  *laneFigures `json:"lane"`
+	Name  string   `json:"name"`
+	Rows  int      `json:"rows"`
+	Stock *figures `json:"stock"`
+	Lane  *figures `json:"lane"`
 }
 
 type ceilingRow struct {
@@ -273,23 +264,6 @@ func (r *laneReport) over() []string {
 		short = append(short, "what is handed on")
 	}
 	return append(short, r.Problems...)
-}
-
-// write stores the report as base.md and base.json.
-func (r *laneReport) write(dir, base string) error {
-	encoded, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the report: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for everybody
-		return err
-	}
-	for name, content := range map[string][]byte{base + ".md": []byte(strings.ReplaceAll(r.markdown(), "](images/", "](../../docs/images/")), base + ".json": append(encoded, '\n')} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // likewise
-			return err
-		}
-	}
-	return nil
 }
 
 // Where the page is that shows the figures, and what encloses them there.

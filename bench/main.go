@@ -16,6 +16,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -160,7 +161,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // result is what was measured, for people and to store.
 type result interface {
 	markdown() string
-	write(dir, base string) error
 	over() []string
 }
 
@@ -168,12 +168,29 @@ type result interface {
 func finish(o options, root, prefix string, r result, out io.Writer) error {
 	fmt.Fprintf(out, "\n%s", r.markdown())
 	if o.write {
-		if err := r.write(filepath.Join(root, "bench", "results"), machineBase(prefix)); err != nil {
+		if err := store(r, filepath.Join(root, "bench", "results"), machineBase(prefix)); err != nil {
 			return fmt.Errorf("store the result: %w", err)
 		}
 	}
 	if over := r.over(); o.check && len(over) > 0 {
 		return fmt.Errorf("surely over the tolerance beside a bare PocketBase: %s", strings.Join(over, ", "))
+	}
+	return nil
+}
+
+// store writes a result to base.md and base.json. Results are for everybody.
+func store(r result, dir, base string) error {
+	encoded, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the result: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // see above
+		return err
+	}
+	for name, content := range map[string][]byte{base + ".md": []byte(r.markdown()), base + ".json": append(encoded, '\n')} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // see above
+			return err
+		}
 	}
 	return nil
 }

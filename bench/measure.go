@@ -53,6 +53,12 @@ type sample struct {
 	cpu  time.Duration // including what it did after the last answer
 }
 
+// perSecond is the operations per second under load.
+func (s sample) perSecond() float64 { return float64(s.ops) / s.wall.Seconds() }
+
+// cpuPerOp is the processor time of an operation, in seconds.
+func (s sample) cpuPerOp() float64 { return s.cpu.Seconds() / float64(s.ops) }
+
 // outcome is all that was measured of one workload.
 type outcome struct {
 	workload  workload
@@ -157,54 +163,36 @@ func readCPU(servers [2]*server, into *[2]time.Duration) (err error) {
 	return nil
 }
 
-// cpuPerOp is the processor time of an operation over all rounds.
-func (o *outcome) cpuPerOp(i int) time.Duration {
-	var cpu time.Duration
-	ops := 0
-	for _, s := range slices.Concat(o.samples[i]...) {
-		cpu += s.cpu
-		ops += s.ops
-	}
-	return cpu / time.Duration(max(1, ops))
-}
+// figures are those of one server.
+func (o *outcome) figures(i int) figures { return newFigures(o.samples[i], o.latencies[i], o.rss[i]) }
 
-// throughput is the operations per second under load.
-func (o *outcome) throughput(i int) float64 {
-	var wall time.Duration
-	ops := 0
-	for _, s := range slices.Concat(o.samples[i]...) {
-		wall += s.wall
-		ops += s.ops
-	}
-	return float64(ops) / wall.Seconds()
-}
-
-// quantile of the latencies, q in 0..1. It sorts them.
-func (o *outcome) quantile(i int, q float64) time.Duration {
-	l := o.latencies[i]
-	if len(l) == 0 {
+// quantileOf sorts taken.
+func quantileOf(taken []time.Duration, q float64) time.Duration {
+	if len(taken) == 0 {
 		return 0
 	}
-	slices.Sort(l)
-	return l[min(len(l)-1, int(q*float64(len(l))))]
+	slices.Sort(taken)
+	return taken[min(len(taken)-1, int(q*float64(len(taken))))]
 }
 
 // cpuRatios is ours to stock of the processor time per operation, by pair of
 // processes and round.
 func (o *outcome) cpuRatios() [][]float64 {
-	return o.ratios(func(s sample) float64 { return s.cpu.Seconds() / float64(s.ops) })
+	return byRound(o.samples[1], o.samples[0], func(ours, stock sample) float64 { return ours.cpuPerOp() / stock.cpuPerOp() })
 }
 
 // throughputRatios is ours to stock of the operations per second, likewise.
 func (o *outcome) throughputRatios() [][]float64 {
-	return o.ratios(func(s sample) float64 { return float64(s.ops) / s.wall.Seconds() })
+	return byRound(o.samples[1], o.samples[0], func(ours, stock sample) float64 { return ours.perSecond() / stock.perSecond() })
 }
 
-func (o *outcome) ratios(of func(sample) float64) [][]float64 {
-	result := make([][]float64, len(o.samples[0]))
-	for pair := range result {
-		for round, stock := range o.samples[0][pair] {
-			result[pair] = append(result[pair], of(o.samples[1][pair][round])/of(stock))
+// byRound is what of makes of two programs' samples of the same round, by pair of
+// processes.
+func byRound(ours, theirs [][]sample, of func(ours, theirs sample) float64) [][]float64 {
+	result := make([][]float64, len(ours))
+	for pair, rounds := range ours {
+		for round, s := range rounds {
+			result[pair] = append(result[pair], of(s, theirs[pair][round]))
 		}
 	}
 	return result

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -66,14 +63,8 @@ func measureWatchCost(ctx context.Context, c *contest) (*watchCost, error) {
 		for _, s := range mode.Settings {
 			c.options.settings = append(c.options.settings, strings.ReplaceAll(s, "%s", "http://"+listener.Addr().String()))
 		}
-		outcomes, err := c.measure(ctx)
-		if err != nil {
+		if err := c.measureMode(ctx, cost.report, mode.Limit); err != nil {
 			return nil, err
-		}
-		cost.Tolerance = mode.Limit
-		for _, o := range outcomes {
-			o.workload.business = mode.Limit == 0 // shown and not judged
-			cost.add(o)
 		}
 	}
 	return cost, nil
@@ -105,29 +96,9 @@ func (w *watchCost) markdown() string {
 	b.WriteString("\n| mode | request | without, CPU µs | with, CPU µs | CPU ratio | limit | | ops/s ratio |\n|---|---|--:|--:|---|--:|---|---|\n")
 	for _, row := range w.Rows {
 		name, request, _ := strings.Cut(row.Name, ": ")
-		limit, judged := "", ""
-		for _, mode := range w.Modes {
-			if mode.Name == name && mode.Limit > 0 {
-				limit, judged = fmt.Sprintf("%.2f", 1+mode.Limit), row.Verdict
-			}
-		}
-		fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %s | %s | %s | %s |\n", name, request,
-			row.Stock.CPUMicros, row.Ours.CPUMicros, row.CPU, limit, judged, row.Throughput)
+		of := slices.IndexFunc(w.Modes, func(m watchMode) bool { return m.Name == name })
+		b.WriteString(row.cost(name, request, w.Modes[of].Limit))
 	}
 	b.WriteString("\nThe ratios are medians of the rounds with their 95 % intervals. CPU is the server process's time for one request.\n")
 	return b.String()
-}
-
-// write stores the result as base.md and base.json.
-func (w *watchCost) write(dir, base string) error {
-	encoded, err := json.MarshalIndent(w, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the report: %w", err)
-	}
-	for name, content := range map[string][]byte{base + ".md": []byte(w.markdown()), base + ".json": append(encoded, '\n')} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // results are for everybody
-			return err
-		}
-	}
-	return nil
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,13 +39,27 @@ type row struct {
 	CPUByRound [][]float64 `json:"cpuRatioByRound"`
 }
 
-// figures are what one server reached.
+// figures are what a program reached.
 type figures struct {
 	OpsPerSecond float64 `json:"opsPerSecond"`
 	P50MS        float64 `json:"p50Ms"`
 	P99MS        float64 `json:"p99Ms"`
 	CPUMicros    float64 `json:"cpuMicrosPerOp"`
 	RSSMB        float64 `json:"rssMb"`
+}
+
+// newFigures sums up what a program did in all rounds. It sorts taken.
+func newFigures(pairs [][]sample, taken []time.Duration, rssKB int) figures {
+	var all sample
+	for _, s := range slices.Concat(pairs...) {
+		all.ops += s.ops
+		all.wall += s.wall
+		all.cpu += s.cpu
+	}
+	return figures{
+		OpsPerSecond: rounded(all.perSecond()), P50MS: milliseconds(quantileOf(taken, 0.5)), P99MS: milliseconds(quantileOf(taken, 0.99)),
+		CPUMicros: rounded(1e6 * all.cpuPerOp()), RSSMB: rounded(float64(rssKB) / 1024),
+	}
 }
 
 func newReport(p plan, orders int, settings []string, tolerance float64) *report {
@@ -60,14 +72,8 @@ func newReport(p plan, orders int, settings []string, tolerance float64) *report
 }
 
 func (r *report) add(o *outcome) {
-	of := func(i int) figures {
-		return figures{
-			OpsPerSecond: rounded(o.throughput(i)), P50MS: milliseconds(o.quantile(i, 0.5)), P99MS: milliseconds(o.quantile(i, 0.99)),
-			CPUMicros: rounded(float64(o.cpuPerOp(i)) / 1e3), RSSMB: rounded(float64(o.rss[i]) / 1024),
-		}
-	}
 	added := row{
-		Name: o.workload.name, What: o.workload.what, Business: o.workload.business, Stock: of(0), Ours: of(1),
+		Name: o.workload.name, What: o.workload.what, Business: o.workload.business, Stock: o.figures(0), Ours: o.figures(1),
 		CPU: bootstrap(o.cpuRatios()), Throughput: bootstrap(o.throughputRatios()), CPUByRound: o.cpuRatios(),
 	}
 	added.Verdict = verdict(added.CPU, r.Tolerance)
@@ -86,6 +92,15 @@ func (r *report) over() []string {
 		}
 	}
 	return names
+}
+
+// cost is a line of the table of what something costs, judged if there is a limit.
+func (row row) cost(mode, request string, limit float64) string {
+	most, judged := "", ""
+	if limit > 0 {
+		most, judged = fmt.Sprintf("%.2f", 1+limit), row.Verdict
+	}
+	return fmt.Sprintf("| %s | %s | %.1f | %.1f | %s | %s | %s | %s |\n", mode, request, row.Stock.CPUMicros, row.Ours.CPUMicros, row.CPU, most, judged, row.Throughput)
 }
 
 func rounded(value float64) float64            { return float64(int64(value*10+0.5)) / 10 }
@@ -122,21 +137,4 @@ func (r *report) markdown() string {
 // String shows the estimate with its interval.
 func (e estimate) String() string {
 	return fmt.Sprintf("%.3f (%.3f–%.3f)", e.Median, e.Low, e.High)
-}
-
-// write stores the report as base.md and base.json.
-func (r *report) write(dir, base string) error {
-	encoded, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the report: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for everybody
-		return err
-	}
-	for name, content := range map[string][]byte{base + ".md": []byte(r.markdown()), base + ".json": append(encoded, '\n')} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // likewise
-			return err
-		}
-	}
-	return nil
 }

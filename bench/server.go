@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -55,7 +56,7 @@ func (t target) start(ctx context.Context, binary, dir string) (*server, error) 
 	}
 	// A binary in a temporary directory takes itself for `go run` and would
 	// print each SQL statement, hence --dev=false.
-	command := exec.CommandContext(ctx, binary, "serve", "--dev=false", "--http", address, "--dir", dir)
+	command := exec.CommandContext(ctx, binary, "serve", "--dev=false", "--http", address, "--dir", dir) //nolint:gosec // we have built it
 	command.Dir = dir
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir()}, t.environ...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
@@ -92,6 +93,30 @@ func (t target) start(ctx context.Context, binary, dir string) (*server, error) 
 		return nil, fmt.Errorf("start %s: %w\n%s", t.name, errors.Join(err, waitErr, stopErr), output)
 	}
 	return s, nil
+}
+
+// startAll starts each target on a copy of the fixture of its own, in dir. The function
+// that it returns ends them and removes dir.
+func startAll(ctx context.Context, dir, fixtureDir string, binary func(target) string, targets ...target) (servers []*server, stop func() error, err error) {
+	stop = func() error {
+		var problems []error
+		for _, s := range servers {
+			problems = append(problems, s.stop())
+		}
+		return errors.Join(append(problems, os.RemoveAll(dir))...)
+	}
+	for i, t := range targets {
+		data := filepath.Join(dir, strconv.Itoa(i))
+		if err := copyTo(data, fixtureDir); err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		s, err := t.start(ctx, binary(t), data)
+		if err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		servers = append(servers, s)
+	}
+	return servers, stop, nil
 }
 
 // wait returns when the server answers.
