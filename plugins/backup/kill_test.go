@@ -1,14 +1,12 @@
 package backup_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -130,23 +128,11 @@ type safe struct{ until, at time.Time }
 // killAWriter runs a writer on a data directory and kills it in the middle of it.
 func killAWriter(t *testing.T, dir string, config backup.Config, round int) said {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	encoded, err := json.Marshal(config) //nolint:staticcheck // it has no RootCmd
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := osexec.CommandContext(t.Context(), program, "writer", dir, string(encoded), fmt.Sprint(round))
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := pbtest.StartChild(t, "writer", dir, string(encoded), fmt.Sprint(round))
 	result := said{safe: map[string][]safe{}}
 	targets := 0
 	for _, there := range []bool{config.Directory != "", config.S3.Bucket != ""} {
@@ -160,18 +146,14 @@ func killAWriter(t *testing.T, dir string, config backup.Config, round int) said
 	}
 	tooLong := time.AfterFunc(patience, func() {
 		t.Error("the process did not write enough, or its targets have nothing")
-		_ = command.Process.Kill()
+		child.KillWithin(time.Millisecond)
 	})
 	defer tooLong.Stop()
-	lines := bufio.NewScanner(output)
-	var killed time.Time
-	for lines.Scan() {
+	for line := range child.Lines() {
 		var what, name string
 		var first, second int64
-		if n, _ := fmt.Sscan(lines.Text(), &what, &name, &first, &second); n != 4 {
-			if killed.IsZero() {
-				t.Errorf("the process said %q", lines.Text())
-			}
+		if n, _ := fmt.Sscan(line, &what, &name, &first, &second); n != 4 {
+			t.Errorf("the process said %q", line)
 			continue
 		}
 		if what == "ack" {
@@ -183,14 +165,11 @@ func killAWriter(t *testing.T, dir string, config backup.Config, round int) said
 		if result.from.IsZero() && len(result.safe) == targets {
 			result.from = time.Now()
 		}
-		if killed.IsZero() && enough <= 0 && !result.from.IsZero() {
-			killed = time.Now()
-			time.AfterFunc(time.Duration(rand.IntN(30_000))*time.Microsecond, func() { _ = command.Process.Kill() })
+		if enough <= 0 && !result.from.IsZero() {
+			child.KillWithin(30 * time.Millisecond)
 		}
 	}
-	if err := command.Wait(); err == nil {
-		t.Error("the process ended by itself")
-	}
+	child.Wait()
 	result.to = time.Now()
 	return result
 }

@@ -1,14 +1,12 @@
 package changes_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	osexec "os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -106,38 +104,16 @@ func (s *testimony) hear(t *testing.T, line string) {
 
 func killAWriter(t *testing.T, dir string, round int, random *rand.Rand, said *testimony) {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := osexec.CommandContext(t.Context(), program, "writer", dir, fmt.Sprintf("%02d", round))
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := pbtest.StartChild(t, "writer", dir, fmt.Sprintf("%02d", round))
 	said.last = map[string]int64{}
 	enough := len(said.heads) + 10 + random.IntN(40)
-	dying := false
-	lines := bufio.NewReader(output)
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break // and what is left of the line was not said
-		}
+	for line := range child.Lines() {
 		said.hear(t, line)
-		if len(said.heads) >= enough && !dying {
-			dying = true
-			// somewhere in what it does next
-			time.AfterFunc(time.Duration(random.IntN(5000))*time.Microsecond, func() { _ = command.Process.Kill() })
+		if len(said.heads) >= enough {
+			child.KillWithin(5 * time.Millisecond) // somewhere in what it does next
 		}
 	}
-	if err := command.Wait(); err == nil {
-		t.Error("the process ended by itself")
-	}
+	child.Wait()
 }
 
 // check compares what was acknowledged, the tables and the logs.

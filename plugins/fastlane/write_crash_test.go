@@ -1,7 +1,6 @@
 package fastlane_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	osexec "os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -96,7 +94,7 @@ func killServers(t *testing.T, times int, mistake string) (said *testimony, prob
 	said = &testimony{facts: map[string]*fact{}, mistake: mistake, token: callerOf(t, dir)}
 	random := rand.New(rand.NewPCG(*seed, 5))
 	for said.round = range times {
-		killServer(t, dir, said, said.answered.Load()+150+random.Int64N(400), time.Duration(random.IntN(8000))*time.Microsecond)
+		killServer(t, dir, said, said.answered.Load()+150+random.Int64N(400))
 		if problems = append(problems, said.check(t, dir)...); len(problems) > 0 || t.Failed() {
 			break
 		}
@@ -154,28 +152,13 @@ func (s *testimony) try(name, state string) (done func()) {
 }
 
 // killServer has clients write to a server until enough was answered and then kills it.
-func killServer(t *testing.T, dir string, said *testimony, enough int64, later time.Duration) {
+func killServer(t *testing.T, dir string, said *testimony, enough int64) {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	server := pbtest.StartChild(t, "server", dir, said.mistake)
+	address, _ := server.Line()
+	if !strings.HasPrefix(address, "http") {
+		t.Fatalf("the server said %q", address)
 	}
-	command := osexec.CommandContext(t.Context(), program, "server", dir, said.mistake)
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(output)
-	address, err := lines.ReadString('\n')
-	if err != nil || !strings.HasPrefix(address, "http") {
-		t.Fatalf("the server said %q, %v", address, err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	address = strings.TrimSpace(address)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 	defer client.CloseIdleConnections()
 	var clients sync.WaitGroup
@@ -194,14 +177,9 @@ func killServer(t *testing.T, dir string, said *testimony, enough int64, later t
 		return nil
 	})
 	said.served += servedBy(t, client, address)
-	<-time.After(later) // somewhere in what it does
-	if err := command.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	server.KillWithin(8 * time.Millisecond) // somewhere in what it does
 	clients.Wait()
-	if err := command.Wait(); err == nil {
-		t.Error("the server ended by itself")
-	}
+	server.Wait()
 }
 
 func servedBy(t *testing.T, client *http.Client, address string) (n int64) {

@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	osexec "os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -157,36 +155,15 @@ func (w *witness) hear(t *testing.T, line string, committed map[string]bool) {
 
 func killAWorker(t *testing.T, dir string, round, enough int, random *rand.Rand, said *witness, committed map[string]bool) {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := osexec.CommandContext(t.Context(), program, "worker", dir, fmt.Sprint(round))
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := pbtest.StartChild(t, "worker", dir, fmt.Sprint(round))
 	before, enough := len(committed), len(committed)+enough/2+random.IntN(enough)
-	lines, dying := bufio.NewReader(output), false
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break // and what is left of the line was not said
-		}
+	for line := range child.Lines() {
 		said.hear(t, line, committed)
-		if len(committed) >= enough && !dying {
-			dying = true
-			// somewhere in what it does next
-			time.AfterFunc(time.Duration(random.IntN(10000))*time.Microsecond, func() { _ = command.Process.Kill() })
+		if len(committed) >= enough {
+			child.KillWithin(10 * time.Millisecond) // somewhere in what it does next
 		}
 	}
-	if err := command.Wait(); err == nil {
-		t.Error("the process ended by itself")
-	}
+	child.Wait()
 	if len(committed) == before {
 		t.Errorf("round %d: the process committed nothing", round)
 	}

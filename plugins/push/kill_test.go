@@ -1,7 +1,6 @@
 package push_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -209,38 +207,18 @@ func TestKilledProcess(t *testing.T) {
 // what it has committed.
 func killASender(t *testing.T, dir, url, round string, random *rand.Rand) (committed []string) {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), program, "sender", dir, url, round)
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := pbtest.StartChild(t, "sender", dir, url, round)
 	enough := 15 + random.IntN(25)
-	lines := bufio.NewReader(output)
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break // and what is left of the line was not said
-		}
+	for line := range child.Lines() {
 		if strings.HasPrefix(line, "ended") {
 			t.Errorf("the process said %q", line)
 			break
 		}
-		committed = append(committed, strings.TrimSpace(line))
-		if len(committed) == enough {
-			time.AfterFunc(time.Duration(random.IntN(5000))*time.Microsecond, func() { _ = command.Process.Kill() })
+		if committed = append(committed, line); len(committed) == enough {
+			child.KillWithin(5 * time.Millisecond)
 		}
 	}
-	if err := command.Wait(); err == nil {
-		t.Error("the process ended by itself")
-	}
+	child.Wait()
 	return committed
 }
 

@@ -1,11 +1,9 @@
 package webhooks_test
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -174,26 +172,10 @@ func TestKilledProcess(t *testing.T) {
 // middle of both.
 func killASender(t *testing.T, dir, round string, w *witness, written map[string]int) {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), program, "sender", dir, round)
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := pbtest.StartChild(t, "sender", dir, round)
 	enough := 30 + w.chance(40)
-	lines := bufio.NewReader(output)
-	for heard := 0; ; heard++ {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break
-		}
+	heard := 0
+	for line := range child.Lines() {
 		var id string
 		var count int
 		if n, _ := fmt.Sscan(line, &id, &count); n != 2 || strings.HasPrefix(line, "ended") {
@@ -201,13 +183,11 @@ func killASender(t *testing.T, dir, round string, w *witness, written map[string
 			break
 		}
 		written[id] = count
-		if heard == enough {
-			time.AfterFunc(time.Duration(w.chance(5000))*time.Microsecond, func() { _ = command.Process.Kill() })
+		if heard++; heard == enough {
+			child.KillWithin(5 * time.Millisecond)
 		}
 	}
-	if err := command.Wait(); err == nil {
-		t.Error("the process ended by itself")
-	}
+	child.Wait()
 }
 
 func terminate(t *testing.T, app core.App) {
