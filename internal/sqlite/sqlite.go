@@ -19,10 +19,9 @@ import (
 )
 
 // pragmas are PocketBase's own, in its order (busy_timeout has to come first), but for
-// the cache: PocketBase has 32 MB for each connection, of which there are 15 and more, and
-// as the driver's memory comes in powers of two, a page takes two. A quarter is as fast
-// with a table of 40 MB, or faster, as it stays in the processor's own caches, and halves
-// what the program takes.
+// the cache: PocketBase has 32 MB for each connection, of which there are 15 and more. A
+// quarter is as fast with a table of 40 MB, or faster, as it stays in the processor's own
+// caches, and halves what the program takes.
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)"
 
@@ -75,7 +74,6 @@ type Engine struct {
 
 // New returns an engine.
 func New() *Engine {
-	keepMemory()
 	return &Engine{}
 }
 
