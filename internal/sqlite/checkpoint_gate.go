@@ -16,11 +16,11 @@ const (
 	gatePatience = 5 * time.Second
 )
 
-// Gate is where the writers of a database pass whose log is copied, see
-// [Engine.KeepWAL]. Who copies the log has to lock writers out now and then. SQLite
-// lets those who wait for its lock sleep and ask again, for up to a tenth of a
-// second: whoever asks beside busy writers does not get it for seconds, and they
-// sleep long after it is free. Here they wait for what they are told.
+// Gate is where the writers of a database pass. Who moves its log to it, or copies the
+// log, has to lock writers out now and then. SQLite lets those who wait for its lock
+// sleep and ask again, for up to a tenth of a second: whoever asks beside busy writers
+// does not get it for seconds, and they sleep long after it is free. Here they wait for
+// what they are told.
 //
 // It is a courtesy among the connections of an [Engine]. What keeps the data whole
 // is SQLite's lock, and other processes know only that.
@@ -34,7 +34,8 @@ type Gate struct {
 	passed int64
 }
 
-// Gate is where the writers of the database at path pass.
+// Gate is where the writers of the database at path pass. It is for those who move its
+// log, see [Engine.KeepWAL].
 func (e *Engine) Gate(path string) *Gate {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -73,7 +74,8 @@ func (g *Gate) Passed() int64 {
 
 // Shut keeps writers out until open is called, and returns when the last one is
 // out. If that takes longer than patience, or ctx is done, the gate is open again and
-// open is nil. Only one at a time may do that. Calling open twice is harmless.
+// open is nil. Only one at a time may do that: the engine itself does, unless
+// [Engine.KeepWAL] leaves the log to somebody else. Calling open twice is harmless.
 func (g *Gate) Shut(ctx context.Context, patience time.Duration) (open func()) {
 	empty := make(chan struct{})
 	g.mu.Lock()

@@ -26,3 +26,25 @@ func (t Turns) Take() bool     { return t.take() }
 func (t Turns) End(taken bool) { t.end(taken) }
 
 const LongestTurn = longestTurn
+
+// LogPages is how many pages the write-ahead log has, and how many of them are in the
+// database, as [database/sql.Conn.Raw]'s connection sees it.
+func LogPages(raw any) (all, moved uint32) {
+	pages := raw.(*conn).logPages()
+	return pages.all, pages.moved
+}
+
+// WaitForCheckpoint waits until no log is moved any more.
+func (e *Engine) WaitForCheckpoint(path string) {
+	e.mu.RLock()
+	k := e.movers[path]
+	e.mu.RUnlock()
+	k.wait()
+}
+
+// When the log is moved.
+const (
+	MoveAfter  = moveAfter
+	RenewAfter = renewAfter
+	OwnPages   = ownPages
+)

@@ -70,6 +70,7 @@ type Engine struct {
 	listeners []func(path string)
 	watchers  []func(Statement)
 	gates     map[string]*Gate // by path
+	movers    map[string]*checkpointer
 }
 
 // New returns an engine.
@@ -102,17 +103,34 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 	if e.KeepWAL {
 		dsn += copied
 	} else {
-		dsn += limited
+		dsn += limited + autoCheckpoint
 	}
 	c := connector{
 		driver: registered.Driver(), dsn: dsn, keepWAL: e.KeepWAL,
 		committed: func() { e.tell(path) },
 		watch:     func() func(Statement) { return e.watch(path) },
+		gate:      e.Gate(path),
 	}
-	if e.KeepWAL {
-		c.gate = e.Gate(path)
+	if !e.KeepWAL {
+		c.mover = e.checkpointer(path, c.driver, dsn)
 	}
 	return dbx.NewFromDB(sql.OpenDB(c), driverName), nil
+}
+
+// checkpointer is that of the database at path.
+func (e *Engine) checkpointer(path string, d driver.Driver, dsn string) *checkpointer {
+	gate := e.Gate(path)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k, ok := e.movers[path]
+	if !ok {
+		k = &checkpointer{path: path, gate: gate, open: func() (driver.Conn, error) { return d.Open(dsn) }}
+		if e.movers == nil {
+			e.movers = map[string]*checkpointer{}
+		}
+		e.movers[path] = k
+	}
+	return k
 }
 
 func (e *Engine) tell(path string) {
@@ -128,12 +146,21 @@ type connector struct {
 	driver    driver.Driver
 	dsn       string
 	keepWAL   bool
-	gate      *Gate // nil unless the log is kept
+	gate      *Gate
+	mover     *checkpointer // nil if the log is kept
 	committed func()
 	watch     func() func(Statement)
 }
 
 func (c connector) Driver() driver.Driver { return c.driver }
+
+// Close implements [io.Closer]. A closed pool leaves nothing behind that uses its file.
+func (c connector) Close() error {
+	if c.mover != nil {
+		c.mover.wait()
+	}
+	return nil
+}
 
 func (c connector) Connect(context.Context) (driver.Conn, error) {
 	opened, err := c.driver.Open(c.dsn)
@@ -150,7 +177,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 		}
 	}
 	wrapped := &conn{
-		driverConn: full, tell: c.committed, watch: c.watch(), keepWAL: c.keepWAL, gate: c.gate,
+		driverConn: full, tell: c.committed, watch: c.watch(), keepWAL: c.keepWAL, gate: c.gate, mover: c.mover,
 		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
 	}
 	full.RegisterCommitHook(func() int32 {
@@ -187,9 +214,10 @@ type conn struct {
 	seen            memory // queries
 	committed       bool   // by the hook; a connection has one user at a time
 	keepWAL         bool
-	gate            *Gate // nil if there is none
-	inside          bool  // a transaction has passed the gate
-	unknown         bool  // there may be a transaction that has not
+	gate            *Gate
+	mover           *checkpointer // nil if the log is kept
+	inside          bool          // a transaction has passed the gate
+	unknown         bool          // there may be a transaction that has not
 	tell            func()
 	watch           func(Statement) // nil if nobody listens
 }
@@ -206,6 +234,9 @@ func (c *conn) Close() error {
 func (c *conn) IsValid() bool {
 	if c.committed {
 		c.committed = false
+		if c.mover != nil {
+			c.mover.note(c.logPages())
+		}
 		c.tell()
 	}
 	return c.driverConn.IsValid()
