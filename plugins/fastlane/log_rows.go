@@ -18,14 +18,23 @@ import (
 	"github.com/pocketbase/pocketbase/tools/security"
 )
 
-// As PocketBase's own logger.
 const (
+	// logBatch and logDelay are PocketBase's: so many rows are written at once, or those
+	// of three seconds.
 	logBatch = 200
 	logDelay = 3 * time.Second
+
+	// logPause is the least time between two batches of a busy server. Most of the
+	// pages that a batch of 200 changes are of the index of messages, one for each
+	// row: a larger batch changes the same pages for more of them.
+	logPause = 250 * time.Millisecond
+
+	// logMost is how many rows may wait. Who adds one more writes them before it goes on.
+	logMost = 20_000
 )
 
-// requestLog writes the rows of PocketBase's log of requests as PocketBase does: 200
-// at once, or those of three seconds, or what there is when the app ends.
+// requestLog writes the rows of PocketBase's log of requests in batches, the last when
+// the app ends.
 type requestLog struct {
 	app  core.App
 	own  modelHandlers // what PocketBase binds itself
@@ -35,6 +44,7 @@ type requestLog struct {
 	mu      sync.Mutex
 	waiting []entry
 	timer   *time.Timer
+	taken   time.Time // when the last batch was
 
 	writing sync.Mutex
 }
@@ -75,20 +85,34 @@ func (l *requestLog) recognize(h *logger.BatchHandler) (known bool) {
 
 // add takes an entry.
 func (l *requestLog) add(n entry) {
+	if l.append(n) >= logMost {
+		l.flush()
+	}
+}
+
+// append returns how many wait then.
+func (l *requestLog) append(n entry) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting == nil {
 		l.waiting = make([]entry, 0, logBatch)
 	}
 	l.waiting = append(l.waiting, n)
-	switch {
-	case len(l.waiting)%logBatch == 0:
-		go l.flush()
-	case len(l.waiting) > 1:
-	case l.timer == nil:
-		l.timer = time.AfterFunc(logDelay, l.flush)
-	default:
-		l.timer.Reset(logDelay)
+	switch len(l.waiting) {
+	case 1:
+		l.schedule(logDelay)
+	case logBatch:
+		l.schedule(logPause - time.Since(l.taken))
+	}
+	return len(l.waiting)
+}
+
+// schedule has the batch written after so long.
+func (l *requestLog) schedule(after time.Duration) {
+	if l.timer == nil {
+		l.timer = time.AfterFunc(after, l.flush)
+	} else {
+		l.timer.Reset(after)
 	}
 }
 
@@ -96,13 +120,17 @@ func (l *requestLog) add(n entry) {
 func (l *requestLog) flush() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	l.mu.Lock()
-	entries := l.waiting
-	l.waiting = nil
-	l.mu.Unlock()
-	if len(entries) > 0 && l.app.IsBootstrapped() && l.app.Settings().Logs.MaxDays != 0 {
+	if entries := l.take(); len(entries) > 0 && l.app.IsBootstrapped() && l.app.Settings().Logs.MaxDays != 0 {
 		l.write(entries)
 	}
+}
+
+func (l *requestLog) take() []entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entries := l.waiting
+	l.waiting, l.taken = nil, time.Now()
+	return entries
 }
 
 // write writes entries. Whoever handles models sees them one by one, as ever.
