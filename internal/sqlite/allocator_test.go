@@ -37,10 +37,12 @@ func newModel(t *testing.T, a *sqlite.Allocator) *model {
 
 // fill writes to the whole block what no other has.
 func (m *model) fill(i int) {
-	m.filled++
-	random := rand.NewChaCha8([32]byte{byte(m.filled), byte(m.filled >> 8), byte(m.filled >> 16)})
-	_, _ = random.Read(sqlite.Bytes(m.blocks[i]))
-	m.wanted[i] = bytes.Clone(sqlite.Bytes(m.blocks[i]))
+	content := sqlite.Bytes(m.blocks[i])
+	for at := 0; at < len(content); at += 8 {
+		m.filled++
+		binary.LittleEndian.PutUint64(content[at:], m.filled)
+	}
+	m.wanted[i] = bytes.Clone(content)
 }
 
 // expect checks what the allocator says and what a block has.
