@@ -208,7 +208,7 @@ bench: ## compare this app with a bare PocketBase under load (about ten minutes)
 	go run ./bench
 
 .PHONY: bench-fastlane
-bench-fastlane: ## compare PocketBase with the fast lane with a bare one, and store the result (about twelve minutes)
+bench-fastlane: ## compare PocketBase with the fast lane with a bare one, and store the result (about a quarter of an hour)
 	go run ./bench -fastlane -write
 
 .PHONY: observe-cost

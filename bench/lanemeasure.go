@@ -87,8 +87,8 @@ func (o *laneOutcome) measure(ctx context.Context, p plan, servers []*laneServer
 		wires[i].keepEvery = answersKept
 		o.samples[i] = append(o.samples[i], nil)
 	}
-	for range p.rounds {
-		if err := o.round(ctx, p, wires, servers); err != nil {
+	for number := range p.rounds {
+		if err := o.round(ctx, p, number, wires, servers); err != nil {
 			return err
 		}
 	}
@@ -108,52 +108,55 @@ func (o *laneOutcome) measure(ctx context.Context, p plan, servers []*laneServer
 	return nil
 }
 
-// round gives each server its turns, there and back again, so that what drifts evenly
-// hits all alike.
-func (o *laneOutcome) round(ctx context.Context, p plan, wires []*wire, servers []*laneServer) error {
-	turns := make([]int, 0, 2*len(servers))
+// leadIn is how long a server is under load before what it does is counted. What it
+// puts off, as its log of requests, is what those before have left by then, and what it
+// leaves to others is as much.
+const leadIn = 300 * time.Millisecond
+
+// round gives each server its turns, every second time in the other order, so that what
+// drifts evenly hits all alike.
+func (o *laneOutcome) round(ctx context.Context, p plan, number int, wires []*wire, servers []*laneServer) error {
+	turns := make([]int, 0, len(servers))
 	for i := range servers {
 		turns = append(turns, i)
 	}
-	back := slices.Clone(turns)
-	slices.Reverse(back)
-	turns = append(turns, back...)
-
-	before, err := laneCPU(servers)
-	if err != nil {
-		return err
-	}
 	got := make([]sample, len(servers))
-	for _, i := range slices.Repeat(turns, p.cycles) {
-		taken, wall, err := wires[i].closed(p.slice)
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return fmt.Errorf("on %s: %w", servers[i].name, err)
+	for cycle := range p.cycles {
+		if (number+cycle)%2 == 1 {
+			slices.Reverse(turns)
 		}
-		got[i].wall += wall
-		got[i].ops += len(taken) * o.workload.perRequest()
-		o.latencies[i] = append(o.latencies[i], taken...)
-	}
-	after, err := laneCPU(servers)
-	if err != nil {
-		return err
+		for _, i := range turns {
+			taken, s, err := o.turn(p.slice, wires[i], servers[i])
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				return fmt.Errorf("on %s: %w", servers[i].name, err)
+			}
+			got[i] = sample{ops: got[i].ops + s.ops, wall: got[i].wall + s.wall, cpu: got[i].cpu + s.cpu}
+			o.latencies[i] = append(o.latencies[i], taken...)
+		}
 	}
 	for i := range got {
-		got[i].cpu = after[i] - before[i]
 		last := len(o.samples[i]) - 1
 		o.samples[i][last] = append(o.samples[i][last], got[i])
 	}
 	return nil
 }
 
-func laneCPU(servers []*laneServer) ([]time.Duration, error) {
-	times := make([]time.Duration, len(servers))
-	for i, s := range servers {
-		var err error
-		if times[i], err = cpuTime(s.pid); err != nil {
-			return nil, err
-		}
+// turn is one server's.
+func (o *laneOutcome) turn(slice time.Duration, w *wire, s *laneServer) (taken []time.Duration, got sample, err error) {
+	if _, _, err := w.closed(leadIn); err != nil {
+		return nil, got, err
 	}
-	return times, nil
+	before, err := cpuTime(s.pid)
+	if err != nil {
+		return nil, got, err
+	}
+	taken, got.wall, err = w.closed(slice)
+	if err != nil {
+		return nil, got, err
+	}
+	after, err := cpuTime(s.pid)
+	got.cpu, got.ops = after-before, len(taken)*o.workload.perRequest()
+	return taken, got, err
 }
 
 // forget drops the last pair's samples of all programs, after one of them has failed.

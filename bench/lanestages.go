@@ -115,6 +115,9 @@ func (c *laneContest) offer(ctx context.Context, w laneWorkload, row *offeredRow
 		slices.Reverse(turns)
 		for _, i := range turns {
 			s := servers[i]
+			if _, _, err := wires[i].offered(row.Rate, leadIn); err != nil {
+				return err
+			}
 			before, err := cpuTime(s.pid)
 			if err != nil {
 				return err

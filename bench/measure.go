@@ -26,7 +26,7 @@ func (p plan) shorter(flags *flag.FlagSet) plan {
 
 // forLane is the plan for the many rows of the fast lane, likewise.
 func (p plan) forLane(flags *flag.FlagSet) plan {
-	return p.over(plan{restarts: 2, rounds: 3, cycles: 1, slice: 150 * time.Millisecond}, flags)
+	return p.over(plan{restarts: 2, rounds: 3, cycles: 1, slice: 300 * time.Millisecond}, flags)
 }
 
 // over is the given plan but for what the command line says.
