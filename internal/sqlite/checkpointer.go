@@ -54,6 +54,7 @@ type checkpointer struct {
 	mu      sync.Mutex
 	running chan struct{} // closed when it is over; nil if none is
 	busy    atomic.Bool   // whether there is one, to be read without the mutex
+	conn    driver.Conn   // of who runs, and kept between; nil if there is none
 }
 
 // note has the log moved if there is enough of it.
@@ -71,7 +72,18 @@ func (k *checkpointer) note(pages logPages) {
 	go k.run(k.running)
 }
 
-// wait returns when nothing is moved any more.
+// close waits until nothing is moved any more, and closes the connection.
+func (k *checkpointer) close() error {
+	k.wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.running != nil || k.conn == nil { // another pool has written
+		return nil
+	}
+	defer func() { k.conn = nil }()
+	return k.conn.Close()
+}
+
 func (k *checkpointer) wait() {
 	k.mu.Lock()
 	running := k.running
@@ -97,14 +109,14 @@ func (k *checkpointer) run(done chan struct{}) {
 
 // move moves the log, and lets it begin anew if it is long.
 func (k *checkpointer) move(ctx context.Context) (err error) {
-	conn, err := k.open()
-	if err != nil {
-		return err
+	if k.conn == nil {
+		if k.conn, err = k.open(); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
 	var before logPages
 	for range mostMoves {
-		after, err := movePages(ctx, conn)
+		after, err := movePages(ctx, k.conn)
 		if err != nil {
 			return err
 		}
@@ -121,7 +133,7 @@ func (k *checkpointer) move(ctx context.Context) (err error) {
 		return nil // a long transaction; the next time
 	}
 	defer open()
-	_, err = movePages(ctx, conn)
+	_, err = movePages(ctx, k.conn)
 	return err
 }
 

@@ -156,10 +156,10 @@ func (c connector) Driver() driver.Driver { return c.driver }
 
 // Close implements [io.Closer]. A closed pool leaves nothing behind that uses its file.
 func (c connector) Close() error {
-	if c.mover != nil {
-		c.mover.wait()
+	if c.mover == nil {
+		return nil
 	}
-	return nil
+	return c.mover.close()
 }
 
 func (c connector) Connect(context.Context) (driver.Conn, error) {
