@@ -25,10 +25,11 @@ type State struct {
 // headerWords is the length of the header.
 const headerWords = unsafe.Sizeof(sqlite3.TWalIndexHdr{}) / unsafe.Sizeof(uint64(0))
 
-// RowsUnless is [Rows], but runs no query if nothing was committed since a state. It
-// returns what the state was before the query, which is the zero value if it is not
-// known: the database has no write-ahead log, or is not an [Engine]'s.
-func RowsUnless(since State, db *sql.DB, q Query, use func(columns []string, row []Value) error) (now State, err error) {
+// RowsUnless is [Rows], but runs no query if same says that the state of the database,
+// which is known then, is as good as one that the caller knows. It returns what the state
+// was before the query, which is the zero value if it is not known: the database has no
+// write-ahead log, or is not an [Engine]'s.
+func RowsUnless(same func(now State) bool, db *sql.DB, q Query, use func(columns []string, row []Value) error) (now State, err error) {
 	taken := reading.take()
 	defer reading.end(taken)
 	held, err := db.Conn(context.Background())
@@ -38,7 +39,7 @@ func RowsUnless(since State, db *sql.DB, q Query, use func(columns []string, row
 	defer held.Close()
 	err = held.Raw(func(raw any) error {
 		if c, ok := raw.(*conn); ok {
-			if now = c.state(); now.known && now == since {
+			if now = c.state(); now.known && same(now) {
 				return nil
 			}
 		}
@@ -76,6 +77,59 @@ func (c *conn) state() State {
 	return s
 }
 
+// StateOf is the state that the connection of [database/sql.Conn.Raw] has seen last, by
+// beginning a transaction, or has made, by committing it. It is the zero value if that is
+// not known, or if the log was empty.
+func StateOf(raw any) State {
+	c, ok := raw.(*conn)
+	if !ok {
+		return State{}
+	}
+	h := c.queries.handlesOf(c.driverConn)
+	if h == nil {
+		return State{}
+	}
+	log := h.log()
+	if log == nil || log.Fhdr.FisInit == 0 || log.Fhdr.FmxFrame == 0 {
+		return State{}
+	}
+	return State{header: *(*[headerWords]uint64)(unsafe.Pointer(&log.Fhdr)), known: true} //nolint:gosec // of the same length
+}
+
+// RowsAreAlone tells whether a statement that changes rows of a table changes no other
+// table, as far as the connection of [database/sql.Conn.Raw] knows, which has to be in a
+// transaction in which it has run one: there is no trigger in the database and no foreign
+// key, and no other database attached.
+func RowsAreAlone(raw any) bool {
+	const (
+		ownDatabases = 2 // main, and the one of temporary tables
+		loaded       = sqlite3.DB_SchemaLoaded
+	)
+	c, ok := raw.(*conn)
+	if !ok {
+		return false
+	}
+	h := c.queries.handlesOf(c.driverConn)
+	if h == nil {
+		return false
+	}
+	db := (*sqlite3.Tsqlite3)(pointer(h.db))
+	if db.FnDb != ownDatabases {
+		return false
+	}
+	for i := range uintptr(ownDatabases) {
+		database := (*sqlite3.TDb)(pointer(db.FaDb + i*unsafe.Sizeof(sqlite3.TDb{})))
+		if database.FpSchema == 0 {
+			return false
+		}
+		schema := (*sqlite3.TSchema)(pointer(database.FpSchema))
+		if schema.FschemaFlags&loaded == 0 || schema.FtrigHash.Fcount != 0 || schema.FfkeyHash.Fcount != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func header(at uintptr) (words [headerWords]uint64) {
 	for i := range words {
 		words[i] = atomic.LoadUint64((*uint64)(pointer(at + uintptr(i)*unsafe.Sizeof(words[i]))))
@@ -86,18 +140,23 @@ func header(at uintptr) (words [headerWords]uint64) {
 // logIndex is where the index of the write-ahead log begins, 0 if the connection has
 // not read the database yet, or there is none.
 func (h *handles) logIndex() uintptr {
+	pages := h.log()
+	if pages == nil || pages.FnWiData < 1 || pages.FapWiData == 0 {
+		return 0
+	}
+	return *(*uintptr)(pointer(pages.FapWiData))
+}
+
+// log is the connection's write-ahead log, nil as long as there is none.
+func (h *handles) log() *sqlite3.TWal {
 	database := (*sqlite3.TDb)(pointer((*sqlite3.Tsqlite3)(pointer(h.db)).FaDb)) // the first one is main
 	if database.FpBt == 0 {
-		return 0
+		return nil
 	}
 	tree := (*sqlite3.TBtShared)(pointer((*sqlite3.TBtree)(pointer(database.FpBt)).FpBt))
 	log := (*sqlite3.TPager)(pointer(tree.FpPager)).FpWal
 	if log == 0 {
-		return 0
+		return nil
 	}
-	pages := (*sqlite3.TWal)(pointer(log))
-	if pages.FnWiData < 1 || pages.FapWiData == 0 {
-		return 0
-	}
-	return *(*uintptr)(pointer(pages.FapWiData))
+	return (*sqlite3.TWal)(pointer(log))
 }

@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/holdall-go/holdall/internal/sqlite"
@@ -38,7 +40,7 @@ func TestState(t *testing.T) {
 	ask := func() (ran bool) {
 		t.Helper()
 		q := sqlite.Query{Text: "SELECT n FROM things WHERE n > ?", Arguments: []sqlite.Value{sqlite.IntegerValue(0)}}
-		since, err = sqlite.RowsUnless(since, db, q, func([]string, []sqlite.Value) error { ran = true; return nil })
+		since, err = sqlite.RowsUnless(func(now sqlite.State) bool { return now == since }, db, q, func([]string, []sqlite.Value) error { ran = true; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +93,7 @@ func TestStateOfEmptyLogs(t *testing.T) {
 		q := sqlite.Query{Text: "SELECT n FROM things WHERE n > ?", Arguments: []sqlite.Value{sqlite.IntegerValue(0)}}
 		for time := range 3 {
 			ran := false
-			now, err := sqlite.RowsUnless(since, db, q, func([]string, []sqlite.Value) error { ran = true; return nil })
+			now, err := sqlite.RowsUnless(func(now sqlite.State) bool { return now == since }, db, q, func([]string, []sqlite.Value) error { ran = true; return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,5 +114,58 @@ func TestStateOfEmptyLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		plain.Close()
+	}
+}
+
+// TestRowsAreAlone asks within a transaction that has written.
+func TestRowsAreAlone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before string
+		want   bool
+	}{
+		"a table":                 {"SELECT 1", true},
+		"an index":                {"CREATE UNIQUE INDEX one ON things (n)", true},
+		"a trigger":               {"CREATE TRIGGER one AFTER INSERT ON things BEGIN DELETE FROM others; END", false},
+		"a trigger on another":    {"CREATE TRIGGER one AFTER INSERT ON others BEGIN DELETE FROM things; END", false},
+		"a temporary trigger":     {"CREATE TEMP TRIGGER one AFTER INSERT ON main.things BEGIN DELETE FROM others; END", false},
+		"a trigger that was":      {"CREATE TRIGGER one AFTER INSERT ON things BEGIN DELETE FROM others; END; DROP TRIGGER one", true},
+		"a foreign key":           {"CREATE TABLE more (n INTEGER REFERENCES things (n) ON DELETE CASCADE)", false},
+		"another database":        {"ATTACH ':memory:' AS another", false},
+		"a database that was one": {"ATTACH ':memory:' AS another; DETACH another", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "data.db")
+			db, other := openWith(t, sqlite.New(), path), openWith(t, sqlite.New(), path)
+			if _, err := db.Exec("CREATE TABLE things (n INTEGER); CREATE TABLE others (n INTEGER); INSERT INTO things VALUES (1)"); err != nil {
+				t.Fatal(err)
+			}
+			by := other // the connection that is asked has to hear of it
+			if strings.Contains(c.before, "TEMP") || strings.Contains(c.before, "ATTACH") {
+				by = db
+			}
+			if _, err := by.Exec(c.before); err != nil {
+				t.Fatal(err)
+			}
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE; INSERT INTO things VALUES (2)"); err != nil {
+				t.Fatal(err)
+			}
+			defer conn.ExecContext(context.Background(), "ROLLBACK") //nolint:errcheck // of the test's end
+			err = conn.Raw(func(raw any) error {
+				if got := sqlite.RowsAreAlone(raw); got != c.want {
+					t.Errorf("rows are alone: %v, want %v", got, c.want)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -76,7 +76,7 @@ func (p *Plugin) caller(app core.App, token string) *core.Record {
 		return nil
 	}
 	k := p.callers.find(token)
-	if k != nil && k.holds(s, db.DB()) {
+	if k != nil && k.holds(s, db.DB(), &p.writer.lineage) {
 		return k.own()
 	}
 	if k = p.meet(app, db, s, token); k == nil {
@@ -87,8 +87,9 @@ func (p *Plugin) caller(app core.App, token string) *core.Record {
 	return k.own()
 }
 
-// holds tells whether nothing has happened to the token since it was checked.
-func (k *known) holds(s *schema, db *sql.DB) bool {
+// holds tells whether nothing has happened to the token since it was checked. written
+// are states that are as good as each other for that.
+func (k *known) holds(s *schema, db *sql.DB, written *lineage) bool {
 	if !k.expires.IsZero() && !time.Now().Before(k.expires) || s.find(k.collection.Id) != k.collection {
 		return false
 	}
@@ -97,7 +98,8 @@ func (k *known) holds(s *schema, db *sql.DB) bool {
 		since = &read
 	}
 	same := true
-	now, ok := k.readUnless(since.state, db, func(row []sqlite.Value) { same = slices.Equal(row, k.row) })
+	now, ok := k.readUnless(func(now sqlite.State) bool { return now == since.state || written.has(since.state, now) },
+		db, func(row []sqlite.Value) { same = slices.Equal(row, k.row) })
 	if !ok || !same {
 		return false
 	}
@@ -155,7 +157,7 @@ func simpleClaims(claims jwt.MapClaims) bool {
 
 // read reads the caller's row.
 func (k *known) read(db *sql.DB) (row []sqlite.Value, ok bool) {
-	_, ok = k.readUnless(sqlite.State{}, db, func(read []sqlite.Value) {
+	_, ok = k.readUnless(func(sqlite.State) bool { return false }, db, func(read []sqlite.Value) {
 		row = slices.Clone(read)
 		for i := range row {
 			row[i].Text = strings.Clone(row[i].Text)
@@ -164,14 +166,17 @@ func (k *known) read(db *sql.DB) (row []sqlite.Value, ok bool) {
 	return row, ok
 }
 
-// readUnless reads the caller's row if something was written to the database since,
-// whatever it was. It fails if there is none, or one with bytes: only texts and numbers
-// can be compared.
-func (k *known) readUnless(since sqlite.State, db *sql.DB, use func(row []sqlite.Value)) (now sqlite.State, ok bool) {
+// readUnless reads the caller's row unless it is the same in the state of the database.
+// It fails if there is none, or one with bytes: only texts and numbers can be compared.
+func (k *known) readUnless(same func(now sqlite.State) bool, db *sql.DB, use func(row []sqlite.Value)) (now sqlite.State, ok bool) {
 	q := sqlite.Query{Text: k.statement.text}
 	q.Arguments, _ = k.statement.with(nil, nil)
-	found := false
-	now, err := sqlite.RowsUnless(since, db, q, func(_ []string, row []sqlite.Value) error {
+	found, unread := false, false
+	unless := func(now sqlite.State) bool {
+		unread = same(now)
+		return unread
+	}
+	now, err := sqlite.RowsUnless(unless, db, q, func(_ []string, row []sqlite.Value) error {
 		if slices.ContainsFunc(row, func(v sqlite.Value) bool { return v.Type == sqlite.Blob }) {
 			return errors.New("fastlane: an account with bytes")
 		}
@@ -179,8 +184,7 @@ func (k *known) readUnless(since sqlite.State, db *sql.DB, use func(row []sqlite
 		use(row)
 		return nil
 	})
-	ok = err == nil && (found || now != sqlite.State{} && now == since)
-	return now, ok
+	return now, err == nil && (found || unread)
 }
 
 // find returns who has been signed in by a token, as of then.

@@ -69,3 +69,10 @@ func (p *Plugin) Waiting() int {
 	defer p.writer.mu.Unlock()
 	return len(p.writer.waiting)
 }
+
+// States is how many states of the database are as good as the last one.
+func (p *Plugin) States() int {
+	p.writer.lineage.mu.RLock()
+	defer p.writer.lineage.mu.RUnlock()
+	return len(p.writer.lineage.states)
+}

@@ -287,7 +287,7 @@ func (f *front) try(x *exchange, a action) (Reason, error) {
 		return reason, nil
 	}
 	db, ok := f.app.ConcurrentDB().(*dbx.DB)
-	if !ok || who != nil && !who.holds(call.schema, db.DB()) {
+	if !ok || who != nil && !who.holds(call.schema, db.DB(), &f.plugin.writer.lineage) {
 		return ReasonToken, nil
 	}
 	return call.answer(e, a)

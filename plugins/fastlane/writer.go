@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 const (
@@ -49,6 +51,7 @@ type committer struct {
 	waiting []*ticket
 	led     bool
 	halved  bool // an ablation: what fails is not undone
+	lineage lineage
 }
 
 // do returns when the job's transaction was committed, or why it was not done.
@@ -130,7 +133,7 @@ func (c *committer) commit(app core.App) (group []*ticket) {
 		}
 		defer func() { err = errors.Join(err, ignoreDone(conn.Close())) }()
 		return conn.Raw(func(raw any) error {
-			t := &transaction{raw: raw, halved: c.halved}
+			t := &transaction{raw: raw, halved: c.halved, lineage: &c.lineage}
 			var begins, executes bool
 			t.beginner, begins = raw.(driver.ConnBeginTx)
 			t.execer, executes = raw.(driver.ExecerContext)
@@ -176,6 +179,7 @@ type transaction struct {
 	execer   driver.ExecerContext
 	raw      any
 	halved   bool
+	lineage  *lineage
 	tried    int             // how many jobs
 	callers  map[caller]bool // whom rules let write that speak of nothing else
 }
@@ -194,6 +198,7 @@ func (t *transaction) run(group []*ticket) error {
 	if err != nil {
 		return err
 	}
+	found := sqlite.StateOf(t.raw)
 	open := true
 	defer func() {
 		if open { // somebody has panicked
@@ -203,13 +208,26 @@ func (t *transaction) run(group []*ticket) error {
 	done, err := t.each(group)
 	open = false
 	if err == nil && done > 0 {
-		return tx.Commit() // which undoes what it cannot commit
+		return t.commit(tx, found)
 	}
 	if undone := tx.Rollback(); undone != nil {
 		// SQLite has done so itself, or cannot: the connection is not used again
 		return errors.Join(err, undone, driver.ErrBadConn)
 	}
 	return err
+}
+
+// commit ends the transaction, and undoes what it cannot commit. found is the state
+// that it began with.
+func (t *transaction) commit(tx driver.Tx, found sqlite.State) error {
+	if !sqlite.RowsAreAlone(t.raw) {
+		found = sqlite.State{}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	t.lineage.grow(found, sqlite.StateOf(t.raw))
+	return nil
 }
 
 // each does the jobs, each of which is undone by itself. It leaves those that would make
