@@ -367,7 +367,7 @@ func TestKeptQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	endless := func(ctx context.Context, to int) error {
+	endless := func(ctx context.Context, to int64) error {
 		var last int
 		return db.NewQuery(`SELECT MAX(i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {:to}) SELECT i FROM n)`).
 			WithContext(ctx).Bind(dbx.Params{"to": to}).Row(&last)

@@ -51,8 +51,11 @@ func (p *Plugin) Explain(request, collection string) (Explanation, error) {
 		e.Auth.Id = "somebody"
 	}
 	a, known := route(r)
-	if !known {
+	switch {
+	case !known:
 		return Explanation{Reason: ReasonRoute}, nil
+	case a == batch:
+		return Explanation{}, errors.New("fastlane: a batch is served if all requests in it are: ask for them one by one")
 	}
 	call, reason := p.prepareAny(e, a)
 	if reason != "" {
@@ -93,7 +96,7 @@ func (p *Plugin) prepareAny(e *core.RequestEvent, a action) (*call, Reason) {
 // route finds the route of a request as PocketBase's router does.
 func route(r *http.Request) (a action, known bool) {
 	mux := http.NewServeMux()
-	for pattern, of := range map[string]action{viewPattern: view, listPattern: list, createPattern: create, updatePattern: update, removePattern: remove, filePattern: file} {
+	for pattern, of := range routes {
 		mux.HandleFunc(pattern, func(_ http.ResponseWriter, matched *http.Request) {
 			a, known = of, true
 			for _, name := range []string{"collection", "id", "recordId", "filename"} {

@@ -242,7 +242,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: served is %v with the query %q", request, got.Served(), got.Query)
 		}
 	}
-	for _, request := range []string{"", "GET", "GET api", "GET /\x00"} {
+	for _, request := range []string{"", "GET", "GET api", "GET /\x00", "POST /api/batch"} {
 		if _, err := w.plugin.Explain(request, ""); err == nil {
 			t.Errorf("%q is explained", request)
 		}
