@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { TextField } from "../ui/field.tsx";
 
@@ -29,7 +29,8 @@ export function SignaturePad({ busy, onInk, onSave, onCancel }: Props) {
     surface?.getContext("2d")?.clearRect(0, 0, surface.width, surface.height);
     setDrawn(false);
   };
-  useEffect(() => {
+  // at once, as a name can be saved as soon as it is there
+  useLayoutEffect(() => {
     clear();
     if (mode === "type" && canvas.current) writeName(canvas.current, name);
   }, [mode, name]);
