@@ -33,20 +33,22 @@ tap=$(mktemp)
 trap 'rm -f "$tap"' EXIT
 run "${files[@]}" && exit 0
 
-# As in test-go.sh: the files of the tests that failed get one more run, one
-# after the other.
-mapfile -t failed < <(awk '/^ *not ok /{bad = 1} /^ *ok /{bad = 0} bad && /location:/{print}' "$tap" |
-	sed -E "s/.*location: '(.*):[0-9]+:[0-9]+'.*/\1/" | sort -u)
+# As in test-go.sh: the tests that failed get one more run, by their names and one file
+# after the other. What has no name, as a file that cannot be read, gets none.
+mapfile -t failed < <(sed -nE 's/^ *not ok [0-9]+ - (.*[^ ])( # .*)?$/\1/p' "$tap" | sort -u)
 ((${#failed[@]} > 0)) || exit 1
-for file in "${failed[@]}"; do
-	# a test that a helper declares is in any of the files
-	if [[ $file != *.test.mjs ]]; then
-		failed=("${files[@]}")
-		break
-	fi
+patterns=()
+for name in "${failed[@]}"; do
+	patterns+=("--test-name-pattern=^$(sed -E 's/[][\.*^$+?(){}|/]/\\&/g' <<<"$name")\$")
 done
-printf '\nonce more, alone: %s\n' "${failed[*]}"
-for file in "${failed[@]}"; do
-	run "$file" || exit 1
+printf '\nonce more, alone:\n'
+printf '  %s\n' "${failed[@]}"
+run --test-concurrency=1 "${patterns[@]}" "${files[@]}" || exit 1
+for name in "${failed[@]}"; do
+	grep -qE '^ *ok [0-9]+ - ' <<<"$(grep -F -- "- $name" "$tap" | grep -v '# SKIP')" || {
+		echo "the second run has no test named: $name" >&2
+		exit 1
+	}
 done
-printf '\nFLAKY, failed on a busy machine and passed alone: %s\n' "${failed[*]}"
+printf '\nFLAKY, failed on a busy machine and passed alone:\n'
+printf '  %s\n' "${failed[@]}"
