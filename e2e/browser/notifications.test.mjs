@@ -65,6 +65,13 @@ async function turnOn(page) {
 
 /** Hands a message to the page's service worker as a push service would. */
 async function deliver(page, payload) {
+	// one that is still being activated hears nothing
+	await page.evaluate(async () => {
+		const { active } = await navigator.serviceWorker.ready;
+		while (active.state !== 'activated') {
+			await new Promise((resolve) => active.addEventListener('statechange', resolve, { once: true }));
+		}
+	});
 	const control = await page.context().newCDPSession(page);
 	const registered = new Promise((resolve) => {
 		control.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
