@@ -23,6 +23,10 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
+// settleDisk waits until what was written is on the disk, so that nobody waits for what
+// another has left.
+func settleDisk() { syscall.Sync() }
+
 // residentKB is the memory that a process holds in RAM, in KB.
 func residentKB(pid int) (int, error) { return statusKB(pid, "VmRSS:") }
 

@@ -76,6 +76,7 @@ func (o *laneOutcome) measure(ctx context.Context, p plan, servers []*laneServer
 			}
 		}
 	}()
+	settleDisk()
 	for i, s := range servers {
 		if wires[i], err = openWire(s.address, o.conns, o.workload.request(f)); err != nil {
 			return err
