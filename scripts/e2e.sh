@@ -38,12 +38,16 @@ run "${files[@]}" && exit 0
 mapfile -t failed < <(sed -nE 's/^ *not ok [0-9]+ - (.*[^ ])( # .*)?$/\1/p' "$tap" | sort -u)
 ((${#failed[@]} > 0)) || exit 1
 patterns=()
+of=()
 for name in "${failed[@]}"; do
+	# a name that is put together is in any of the files
+	mapfile -t -O "${#of[@]}" of < <(grep -lF -- "$name" "${files[@]}" || printf '%s\n' "${files[@]}")
 	patterns+=("--test-name-pattern=^$(sed -E 's/[][\.*^$+?(){}|/]/\\&/g' <<<"$name")\$")
 done
 printf '\nonce more, alone:\n'
 printf '  %s\n' "${failed[@]}"
-run --test-concurrency=1 "${patterns[@]}" "${files[@]}" || exit 1
+mapfile -t of < <(printf '%s\n' "${of[@]}" | sort -u)
+run --test-concurrency=1 "${patterns[@]}" "${of[@]}" || exit 1
 for name in "${failed[@]}"; do
 	grep -qE '^ *ok [0-9]+ - ' <<<"$(grep -F -- "- $name" "$tap" | grep -v '# SKIP')" || {
 		echo "the second run has no test named: $name" >&2
