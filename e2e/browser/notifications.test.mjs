@@ -111,7 +111,7 @@ world.test('a technician is notified of an order', { as: people.technician, at: 
 	const [notification] = await until(async () => {
 		const all = await shown(page);
 		return all.length > 0 ? all : undefined;
-	});
+	}, 60_000);
 	assert.match(notification.body, /^Hang the doors, /);
 	assert.equal(notification.data.link, `#/o/${people.slug}/day/${order.id}`);
 	// the server hears that it was shown
