@@ -29,8 +29,8 @@ const (
 	// are few enough that SQLite finds a page in it at once.
 	renewAfter = 4000
 
-	// fewLeft is what is left when writers are locked out for it, if that is so after
-	// mostMoves.
+	// fewLeft is how many pages may be left when writers are locked out for them. Moving
+	// what came while the pages before were moved is tried mostMoves times.
 	fewLeft   = 200
 	mostMoves = 4
 
@@ -55,11 +55,19 @@ type checkpointer struct {
 	running chan struct{} // closed when it is over; nil if none is
 	busy    atomic.Bool   // whether there is one, to be read without the mutex
 	conn    driver.Conn   // of who runs, and kept between; nil if there is none
+	tried   atomic.Uint32 // how long the log was when it was moved the last time
+
+	begun, lockedOut atomic.Int64 // how often the log was moved, and writers locked out for it
 }
 
-// note has the log moved if there is enough of it.
+// note has the log moved if there is enough of it. What a reader needs stays, and is
+// tried again when as much has come: trying costs all writers a little each time.
 func (k *checkpointer) note(pages logPages) {
-	if pages.all-pages.moved < moveAfter || k.busy.Load() {
+	done := pages.moved
+	if tried := k.tried.Load(); tried <= pages.all { // else the log has begun anew
+		done = max(done, tried)
+	}
+	if pages.all-done < moveAfter || k.busy.Load() {
 		return
 	}
 	k.mu.Lock()
@@ -68,6 +76,7 @@ func (k *checkpointer) note(pages logPages) {
 		return
 	}
 	k.busy.Store(true)
+	k.begun.Add(1)
 	k.running = make(chan struct{})
 	go k.run(k.running)
 }
@@ -102,6 +111,7 @@ func (k *checkpointer) run(done chan struct{}) {
 		close(done)
 	}()
 	if err := k.move(context.Background()); err != nil {
+		k.abandon()
 		slog.Debug("sqlite: the write-ahead log was not moved to the database. It is tried again, and SQLite does it when it is long.",
 			slog.String("database", k.path), slog.Any("error", err))
 	}
@@ -114,12 +124,12 @@ func (k *checkpointer) move(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	var before logPages
+	var before, after logPages
 	for range mostMoves {
-		after, err := movePages(ctx, k.conn)
-		if err != nil {
+		if after, err = movePages(ctx, k.conn); err != nil {
 			return err
 		}
+		k.tried.Store(after.all)
 		if after.all < renewAfter {
 			return nil
 		}
@@ -128,13 +138,25 @@ func (k *checkpointer) move(ctx context.Context) (err error) {
 		}
 		before = after
 	}
+	if after.all-after.moved > fewLeft {
+		return nil // a reader needs them; the next time
+	}
 	open := k.gate.Shut(ctx, lockOut)
 	if open == nil {
 		return nil // a long transaction; the next time
 	}
 	defer open()
+	k.lockedOut.Add(1)
 	_, err = movePages(ctx, k.conn)
 	return err
+}
+
+// abandon closes a connection that has failed. The next one may do better.
+func (k *checkpointer) abandon() {
+	if k.conn != nil {
+		_ = k.conn.Close() // it is known that something is wrong
+		k.conn = nil
+	}
 }
 
 // movePages moves what no reader needs in the log, and waits for nobody.

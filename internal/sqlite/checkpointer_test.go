@@ -158,8 +158,17 @@ func TestReaderHoldsTheLog(t *testing.T) {
 	}
 	seen := count()
 
-	m.write(t, sqlite.RenewAfter+sqlite.MoveAfter)
+	begunBefore, lockedBefore := m.engine.Checkpoints(m.path)
+	for range 100 {
+		m.write(t, (sqlite.RenewAfter+sqlite.MoveAfter)/100)
+		m.engine.WaitForCheckpoint(m.path)
+	}
 	long, moved := m.log(t)
+	begun, locked := m.engine.Checkpoints(m.path)
+	if begun -= begunBefore; begun > 4 || locked > lockedBefore {
+		t.Errorf("moving was tried %d times in vain, and writers were locked out %d times, want a try for %d pages each, and none",
+			begun, locked-lockedBefore, sqlite.MoveAfter)
+	}
 	if long < sqlite.RenewAfter || moved >= long {
 		t.Errorf("%d of %d pages of the log are in the database, want less than all of more than %d", moved, long, sqlite.RenewAfter)
 	}
@@ -170,13 +179,19 @@ func TestReaderHoldsTheLog(t *testing.T) {
 	if err := reading.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	m.write(t, 80) // enough is left to be moved
-	if all, moved := m.log(t); moved != all {
-		t.Errorf("%d of %d pages of the log are in the database without the reader, want all", moved, all)
+	begunBefore, _ = m.engine.Checkpoints(m.path)
+	all := long
+	for written := uint32(0); all >= long; written += 40 {
+		if written > sqlite.MoveAfter+200 {
+			t.Fatalf("the log has %d pages without the reader, want it to begin anew", all)
+		}
+		m.write(t, 40)
+		all, _ = m.log(t)
 	}
 	m.write(t, 40)
-	if all, _ := m.log(t); all >= long {
-		t.Errorf("the log has %d pages without the reader, want it to begin anew after %d", all, long)
+	m.engine.WaitForCheckpoint(m.path)
+	if begun, _ = m.engine.Checkpoints(m.path); begun != begunBefore+1 {
+		t.Errorf("moving the log was tried %d times until it had begun anew, want 1", begun-begunBefore)
 	}
 }
 

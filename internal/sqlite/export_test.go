@@ -42,6 +42,15 @@ func (e *Engine) WaitForCheckpoint(path string) {
 	k.wait()
 }
 
+// Checkpoints is how often moving the log was begun, and how often writers were locked
+// out for it.
+func (e *Engine) Checkpoints(path string) (begun, lockedOut int64) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	k := e.movers[path]
+	return k.begun.Load(), k.lockedOut.Load()
+}
+
 // When the log is moved.
 const (
 	MoveAfter  = moveAfter
