@@ -56,7 +56,7 @@ func (t target) start(ctx context.Context, binary, dir string) (*server, error) 
 	}
 	// A binary in a temporary directory takes itself for `go run` and would
 	// print each SQL statement, hence --dev=false.
-	command := exec.CommandContext(ctx, binary, "serve", "--dev=false", "--http", address, "--dir", dir) //nolint:gosec // we have built it
+	command := exec.CommandContext(ctx, binary, "serve", "--dev=false", "--http", address, "--dir", dir)
 	command.Dir = dir
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir()}, t.environ...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
