@@ -64,7 +64,7 @@ func (m *moved) logNow(t *testing.T) (all, moved uint32) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(t.Context(), "SELECT count(*) FROM things"); err != nil { // it has to have read once
+	if _, err := conn.ExecContext(t.Context(), "SELECT 1 FROM things LIMIT 1"); err != nil { // it has to have read once, and not for long
 		t.Fatal(err)
 	}
 	err = conn.Raw(func(raw any) error {
