@@ -158,12 +158,16 @@ func TestReplacedRowFiresItsTrigger(t *testing.T) {
 	}
 }
 
+// addSeven adds a function to the driver, which takes a name once in a process.
+var addSeven = sync.OnceValue(func() error {
+	return modernc.RegisterDeterministicScalarFunction("holdall_test_seven", 0,
+		func(*modernc.FunctionContext, []driver.Value) (driver.Value, error) { return int64(7), nil })
+})
+
 // TestFunctionsOfTheDriver shows that what a program adds to the driver is there.
 func TestFunctionsOfTheDriver(t *testing.T) {
 	t.Parallel()
-	err := modernc.RegisterDeterministicScalarFunction("holdall_test_seven", 0,
-		func(*modernc.FunctionContext, []driver.Value) (driver.Value, error) { return int64(7), nil })
-	if err != nil {
+	if err := addSeven(); err != nil {
 		t.Fatal(err)
 	}
 	db, _, _ := open(t)
