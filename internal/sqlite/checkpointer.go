@@ -182,7 +182,7 @@ func movePages(ctx context.Context, conn driver.Conn) (pages logPages, err error
 	if all < 0 || moved < 0 {
 		return pages, nil // there is no log
 	}
-	return logPages{uint32(all), uint32(moved)}, nil //nolint:gosec // SQLite has them in as many bits
+	return logPages{uint32(all), uint32(moved)}, nil // SQLite has them in as many bits
 }
 
 // logPages is how long a write-ahead log is.
@@ -193,11 +193,7 @@ type logPages struct {
 // logPages reads how long the log is from the memory that connections share. Both are 0
 // if that is not known.
 func (c *conn) logPages() logPages {
-	h := c.queries.handlesOf(c.driverConn)
-	if h == nil {
-		return logPages{}
-	}
-	index := h.logIndex()
+	index := c.handles().logIndex()
 	if index == 0 {
 		return logPages{}
 	}

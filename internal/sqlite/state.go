@@ -55,10 +55,7 @@ var connections atomic.Uint64
 // whether its cache is still good. It asks SQLite for nothing, as that would begin a
 // transaction, and reads where the connection has mapped what it shares.
 func (c *conn) state() State {
-	h := c.queries.handlesOf(c.driverConn)
-	if h == nil {
-		return State{}
-	}
+	h := c.handles()
 	index := h.logIndex()
 	if index == 0 {
 		return State{}
@@ -85,11 +82,7 @@ func StateOf(raw any) State {
 	if !ok {
 		return State{}
 	}
-	h := c.queries.handlesOf(c.driverConn)
-	if h == nil {
-		return State{}
-	}
-	log := h.log()
+	log := c.handles().log()
 	if log == nil || log.Fhdr.FisInit == 0 || log.Fhdr.FmxFrame == 0 {
 		return State{}
 	}
@@ -109,7 +102,7 @@ func RowsAreAlone(raw any) bool {
 	if !ok {
 		return false
 	}
-	h := c.queries.handlesOf(c.driverConn)
+	h := c.handles()
 	if h == nil {
 		return false
 	}
@@ -137,8 +130,11 @@ func header(at uintptr) (words [headerWords]uint64) {
 	return words
 }
 
+// handles are those of the connection, nil if they are not known.
+func (c *conn) handles() *handles { return c.queries.handlesOf(c.driverConn) }
+
 // logIndex is where the index of the write-ahead log begins, 0 if the connection has
-// not read the database yet, or there is none.
+// not read the database yet, there is none, or the handles are not known.
 func (h *handles) logIndex() uintptr {
 	pages := h.log()
 	if pages == nil || pages.FnWiData < 1 || pages.FapWiData == 0 {
@@ -147,8 +143,12 @@ func (h *handles) logIndex() uintptr {
 	return *(*uintptr)(pointer(pages.FapWiData))
 }
 
-// log is the connection's write-ahead log, nil as long as there is none.
+// log is the connection's write-ahead log, nil as long as there is none, or if the
+// handles are not known.
 func (h *handles) log() *sqlite3.TWal {
+	if h == nil {
+		return nil
+	}
 	database := (*sqlite3.TDb)(pointer((*sqlite3.Tsqlite3)(pointer(h.db)).FaDb)) // the first one is main
 	if database.FpBt == 0 {
 		return nil
