@@ -274,6 +274,7 @@ func TestExitCodes(t *testing.T) {
 		{"an argument that is no domain", nil, []string{"serve", "demo"}, 2, "holdall: \"demo\" is not a domain such as app.example.com (see holdall serve --help)\n"},
 		{"arguments that are not wanted", nil, []string{"health", "now"}, 2, "holdall: unknown command \"now\" for \"holdall health\" (see holdall health --help)\n"},
 		{"missing arguments", nil, []string{"superuser", "upsert", rootEmail}, 1, "holdall: missing email and password arguments\n"},
+		{"the fast lane when it is off", nil, []string{"fastlane", "explain", "--as", "users", "GET /api/collections/sites/records", "--json"}, 2, "holdall: the fast lane is switched off, so PocketBase answers all requests: set HOLDALL_FAST_LANE=true to switch it on\n"},
 		{"an unsupported migration command", nil, []string{"migrate", "sideways"}, 1, "holdall: unsupported command: \"sideways\"\n"},
 		{"a taken port", nil, []string{"serve", "--http", taken.Addr().String()}, 1, "holdall: listen tcp " + taken.Addr().String() + ": bind: address already in use\n"},
 		{"a taken port beside HTTPS", nil, []string{"serve", "--http", taken.Addr().String(), "--https", "127.0.0.1:0", "app.example.com"}, 1, "holdall: listen tcp " + taken.Addr().String() + ": bind: address already in use\n"},
@@ -336,7 +337,7 @@ func TestExitCodes(t *testing.T) {
 func TestMistakesTouchNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "pb_data")
-	for _, args := range [][]string{{"serve", "--prot"}, {"superuser", "x"}, {"config"}, {"health"}, {"--help"}} {
+	for _, args := range [][]string{{"serve", "--prot"}, {"superuser", "x"}, {"fastlane", "explain", "--as", "x"}, {"config"}, {"health"}, {"--help"}} {
 		command(t, []string{"HOLDALL_HTTP_ADDR=127.0.0.1:1"}, append(args, "--dir", dir)...)
 		if _, err := os.Stat(dir); err == nil {
 			t.Errorf("%v: the data directory was made", args)
