@@ -66,7 +66,7 @@ func exitCode(stderr io.Writer, err error) int {
 // the flags and drops the errors of commands.
 func execute(app *pocketbase.PocketBase, signals <-chan os.Signal) error {
 	app.RootCmd.SetErr(os.Stderr) // PocketBase's writer puts what is meant for it on the standard output
-	r := &runner{app: app, up: make(chan struct{})}
+	r := &runner{app: app, up: make(chan struct{}), unlock: func() {}}
 	r.prepare(app.RootCmd)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -106,6 +106,7 @@ type runner struct {
 	started atomic.Bool   // a command runs, so flags and arguments are right
 	serving atomic.Bool   // and it is serve
 	up      chan struct{} // closed when the server listens
+	unlock  func()        // lets another process start on the data directory
 }
 
 // run runs the command line. What fails before a command runs is a mistake of
@@ -150,6 +151,7 @@ func (r *runner) prepare(root *cobra.Command) {
 			if err := e.Next(); err != nil {
 				return err
 			}
+			r.unlock()
 			close(r.up) // a program serves once
 			return nil
 		},
@@ -181,15 +183,35 @@ func (r *runner) prepareTree(c *cobra.Command) {
 			if err := awaitDisk(c.Context(), r.app); err != nil {
 				return err
 			}
-			r.serving.Store(true)
 		}
 		if _, without := c.Annotations[backup.WithoutDatabase]; !without && !withoutDatabase[c.Name()] {
-			if err := r.app.Bootstrap(); err != nil {
-				return fmt.Errorf("open the data directory %s: %w", r.app.DataDir(), err)
+			if err := r.open(c); err != nil {
+				return err
 			}
+			defer r.unlock()
 		}
 		return run(c, args)
 	}
+}
+
+// open bootstraps the app. No other process starts on the data directory meanwhile, nor
+// until the server is up if the command is serve, or until it ends if it writes what a
+// first start writes.
+func (r *runner) open(c *cobra.Command) (err error) {
+	if r.unlock, err = lockStart(c.Context(), r.app.DataDir()); err != nil {
+		return err
+	}
+	switch c.Name() {
+	case "serve":
+		r.serving.Store(true)
+	case "demo", "migrate":
+	default:
+		defer r.unlock()
+	}
+	if err := r.app.Bootstrap(); err != nil {
+		return fmt.Errorf("open the data directory %s: %w", r.app.DataDir(), err)
+	}
+	return nil
 }
 
 // withoutDatabase names the commands that work without opening the database, or
