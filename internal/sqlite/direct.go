@@ -65,6 +65,17 @@ func (h *handles) free() {
 	h.arguments, h.deadline, h.argumentsLength = 0, 0, 0
 }
 
+// keepPlans has statements that are compiled from now on keep their plans whatever is
+// bound to them, or no longer. sqlite3_db_config does the same, but has all statements
+// of the connection compiled again.
+func (h *handles) keepPlans(keep bool) {
+	flags := &(*sqlite3.Tsqlite3)(pointer(h.db)).Fflags
+	*flags &^= sqlite3.SQLITE_EnableQPSG
+	if keep {
+		*flags |= sqlite3.SQLITE_EnableQPSG
+	}
+}
+
 // compiled is a statement's handle, and what is known of its rows.
 type compiled struct {
 	of       *handles

@@ -8,7 +8,7 @@ func Kept(raw any) int {
 
 // Proven tells whether a connection runs a query instead of another.
 func Proven(raw any, query string) bool {
-	element, ok := raw.(*conn).queries.byQuery[query]
+	element, ok := raw.(*conn).queries.byKey[as(query)]
 	return ok && element.Value.(*kept).compiled.proof.same
 }
 
@@ -57,3 +57,12 @@ const (
 	RenewAfter = renewAfter
 	OwnPages   = ownPages
 )
+
+// Compilations is how often SQLite has compiled a query again that a connection keeps.
+func Compilations(raw any, q Query) (times int32, is bool) {
+	element, ok := raw.(*conn).queries.byKey[key{q.Text, q.Steady}]
+	if !ok {
+		return 0, false
+	}
+	return element.Value.(*kept).compiled.compilations(), true
+}

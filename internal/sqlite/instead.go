@@ -59,10 +59,10 @@ func (c *conn) readInstead(q Query, use func(columns []string, row []Value) erro
 	if q.Instead == "" {
 		return false, nil
 	}
-	if _, is := c.queries.byQuery[q.Instead]; !is && !c.seen.has(q.Text) {
+	if _, is := c.queries.byKey[as(q.Instead)]; !is && !c.seen.has(q.Text) {
 		return false, nil
 	}
-	k := c.keep(q.Instead)
+	k := c.keep(as(q.Instead))
 	if k == nil || !c.proven(k.compiled, q) {
 		return false, nil
 	}
@@ -104,7 +104,7 @@ func (c *conn) samePlan(q Query) bool {
 		return false
 	}
 	// the plan must not depend on the values, as it would with samples of the table
-	k := c.keep(q.Text)
+	k := c.keep(as(q.Text))
 	if k == nil {
 		return false
 	}

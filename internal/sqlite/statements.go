@@ -36,7 +36,7 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	if len(args) == 0 || len(query) > longestKept || !isWrite(query) {
 		return c.driverConn.ExecContext(ctx, query, args)
 	}
-	k, err := c.writes.get(ctx, c.driverConn, query)
+	k, err := c.writes.get(ctx, c.driverConn, as(query))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	if len(args) == 0 || len(query) > longestKept || !startsWith(query, "SELECT ") && !startsWith(query, "WITH ") || !c.seen.before(query) {
 		return c.driverConn.QueryContext(ctx, query, args)
 	}
-	k, err := c.queries.get(ctx, c.driverConn, query)
+	k, err := c.queries.get(ctx, c.driverConn, as(query))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (c *conn) read(q Query, use func(columns []string, row []Value) error) erro
 	if done, err := c.readInstead(q, use); done {
 		return err
 	}
-	k := c.compiled(q.Text)
+	k := c.compiled(key{q.Text, q.Steady})
 	if k == nil {
 		return readSlowly(c, q, use)
 	}
@@ -100,16 +100,16 @@ func (c *conn) readKept(k *kept, q Query, use func(columns []string, row []Value
 
 // compiled returns the kept statement of a query that came before, nil if there is
 // none whose handle is known.
-func (c *conn) compiled(query string) *kept {
-	if _, is := c.queries.byQuery[query]; !is && !c.seen.has(query) {
+func (c *conn) compiled(query key) *kept {
+	if _, is := c.queries.byKey[query]; !is && !c.seen.has(query.text) {
 		return nil
 	}
 	return c.keep(query)
 }
 
 // keep returns the kept statement of a query, nil if it cannot be kept or used.
-func (c *conn) keep(query string) *kept {
-	if len(query) > longestKept {
+func (c *conn) keep(query key) *kept {
+	if len(query.text) > longestKept {
 		return nil
 	}
 	c.queries.handlesOf(c.driverConn)
@@ -166,21 +166,29 @@ func (r *keptRows) Close() error {
 // last. SQLite compiles one again by itself after a change of the schema.
 type statements struct {
 	limit   int
-	byQuery map[string]*list.Element // of *kept
-	used    *list.List               // the last one first
-	handles *handles                 // nil if they are not known, or nobody has asked
+	byKey   map[key]*list.Element // of *kept
+	used    *list.List            // the last one first
+	handles *handles              // nil if they are not known, or nobody has asked
 	asked   bool
 }
 
+// key is what a statement is compiled from.
+type key struct {
+	text   string
+	steady bool // see Query.Steady
+}
+
+func as(text string) key { return key{text: text} }
+
 type kept struct {
-	query     string
+	key       key
 	statement statement
 	compiled  *compiled // nil if its handle is not known
 	busy      bool      // its rows are being read
 }
 
 func newStatements(limit int) statements {
-	return statements{limit: limit, byQuery: map[string]*list.Element{}, used: list.New()}
+	return statements{limit: limit, byKey: map[key]*list.Element{}, used: list.New()}
 }
 
 // handlesOf looks for the handles of the connection, once.
@@ -192,19 +200,24 @@ func (s *statements) handlesOf(c driverConn) *handles {
 }
 
 // get returns the statement of a query, or nil if there is no place for it.
-func (s *statements) get(ctx context.Context, c driverConn, query string) (*kept, error) {
-	if element, ok := s.byQuery[query]; ok {
-		s.used.MoveToFront(element)
+func (s *statements) get(ctx context.Context, c driverConn, query key) (*kept, error) {
+	if element, ok := s.byKey[query]; ok {
 		k := element.Value.(*kept)
 		if k.compiled == nil { // it was kept before somebody asked
 			k.compiled = newCompiled(s.handles, k.statement)
 		}
-		return k, nil
+		if k.busy || !k.spoilt() {
+			s.used.MoveToFront(element)
+			return k, nil
+		}
+		if err := s.drop(element); err != nil {
+			return nil, err
+		}
 	}
 	if s.used.Len() >= s.limit && s.used.Back().Value.(*kept).busy {
 		return nil, nil
 	}
-	prepared, err := c.PrepareContext(ctx, query)
+	prepared, err := s.prepare(ctx, c, query)
 	if err != nil {
 		return nil, err
 	}
@@ -213,15 +226,30 @@ func (s *statements) get(ctx context.Context, c driverConn, query string) (*kept
 			return nil, err
 		}
 	}
-	k := &kept{query: query, statement: prepared.(statement)}
+	k := &kept{key: query, statement: prepared.(statement)}
 	k.compiled = newCompiled(s.handles, k.statement)
-	s.byQuery[query] = s.used.PushFront(k)
+	s.byKey[query] = s.used.PushFront(k)
 	return k, nil
+}
+
+// prepare compiles a query.
+func (s *statements) prepare(ctx context.Context, c driverConn, query key) (driver.Stmt, error) {
+	if query.steady && s.handles != nil {
+		s.handles.keepPlans(true)
+		defer s.handles.keepPlans(false)
+	}
+	return c.PrepareContext(ctx, query.text)
+}
+
+// spoilt tells whether a steady statement is no longer: SQLite has compiled it again by
+// itself, after a change of the schema.
+func (k *kept) spoilt() bool {
+	return k.key.steady && k.compiled != nil && k.compiled.compilations() > 0
 }
 
 func (s *statements) drop(element *list.Element) error {
 	k := s.used.Remove(element).(*kept)
-	delete(s.byQuery, k.query)
+	delete(s.byKey, k.key)
 	return k.statement.Close()
 }
 

@@ -49,6 +49,12 @@ type Query struct {
 	// Instead is a faster query for the same rows, made by [Instead]. It is run if SQLite
 	// would find them in the same order. It takes the same arguments.
 	Instead string
+	// Steady has SQLite find the rows in one way whatever the arguments are. Otherwise it
+	// compiles a query again with each other argument that it compares with an index of
+	// which it has samples (PRAGMA optimize takes them), which costs more than finding a
+	// few rows. It is for queries by ids, of which the order of the rows does not matter:
+	// samples may show a better way to find many, and another order.
+	Steady bool
 	// Timeout is after how long it is given up, 0 for never.
 	Timeout time.Duration
 }

@@ -155,7 +155,7 @@ func (c compiler) related(made *plan) Reason {
 			made.rows.text = text // the order of related records is that of the relation
 		}
 	}
-	made.bounded = isLookup(made.rows.text)
+	made.bounded, made.steady = isLookup(made.rows.text), true
 	return ""
 }
 

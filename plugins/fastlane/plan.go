@@ -85,6 +85,7 @@ type plan struct {
 	reader    atomic.Pointer[rowReader]
 	picks     bool // PocketBase picks the fields of the whole answer
 	bounded   bool // it looks some rows up and nothing else, which takes no time
+	steady    bool // the order of its rows does not matter
 	// writing is how rows are written, nil if they are read.
 	writing *writing
 	// slowUntil is until when writes are left to PocketBase, in Unix nanoseconds.
@@ -220,7 +221,7 @@ func (c compiler) view(made *plan) Reason {
 	if made.rows, err = newStatement(c.db, query.Limit(1).Build(), c.m); err != nil {
 		return ReasonValues
 	}
-	made.bounded = isLookup(made.rows.text)
+	made.bounded, made.steady = isLookup(made.rows.text), true
 	return ""
 }
 

@@ -39,7 +39,7 @@ func (c *call) each(p *plan, s *statement, v *values, w *workspace, use func(col
 	if w.arguments, ok = s.with(w.arguments[:0], v); !ok {
 		return ReasonPattern
 	}
-	q := sqlite.Query{Text: s.text, Instead: s.instead, Arguments: w.arguments}
+	q := sqlite.Query{Text: s.text, Instead: s.instead, Steady: p.steady, Arguments: w.arguments}
 	if !p.bounded {
 		q.Timeout = c.plugin.config.QueryTimeout
 	}

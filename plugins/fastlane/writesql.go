@@ -18,7 +18,8 @@ func (t *transaction) query(w *write, s *statement, v *values, timeout time.Dura
 		return ReasonPattern
 	}
 	started := time.Now()
-	if sqlite.RowsOn(t.raw, sqlite.Query{Text: s.text, Arguments: w.asked, Timeout: timeout}, use) != nil {
+	q := sqlite.Query{Text: s.text, Steady: true, Arguments: w.asked, Timeout: timeout} // a row, or whether there is one
+	if sqlite.RowsOn(t.raw, q, use) != nil {
 		if timeout > 0 && time.Since(started) >= timeout {
 			w.plan.slowUntil.Store(time.Now().Add(slowFor).UnixNano())
 		}
