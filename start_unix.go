@@ -24,7 +24,7 @@ func lockStart(ctx context.Context, dir string) (unlock func(), err error) {
 	// PocketBase's own place for what such processes have to tell each other
 	dir = filepath.Join(dir, core.LocalNotifyDirName)
 	_ = os.MkdirAll(dir, os.ModePerm) //nolint:gosec // as PocketBase does; whoever opens the data directory says what is wrong
-	place, err := os.Open(dir) //nolint:gosec // in the data directory
+	place, err := os.Open(dir)        //nolint:gosec // in the data directory
 	if err != nil {
 		return func() {}, nil
 	}
