@@ -401,10 +401,10 @@ func (p *twins) match() (left []string) {
 	return left
 }
 
-// compareHeard waits until nothing is left.
+// compareHeard waits until nothing is left, or until something is if one app is deaf.
 func (p *twins) compareHeard() (left []string) {
 	for end := time.Now().Add(p.patience); ; <-time.After(time.Millisecond) {
-		if left = p.match(); len(left) == 0 || time.Now().After(end) {
+		if left = p.match(); (len(left) == 0) != p.deaf || time.Now().After(end) {
 			return left
 		}
 	}

@@ -103,7 +103,7 @@ func TestMistakesInWritesAreNoticed(t *testing.T) {
 		"NULL becomes a text":             mistakeInSQL("CREATE TRIGGER mistake AFTER INSERT ON hot WHEN NEW.data IS NULL BEGIN UPDATE hot SET data = 'null' WHERE id = NEW.id; END", ""),
 		"a number becomes a text":         mistakeInSQL("CREATE TRIGGER mistake AFTER INSERT ON hot BEGIN UPDATE hot SET place = NEW.place || ' ' WHERE id = NEW.id; END", ""),
 		"what is refused leaves a row":    leaveRow,
-		"nobody is told":                  func(p *twins) error { p.deaf = true; return nil },
+		"nobody is told":                  func(p *twins) error { p.deaf, p.patience = true, time.Second; return nil },
 		"a failure answers in other ways": func(p *twins) error { p.sides[1].handler = otherHeader(p.sides[1].handler); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
