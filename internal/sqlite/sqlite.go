@@ -71,6 +71,7 @@ type Engine struct {
 	watchers  []func(Statement)
 	gates     map[string]*Gate // by path
 	movers    map[string]*checkpointer
+	presences map[string]*presence
 }
 
 // New returns an engine.
@@ -110,6 +111,7 @@ func (e *Engine) Connect(path string) (*dbx.DB, error) {
 		committed: func() { e.tell(path) },
 		watch:     func() func(Statement) { return e.watch(path) },
 		gate:      e.Gate(path),
+		present:   e.presence(path),
 	}
 	if !e.KeepWAL {
 		c.mover = e.checkpointer(path, c.driver, dsn)
@@ -133,6 +135,21 @@ func (e *Engine) checkpointer(path string, d driver.Driver, dsn string) *checkpo
 	return k
 }
 
+// presence is that of the database at path.
+func (e *Engine) presence(path string) *presence {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p, ok := e.presences[path]
+	if !ok {
+		p = new(presence)
+		if e.presences == nil {
+			e.presences = map[string]*presence{}
+		}
+		e.presences[path] = p
+	}
+	return p
+}
+
 func (e *Engine) tell(path string) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -147,6 +164,7 @@ type connector struct {
 	dsn       string
 	keepWAL   bool
 	gate      *Gate
+	present   *presence
 	mover     *checkpointer // nil if the log is kept
 	committed func()
 	watch     func() func(Statement)
@@ -178,7 +196,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	}
 	wrapped := &conn{
 		driverConn: full, tell: c.committed, watch: c.watch(), keepWAL: c.keepWAL, gate: c.gate, mover: c.mover,
-		writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
+		present: c.present, writes: newStatements(writesKept), queries: newStatements(queriesKept), seen: newMemory(),
 	}
 	full.RegisterCommitHook(func() int32 {
 		wrapped.committed = true
@@ -215,6 +233,8 @@ type conn struct {
 	committed       bool   // by the hook; a connection has one user at a time
 	keepWAL         bool
 	gate            *Gate
+	present         *presence
+	since           uint64        // see presence.join, 0 before
 	mover           *checkpointer // nil if the log is kept
 	inside          bool          // a transaction has passed the gate
 	unknown         bool          // there may be a transaction that has not
@@ -226,6 +246,9 @@ type conn struct {
 // connection unless it is taken back.
 func (c *conn) Close() error {
 	c.RegisterCommitHook(nil)
+	if c.since != 0 {
+		c.present.leave() // while its log is open
+	}
 	defer c.out()
 	return errors.Join(c.writes.close(), c.queries.close(), c.driverConn.Close())
 }

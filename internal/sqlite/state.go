@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"sync"
 	"sync/atomic"
 	"unsafe" // to read what SQLite's connections share
 
@@ -16,10 +17,10 @@ import (
 // The zero value is like no other.
 type State struct {
 	header [headerWords]uint64
-	// connection is set while the log is empty: as long as one that has it open stays,
-	// nobody can change the database in another way than by the log.
-	connection uint64
-	known      bool
+	// presence is set while the log is empty, when its header is like that of any other
+	// empty log: it tells since when a connection has had it open.
+	presence uint64
+	known    bool
 }
 
 // headerWords is the length of the header.
@@ -48,6 +49,52 @@ func RowsUnless(same func(now State) bool, db *sql.DB, q Query, use func(columns
 	return now, err
 }
 
+// StateOfDB is the state of a database as it is now, the zero value if that is not known.
+// What is read between two moments in which it is the same is as of that state.
+func StateOfDB(db *sql.DB) (now State) {
+	held, err := db.Conn(context.Background())
+	if err != nil {
+		return State{}
+	}
+	defer held.Close()
+	_ = held.Raw(func(raw any) error {
+		if c, ok := raw.(*conn); ok {
+			now = c.state()
+		}
+		return nil
+	})
+	return now
+}
+
+// Known tells whether it is not the zero value.
+func (s State) Known() bool { return s.known }
+
+// presence is the connections of one database that have its log open. As long as there is
+// one, nobody can change the database in another way than by the log, nor remove that.
+type presence struct {
+	mu    sync.Mutex
+	open  int
+	since uint64 // the number of the first one
+}
+
+// join adds a connection of which the log is open, and returns since when there has been
+// one.
+func (p *presence) join(number uint64) (since uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open++; p.open == 1 {
+		p.since = number
+	}
+	return p.since
+}
+
+// leave takes one out that is about to be closed.
+func (p *presence) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+}
+
 // connections is how many have asked for the state.
 var connections atomic.Uint64
 
@@ -60,6 +107,9 @@ func (c *conn) state() State {
 	if index == 0 {
 		return State{}
 	}
+	if c.since == 0 { // before it looks: as of what it sees, somebody was there
+		c.since = c.present.join(h.number)
+	}
 	// SQLite writes the second copy first, then the first one
 	first := header(index)
 	second := header(index + unsafe.Sizeof(first))
@@ -69,7 +119,7 @@ func (c *conn) state() State {
 		return State{} // somebody writes it just now
 	}
 	if read.FmxFrame == 0 {
-		s.connection = h.number
+		s.presence = c.since
 	}
 	return s
 }

@@ -169,3 +169,51 @@ func TestRowsAreAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestStateOfConnections asks several connections for the state of one database, of which
+// one after the other is closed.
+func TestStateOfConnections(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data.db")
+	engine := sqlite.New()
+	open := func() *sql.DB {
+		db := openWith(t, engine, path)
+		if _, err := db.Exec("SELECT * FROM sqlite_schema"); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	execute := func(db *sql.DB, text string) {
+		t.Helper()
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, prepare := range map[string]string{
+		"an empty log": "CREATE TABLE IF NOT EXISTS things (n INTEGER); PRAGMA wal_checkpoint(TRUNCATE)",
+		"a log":        "CREATE TABLE IF NOT EXISTS things (n INTEGER); INSERT INTO things VALUES (1)",
+	} {
+		one := open()
+		execute(one, prepare)
+		state := sqlite.StateOfDB(one)
+		if !state.Known() {
+			t.Fatalf("%s: the state is not known", name)
+		}
+		for range 3 {
+			next := open()
+			if got := sqlite.StateOfDB(next); got != state {
+				t.Errorf("%s: another connection sees another state", name)
+			}
+			one.Close()
+			one = next
+		}
+		if got := sqlite.StateOfDB(one); got != state {
+			t.Errorf("%s: the last connection sees another state", name)
+		}
+		execute(one, "UPDATE things SET n = n + 1; INSERT INTO things VALUES (2)")
+		if got := sqlite.StateOfDB(one); got == state || !got.Known() {
+			t.Errorf("%s: a write is not noticed", name)
+		}
+		one.Close()
+	}
+}
