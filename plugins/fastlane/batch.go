@@ -66,7 +66,7 @@ func (p *Plugin) prepareBatch(e *core.RequestEvent) (*batchJob, Reason) {
 	if j.timeout <= 0 {
 		j.timeout = batchTimeout
 	}
-	reason = readObject(body, func(key []byte, value token) Reason {
+	reason = readObject(asSent(body), func(key []byte, value token) Reason {
 		if string(key) != "requests" || j.writes != nil {
 			return ReasonJSON
 		}
@@ -127,7 +127,7 @@ func (p *Plugin) prepareOf(e *core.RequestEvent, s *schema, db *dbx.DB, request 
 	}
 	w := &write{call: call, action: a}
 	if a != remove {
-		reason = w.readSent(r.body)
+		reason = w.readSent(within(r.body))
 	}
 	return w, reason
 }
@@ -135,14 +135,14 @@ func (p *Plugin) prepareOf(e *core.RequestEvent, s *schema, db *dbx.DB, request 
 // part is one request of a batch.
 type part struct {
 	method, address string
-	body            []byte
+	body            token // which is valid
 }
 
 // readPart reads one request of a batch. encoding/json would take keys in capitals,
 // too, and leave out others.
 func readPart(request token) (r part, reason Reason) {
-	r.body = []byte("{}")
-	reason = readObject(request, func(key []byte, value token) Reason {
+	r.body = token("{}")
+	reason = readObject(within(request), func(key []byte, value token) Reason {
 		var ok bool
 		switch string(key) {
 		case "method":

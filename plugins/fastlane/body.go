@@ -56,8 +56,7 @@ func (t token) null() bool { return string(t) == "null" }
 // readObject calls use for each value of a JSON object. It reads what encoding/json
 // reads and nothing else, and fails on all that is seldom: keys with a backslash or
 // foreign letters, and something behind the object.
-func readObject(body []byte, use func(key []byte, value token) Reason) Reason {
-	s := scanner{body: body}
+func readObject(s scanner, use func(key []byte, value token) Reason) Reason {
 	s.space()
 	if !s.take('{') {
 		return ReasonJSON
@@ -96,7 +95,7 @@ func readObject(body []byte, use func(key []byte, value token) Reason) Reason {
 
 // readList calls use for each value of a JSON list that is valid.
 func readList(list token, use func(value token) Reason) Reason {
-	s := scanner{body: list}
+	s := within(list)
 	if !s.take('[') {
 		return ReasonJSON
 	}
@@ -127,9 +126,16 @@ func isPlainKey(key []byte) bool {
 
 // scanner splits JSON into values.
 type scanner struct {
-	body []byte
-	at   int
+	body  []byte
+	at    int
+	valid bool // it is part of what was checked
 }
+
+// asSent is for a body, which nobody has checked.
+func asSent(body []byte) scanner { return scanner{body: body} }
+
+// within is for the inside of a value that a scanner has returned, and so has checked.
+func within(value token) scanner { return scanner{body: value, valid: true} }
 
 func (s *scanner) end() Reason {
 	s.space()
@@ -179,11 +185,16 @@ func (s *scanner) quoted() (token, bool) {
 	return nil, false
 }
 
+// value takes a value, which is checked if it was not before as a part of another.
 func (s *scanner) value() (token, bool) {
 	if s.at >= len(s.body) {
 		return nil, false
 	}
 	start := s.at
+	if s.valid {
+		s.pass()
+		return s.body[start:s.at], true
+	}
 	switch s.body[s.at] {
 	case '"':
 		value, ok := s.quoted()
@@ -206,6 +217,54 @@ func (s *scanner) value() (token, bool) {
 		return value, ok
 	}
 	return value, true
+}
+
+// pass passes a value that is valid.
+func (s *scanner) pass() {
+	depth := 0
+	for s.at < len(s.body) {
+		switch c := s.body[s.at]; {
+		case c == '"':
+			s.passText()
+		case c == '{' || c == '[':
+			depth++
+			s.at++
+			continue
+		case c == '}' || c == ']':
+			depth--
+			s.at++
+		case isScalarPart(c):
+			for s.at < len(s.body) && isScalarPart(s.body[s.at]) {
+				s.at++
+			}
+		default: // between values
+			s.at++
+			continue
+		}
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+// passText passes a text that is valid.
+func (s *scanner) passText() {
+	for s.at++; s.at < len(s.body); {
+		n := bytes.IndexByte(s.body[s.at:], '"')
+		if n < 0 {
+			s.at = len(s.body)
+			return
+		}
+		end := s.at + n
+		s.at = end + 1
+		escapes := 0 // a quote behind an odd number of them does not end it
+		for s.body[end-escapes-1] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return
+		}
+	}
 }
 
 func isScalarPart(c byte) bool {

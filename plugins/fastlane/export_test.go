@@ -18,6 +18,7 @@ const (
 	WrongNull  = "NULL becomes an empty text"
 	SkipRules  = "new records are not asked for the rule"
 	Halves     = "what fails in a group is not undone"
+	StaleKin   = "related records outlive a commit"
 )
 
 // Break makes one of the mistakes.
@@ -29,6 +30,8 @@ func (p *Plugin) Break(mistake string) {
 		p.ablation.skipHooks = true
 	case SkipRules:
 		p.ablation.skipRules = true
+	case StaleKin:
+		p.related.anyState = true
 	case Halves:
 		p.writer.halved = true
 	case WrongNull:
@@ -75,4 +78,39 @@ func (p *Plugin) States() int {
 	p.writer.lineage.mu.RLock()
 	defer p.writer.lineage.mu.RUnlock()
 	return len(p.writer.lineage.states)
+}
+
+// ValuesWithin are the values of an object that was checked before.
+func ValuesWithin(body string) (map[string]string, bool) {
+	values := map[string]string{}
+	reason := readObject(within(token(body)), func(key []byte, value token) Reason {
+		values[string(key)] = string(value)
+		return ""
+	})
+	return values, reason == ""
+}
+
+// IsBatch tells whether a body is taken for one of a batch.
+func IsBatch(body string) bool {
+	return readObject(asSent([]byte(body)), func(_ []byte, list token) Reason {
+		return readList(list, func(request token) Reason {
+			part, reason := readPart(request)
+			if reason != "" {
+				return reason
+			}
+			return readObject(within(part.body), func([]byte, token) Reason { return "" })
+		})
+	}) == ""
+}
+
+// Relatives is how many related records are kept, and how many bytes they take. They are
+// dropped first to take no more than limit from now on, if it is not 0.
+func (p *Plugin) Relatives(limit int) (records, bytes int) {
+	r := &p.related
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if limit > 0 {
+		r.limit, r.state, r.rows, r.bytes = limit, sqlite.State{}, nil, 0
+	}
+	return len(r.rows), r.bytes
 }

@@ -32,7 +32,7 @@ func (p *Plugin) write(e *core.RequestEvent, a action) (Reason, error) {
 	if a != remove {
 		var body []byte
 		if body, reason = readBody(e); reason == "" {
-			reason = w.readSent(body)
+			reason = w.readSent(asSent(body))
 		}
 	}
 	if reason == "" {
@@ -165,14 +165,13 @@ func readBody(e *core.RequestEvent) ([]byte, Reason) {
 // others.
 type write struct {
 	*call
-	action   action
-	given    []driver.Value // by column, absent where the request has none
-	row      []driver.Value // by column, what is written and answered
-	old      []driver.Value // by column, what was there
-	blank    *core.Record
-	with     values
-	asked    []sqlite.Value      // the arguments of a query
-	bindings []driver.NamedValue // those of the statement that writes
+	action action
+	given  []driver.Value // by column, absent where the request has none
+	row    []driver.Value // by column, what is written and answered
+	old    []driver.Value // by column, what was there
+	blank  *core.Record
+	with   values
+	asked  []sqlite.Value // the arguments of a statement
 }
 
 // scratch is a record that values are prepared and validated with.
@@ -185,11 +184,12 @@ func (w *write) scratch() *core.Record {
 
 // readSent reads what the request sends. What of a new record cannot be valid is left
 // to PocketBase before anybody waits for it.
-func (w *write) readSent(body []byte) (reason Reason) {
+func (w *write) readSent(body scanner) (reason Reason) {
 	of := w.plan.writing
 	if w.given, reason = of.read(w.action, w.values.recordID, body, w.scratch); reason != "" || w.action != create {
 		return reason
 	}
+	w.row = make([]driver.Value, 0, len(of.columns))
 	for i := range of.columns {
 		if w.given[i] == (absent{}) {
 			w.given[i] = of.columns[i].blank

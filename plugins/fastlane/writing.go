@@ -230,7 +230,7 @@ type absent struct{}
 type delta float64
 
 // read returns the values of a request by column.
-func (w *writing) read(a action, id string, body []byte, scratch func() *core.Record) ([]driver.Value, Reason) {
+func (w *writing) read(a action, id string, body scanner, scratch func() *core.Record) ([]driver.Value, Reason) {
 	given := make([]driver.Value, len(w.columns))
 	for i := range given {
 		given[i] = absent{}
