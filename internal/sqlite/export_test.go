@@ -66,3 +66,9 @@ func Compilations(raw any, q Query) (times int32, is bool) {
 	}
 	return element.Value.(*kept).compiled.compilations(), true
 }
+
+// WritesDirectly tells whether a connection writes by the handle of a kept statement.
+func WritesDirectly(raw any, query string) bool {
+	element, ok := raw.(*conn).writes.byKey[as(query)]
+	return ok && element.Value.(*kept).compiled != nil
+}

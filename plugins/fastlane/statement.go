@@ -19,6 +19,7 @@ type statement struct {
 	text      string
 	arguments []argument
 	instead   string // see [sqlite.Query.Instead]
+	fleeting  bool   // see isFleeting
 }
 
 // source says where an argument comes from.
@@ -158,6 +159,7 @@ func newStatement(db *dbx.DB, query *dbx.Query, m marks) (*statement, error) {
 		}
 		return db.QuoteColumnName(name[2 : len(name)-2])
 	})
+	s.fleeting = s.isFleeting()
 	return s, problem
 }
 
@@ -234,22 +236,4 @@ func valueOf(value any) (sqlite.Value, bool) {
 		return sqlite.IntegerValue(0), true
 	}
 	return sqlite.Value{}, false
-}
-
-// bind appends the arguments to dst. It fails where PocketBase would look for
-// something else than the text itself.
-func (s *statement) bind(dst []driver.NamedValue, v *values) ([]driver.NamedValue, bool) {
-	for i := range s.arguments {
-		a := &s.arguments[i]
-		value := a.given(v)
-		if a.like {
-			text, ok := value.(string)
-			if !ok || strings.ContainsAny(text, `%_\`) {
-				return dst, false
-			}
-			value = "%" + text + "%"
-		}
-		dst = append(dst, driver.NamedValue{Ordinal: i + 1, Value: value})
-	}
-	return dst, true
 }

@@ -1,7 +1,6 @@
 package fastlane
 
 import (
-	"context"
 	"database/sql/driver"
 	"fmt"
 	"slices"
@@ -121,10 +120,10 @@ func indexFrom(names []string, name string, at int) int {
 // change runs the statement of a write.
 func (t *transaction) change(w *write, s *statement, v *values) Reason {
 	var ok bool
-	if w.bindings, ok = s.bind(w.bindings[:0], v); !ok {
+	if w.asked, ok = s.with(w.asked[:0], v); !ok {
 		return ReasonPattern
 	}
-	if _, err := t.execer.ExecContext(context.Background(), s.text, w.bindings); err != nil {
+	if sqlite.ExecOn(t.raw, s.text, w.asked) != nil {
 		return ReasonConstraint
 	}
 	return ""

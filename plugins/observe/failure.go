@@ -4,16 +4,21 @@ import (
 	"context"
 	"errors"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// coded is what the driver and the engine say of a statement that has failed.
+type coded interface {
+	error
+	Code() int
+}
 
 // reasonOf tells the reasons apart for which statements fail.
 func reasonOf(err error) string {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return "cancelled"
 	}
-	var failure *sqlite.Error
+	var failure coded
 	if !errors.As(err, &failure) {
 		return "other"
 	}
