@@ -86,11 +86,30 @@ async function deliver(page, payload) {
 	await control.send('ServiceWorker.deliverPushMessage', { origin: world.url, registrationId, data: JSON.stringify(payload) });
 }
 
-const shown = (page) =>
-	page.evaluate(async () => {
-		const worker = await navigator.serviceWorker.ready;
-		return (await worker.getNotifications()).map(({ title, body, tag, data }) => ({ title, body, tag, data }));
+async function serviceWorker(page) {
+	const [worker = await page.context().waitForEvent('serviceworker')] = page.context().serviceWorkers();
+	return worker;
+}
+
+/**
+ * Keeps what the page's service worker shows from now on. The browser's own list would
+ * end the notification that it is asked for: Chromium drops from the list whatever is
+ * not on the screen at that moment, also what is only on its way there.
+ *
+ * @returns {Promise<() => Promise<object[]>>} what has been shown so far
+ */
+async function watchShown(page) {
+	const worker = await serviceWorker(page);
+	await worker.evaluate(() => {
+		self.shown = [];
+		const show = ServiceWorkerRegistration.prototype.showNotification;
+		ServiceWorkerRegistration.prototype.showNotification = async function (title, options) {
+			await show.call(this, title, options);
+			self.shown.push({ title, ...options });
+		};
 	});
+	return () => worker.evaluate(() => self.shown);
+}
 
 /** Assigns an order to the technician and plans it. */
 async function assign(title) {
@@ -107,11 +126,13 @@ world.test('a technician is notified of an order', { as: people.technician, at: 
 	assert.match(message.headers.authorization, /^vapid t=/);
 	assert.equal(message.payload.title, `Order ${order.number} is yours`);
 
+	const shown = await watchShown(page);
 	await deliver(page, message.payload);
 	const [notification] = await until(async () => {
-		const all = await shown(page);
+		const all = await shown();
 		return all.length > 0 ? all : undefined;
-	}, 60_000);
+	});
+	assert.equal(notification.title, message.payload.title);
 	assert.match(notification.body, /^Hang the doors, /);
 	assert.equal(notification.data.link, `#/o/${people.slug}/day/${order.id}`);
 	// the server hears that it was shown
@@ -162,7 +183,7 @@ world.test('a notification opens in the app, not in the dashboard', { as: people
 	const dashboard = await page.context().newPage();
 	await dashboard.goto(`${world.url}/_/`);
 	await dashboard.bringToFront();
-	const [worker] = page.context().serviceWorkers();
+	const worker = await serviceWorker(page);
 	const link = `#/o/${people.slug}/day/doesnotexist000`;
 	// what a click does, which only a person can make
 	await worker.evaluate((to) => open(to), link);
