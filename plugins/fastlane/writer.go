@@ -25,6 +25,10 @@ const (
 	// done wait for its end, as PocketBase's own do, and some take as long as a batch.
 	longestGroup = 100 * time.Millisecond
 
+	// guardedFor is for how long jobs of a group are undone one by one, after a group in
+	// which one has failed that had changed something.
+	guardedFor = 10 * time.Second
+
 	// mostWaiting is how many writes wait. The others wait at PocketBase.
 	mostWaiting = 1024
 )
@@ -52,6 +56,8 @@ type committer struct {
 	led     bool
 	halved  bool // an ablation: what fails is not undone
 	lineage lineage
+	// guardedUntil is until when jobs are undone one by one. It is the leader's.
+	guardedUntil time.Time
 }
 
 // do returns when the job's transaction was committed, or why it was not done.
@@ -141,7 +147,7 @@ func (c *committer) commit(app core.App) (group []*ticket) {
 				return errNoQueries
 			}
 			group = c.take()
-			if err := t.run(group); err != nil {
+			if err := c.run(t, group); err != nil {
 				return err
 			}
 			committed = true
@@ -165,6 +171,22 @@ func (c *committer) commit(app core.App) (group []*ticket) {
 	return group
 }
 
+// run does a group in a transaction. SQLite copies each page that is changed after a
+// savepoint, and what fails has seldom changed anything: rules and relations are asked
+// before. So the jobs share one transaction without savepoints until one fails that has
+// changed something. Then all is undone, and done again with a savepoint for each.
+func (c *committer) run(t *transaction, group []*ticket) error {
+	_, known := sqlite.InTransaction(t.raw)
+	t.guarded = len(group) > 1 && (!known || time.Now().Before(c.guardedUntil))
+	err := t.run(group)
+	if errors.Is(err, errHalf) && !errors.Is(err, driver.ErrBadConn) {
+		c.guardedUntil = time.Now().Add(guardedFor)
+		t.guarded, t.tried, t.callers = true, 0, nil
+		err = t.run(group)
+	}
+	return err
+}
+
 // ignoreDone leaves out that a connection is closed already, as it was broken.
 func ignoreDone(err error) error {
 	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
@@ -180,6 +202,8 @@ type transaction struct {
 	raw      any
 	halved   bool
 	lineage  *lineage
+	guarded  bool            // each job has a savepoint
+	changed  bool            // the job may have changed something
 	tried    int             // how many jobs
 	callers  map[caller]bool // whom rules let write that speak of nothing else
 }
@@ -189,6 +213,9 @@ var errNoQueries = errors.New("fastlane: the driver's connections take no statem
 
 // errGone is of a transaction that has ended before its time.
 var errGone = errors.New("fastlane: the transaction is gone")
+
+// errHalf is of a job that has failed and has changed something.
+var errHalf = errors.New("fastlane: a write has failed in the middle")
 
 // run does a group of jobs. If it fails none of them was done. Package sqlite's
 // transactions are the database's writer from their beginning, as those of PocketBase
@@ -230,8 +257,7 @@ func (t *transaction) commit(tx driver.Tx, found sqlite.State) error {
 	return nil
 }
 
-// each does the jobs, each of which is undone by itself. It leaves those that would make
-// the others wait for long.
+// each does the jobs. It leaves those that would make the others wait for long.
 func (t *transaction) each(group []*ticket) (done int, err error) {
 	started := time.Now()
 	for _, ticket := range group {
@@ -239,27 +265,47 @@ func (t *transaction) each(group []*ticket) (done int, err error) {
 			break
 		}
 		t.tried++
-		alone := len(group) == 1
-		if !alone {
-			if err := t.exec("SAVEPOINT fastlane"); err != nil {
-				return done, err
-			}
+		if t.guarded {
+			err = t.guard(ticket)
+		} else {
+			err = t.bare(ticket, len(group) == 1)
 		}
-		ticket.reason = t.try(ticket.job)
+		if err != nil {
+			return done, err
+		}
 		if ticket.reason == "" {
 			done++
-		} else if !alone && !t.halved {
-			if err := t.exec("ROLLBACK TO fastlane"); err != nil {
-				return done, errors.Join(errGone, err)
-			}
-		}
-		if !alone {
-			if err := t.exec("RELEASE fastlane"); err != nil {
-				return done, errors.Join(errGone, err)
-			}
 		}
 	}
 	return done, nil
+}
+
+// guard does a job, and undoes it if it fails.
+func (t *transaction) guard(ticket *ticket) error {
+	if err := t.exec("SAVEPOINT fastlane"); err != nil {
+		return err
+	}
+	if ticket.reason = t.try(ticket.job); ticket.reason != "" && !t.halved {
+		if err := t.exec("ROLLBACK TO fastlane"); err != nil {
+			return errors.Join(errGone, err)
+		}
+	}
+	if err := t.exec("RELEASE fastlane"); err != nil {
+		return errors.Join(errGone, err)
+	}
+	return nil
+}
+
+// bare does a job. If one of several fails it fails with what it may have changed.
+func (t *transaction) bare(ticket *ticket, alone bool) error {
+	t.changed = false
+	if ticket.reason = t.try(ticket.job); ticket.reason != "" && t.changed && !alone && !t.halved {
+		return errHalf
+	}
+	if in, known := sqlite.InTransaction(t.raw); known && !in {
+		return errGone // what comes next would be a transaction of its own
+	}
+	return nil
 }
 
 // try does one job. Its panic is its own.
@@ -273,6 +319,7 @@ func (t *transaction) try(j job) (reason Reason) {
 }
 
 func (t *transaction) exec(text string) error {
+	t.changed = true
 	_, err := t.execer.ExecContext(context.Background(), text, nil)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,7 @@ func TestGroups(t *testing.T) {
 		"all fail":         {[]fastlane.Job{insert("a", false), insert("b", false)}, "", "nn", "a b"},
 		"one ends it all":  {[]fastlane.Job{insert("a", true), func(execute func(string) error) bool { return execute("ROLLBACK") != nil }, insert("c", true)}, "", "nnn", ""},
 		"one ends it well": {[]fastlane.Job{insert("a", true), func(execute func(string) error) bool { return execute("ROLLBACK") == nil }}, "", "nn", ""},
+		"one ends it soon": {[]fastlane.Job{func(execute func(string) error) bool { return execute("ROLLBACK") == nil }, insert("b", true)}, "", "nn", ""},
 	} {
 		for _, halves := range []bool{false, true} {
 			if halves && c.want == c.halves || halves && c.want == "" {
@@ -124,6 +126,47 @@ func TestGroups(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSavepoints looks whether jobs have one, which they do when another has failed that
+// had changed something.
+func TestSavepoints(t *testing.T) {
+	t.Parallel()
+	refuse := func(func(string) error) bool { return false }
+	for name, c := range map[string]struct {
+		before, after fastlane.Job
+		done          string
+		guarded       []bool // each time that the job between them is done
+		want          string // the labels
+	}{
+		"nothing fails":    {insert("a", true), insert("b", true), "yyy", []bool{false}, "a b"},
+		"nothing was done": {refuse, insert("b", true), "nyy", []bool{false}, "b"},
+		"one fails before": {insert("a", false), insert("b", true), "nyy", []bool{true}, "b"},
+		"one fails after":  {insert("a", true), insert("b", false), "yyn", []bool{false, true}, "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := newNotes(t, fastlane.Config{})
+			var guarded []bool
+			look := func(execute func(string) error) bool {
+				guarded = append(guarded, execute("ROLLBACK TO fastlane") == nil)
+				return true
+			}
+			done := []byte("nnn")
+			var all []func()
+			for n, job := range []fastlane.Job{c.before, look, c.after} {
+				all = append(all, func() {
+					if w.plugin.Work(job) {
+						done[n] = 'y'
+					}
+				})
+			}
+			w.together(t, nil, all...)
+			if string(done) != c.done || !slices.Equal(guarded, c.guarded) || w.labels(t) != c.want {
+				t.Errorf("done %s, with savepoints %v, labels %q, want %+v", done, guarded, w.labels(t), c)
+			}
+		})
 	}
 }
 

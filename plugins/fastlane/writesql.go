@@ -123,6 +123,7 @@ func (t *transaction) change(w *write, s *statement, v *values) Reason {
 	if w.asked, ok = s.with(w.asked[:0], v); !ok {
 		return ReasonPattern
 	}
+	t.changed = true
 	if sqlite.ExecOn(t.raw, s.text, w.asked) != nil {
 		return ReasonConstraint
 	}
