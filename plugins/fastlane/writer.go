@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -83,6 +84,7 @@ func (c *committer) do(app core.App, j job) Reason {
 
 // lead does the jobs that wait, of which own is the first, and hands over.
 func (c *committer) lead(app core.App, own *ticket) {
+	runtime.Gosched() // what is ready to run may be about to write, too: one commit for all is much less work
 	group := c.commit(app)
 	c.mu.Lock()
 	if len(c.waiting) > 0 {

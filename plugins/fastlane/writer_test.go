@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,6 +169,34 @@ func TestSavepoints(t *testing.T) {
 				t.Errorf("done %s, with savepoints %v, labels %q, want %+v", done, guarded, w.labels(t), c)
 			}
 		})
+	}
+}
+
+// TestGathers has several write at a time, which one processor can only do one after the
+// other. Nevertheless they are one group.
+func TestGathers(t *testing.T) { //nolint:paralleltest // it has the processors for itself
+	const rounds, writers = 20, 8
+	w, _ := newNotes(t, fastlane.Config{})
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var commits atomic.Int64
+	w.engine.OnCommit(func(path string) {
+		if filepath.Base(path) == "data.db" {
+			commits.Add(1)
+		}
+	})
+	for round := range rounds {
+		var wait sync.WaitGroup
+		for n := range writers {
+			wait.Go(func() {
+				if !w.plugin.Work(insert(fmt.Sprintf("%dx%d", round, n), true)) {
+					t.Error("nothing was written")
+				}
+			})
+		}
+		wait.Wait()
+	}
+	if got := commits.Load(); got > rounds*writers/2 {
+		t.Errorf("%d commits of %d writes, want about %d", got, rounds*writers, rounds)
 	}
 }
 
