@@ -1,23 +1,15 @@
 // The backup as an operator meets it: a machine that is lost, a restore to a moment,
 // and a change log whose positions are never given out twice.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 
-import { run, serve, superuser, until } from './support/server.mjs';
+import { atEnd, folder, run, serve, superuser, until } from './support/server.mjs';
 import { client } from './support/world.mjs';
-
-async function folder(t) {
-	const dir = await mkdtemp(join(tmpdir(), 'holdall-e2e-backup-'));
-	t.after(() => rm(dir, { recursive: true, force: true }));
-	return dir;
-}
 
 async function start(t, dir, env) {
 	const server = await serve('holdall', { dir, env });
-	t.after(() => server.stop('SIGKILL'));
+	atEnd(t, () => server.stop('SIGKILL'));
 	const root = client(server);
 	await root.collection('_superusers').authWithPassword(superuser.email, superuser.password);
 	return { server, root };

@@ -1,27 +1,18 @@
 // The change log as an operator meets it: what it shows, what it hides, and that
 // it agrees with the data after a crash and a restored backup.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-import { run, serve, superuser, until } from './support/server.mjs';
+import { atEnd, folder, run, serve, superuser, until } from './support/server.mjs';
 import { client } from './support/world.mjs';
 
 /** Starts a server on a folder that outlives it. */
 async function startOn(t, dir, env = {}) {
 	const server = await serve('holdall', { dir, env });
-	t.after(() => server.stop('SIGKILL'));
+	atEnd(t, () => server.stop('SIGKILL'));
 	const root = client(server);
 	await root.collection('_superusers').authWithPassword(superuser.email, superuser.password);
 	return { server, root };
-}
-
-async function folder(t) {
-	const dir = await mkdtemp(join(tmpdir(), 'holdall-e2e-changes-'));
-	t.after(() => rm(dir, { recursive: true, force: true }));
-	return dir;
 }
 
 /** The first column of what the dashboard's SQL console answers. */

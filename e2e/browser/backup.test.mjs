@@ -1,6 +1,6 @@
 // The page of the dashboard that shows how the backup is.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,13 @@ import { after } from 'node:test';
 import { serve, superuser } from '../support/server.mjs';
 import { app, assertFits, desktop, phone } from './app.mjs';
 
-const target = await mkdtemp(join(tmpdir(), 'holdall-e2e-backup-page-'));
-after(() => rm(target, { recursive: true, force: true }));
-const world = app(async () => ({ HOLDALL_BACKUP_DIR: target, HOLDALL_BACKUP_INTERVAL: '100ms' }));
+const disk = await mkdtemp(join(tmpdir(), 'holdall-e2e-backup-page-'));
+const target = join(disk, 'mounted');
+const world = app(async () => {
+	await mkdir(target);
+	return { HOLDALL_BACKUP_DIR: target, HOLDALL_BACKUP_INTERVAL: '100ms' };
+});
+after(() => rm(disk, { recursive: true, force: true })); // after the server, which writes there
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 async function signIn(page, url) {
@@ -53,7 +57,7 @@ for (const scheme of ['light', 'dark']) {
 }
 
 world.test('what is wrong with the backup', {}, async (page) => {
-	await rm(target, { recursive: true });
+	await rename(target, join(disk, 'away')); // at once, whatever is being written there
 	await signIn(page, world.url);
 	await page.getByRole('button', { name: 'Run a drill now' }).click();
 	await page.getByText('The drill is over: it failed.').waitFor({ timeout: 60_000 });

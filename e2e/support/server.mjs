@@ -24,6 +24,41 @@ const inherited = Object.fromEntries(
 	Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDALL_')),
 );
 
+const undoing = new WeakMap(); // by test
+
+/**
+ * Undoes something when a test is over, before what was to be undone earlier: a server
+ * ends, and only then its folder goes. Node's own hooks run in the order in which they
+ * were added, and none after one that fails.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {() => Promise<unknown>} undo
+ */
+export function atEnd(t, undo) {
+	const undos = undoing.get(t) ?? [];
+	undos.push(undo);
+	if (undos.length > 1) {
+		return;
+	}
+	undoing.set(t, undos);
+	t.after(async () => {
+		const errors = [];
+		for (const each of undos.reverse()) {
+			await each().catch((error) => errors.push(error));
+		}
+		if (errors.length > 0) {
+			throw new AggregateError(errors, errors.join('\n'));
+		}
+	});
+}
+
+/** Makes a folder that is gone when the test is over and its servers have ended. */
+export async function folder(t) {
+	const dir = await mkdtemp(join(tmpdir(), 'holdall-e2e-'));
+	atEnd(t, () => rm(dir, { recursive: true, force: true }));
+	return dir;
+}
+
 /**
  * Runs a program to its end.
  * @returns {Promise<{code: number, signal: string|null, stdout: string, stderr: string}>}
