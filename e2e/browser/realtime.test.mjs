@@ -95,12 +95,12 @@ inBrowser('an EventSource resumes by its Last-Event-ID', async (page, offline) =
 		globalThis.seen = [];
 		const source = new EventSource('/api/realtime?resume=true');
 		source.addEventListener('PB_CONNECT', async (event) => {
+			globalThis.connections = (globalThis.connections ?? 0) + 1;
 			await fetch('/api/realtime', {
 				method: 'POST',
 				headers: { 'Content-Type': 'application/json', Authorization: token },
 				body: JSON.stringify({ clientId: JSON.parse(event.data).clientId, subscriptions: ['work_orders/*'] }),
 			});
-			globalThis.connections = (globalThis.connections ?? 0) + 1;
 		});
 		source.addEventListener('PB_POSITION', () => (globalThis.positioned = true));
 		source.addEventListener('work_orders/*', (event) => {
