@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -15,10 +15,10 @@ import (
 	"github.com/holdall-go/holdall/plugins/idempotency"
 )
 
-// TestMain lets this binary be the process that kills itself.
+// TestMain lets this binary be the process that is killed.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == "dies" {
-		fmt.Fprintln(os.Stderr, "the process lives:", die(os.Args[2], os.Args[3]))
+		fmt.Fprintln(os.Stderr, "the process goes on:", halt(os.Args[2], os.Args[3]))
 		return
 	}
 	m.Run()
@@ -36,29 +36,24 @@ var request = struct {
 	headers []string
 }{map[string]any{"title": "survivor"}, []string{key, "k"}}
 
-// die sends the request to an app on dir, and kills the process within it.
-func die(dir, moment string) error {
+// halt sends the request to an app on dir, and stands still within it.
+func halt(dir, moment string) error {
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
 	if _, err := idempotency.Register(app, idempotency.Config{}); err != nil {
 		return err
 	}
-	kill := func(e *core.RecordEvent) error {
+	stand := func(e *core.RecordEvent) error {
 		if err := e.Next(); err != nil {
 			return err
 		}
-		self, err := os.FindProcess(os.Getpid())
-		if err != nil {
-			return err
-		}
-		if err := self.Kill(); err != nil {
-			return err
-		}
-		select {}
+		fmt.Fprintln(os.Stdout, moment)
+		<-time.After(time.Hour)
+		return nil
 	}
 	if moment == beforeCommit {
-		app.OnRecordCreate("things").BindFunc(kill)
+		app.OnRecordCreate("things").BindFunc(stand)
 	} else {
-		app.OnRecordAfterCreateSuccess("things").BindFunc(kill)
+		app.OnRecordAfterCreateSuccess("things").BindFunc(stand)
 	}
 	if err := app.Bootstrap(); err != nil {
 		return err
@@ -76,18 +71,16 @@ func (*mute) Context() context.Context { return context.Background() }
 
 func TestKilledBetweenCommitAndAnswer(t *testing.T) {
 	t.Parallel()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for moment, replayed := range map[string]string{beforeCommit: "false", afterCommit: "true"} {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
 			dir := template.New(t).DataDir()
-			output, err := exec.CommandContext(t.Context(), program, "dies", dir, moment).CombinedOutput()
-			if err == nil || len(output) > 0 {
-				t.Fatalf("the process ended with %v: %s", err, output)
+			child := pbtest.StartChild(t, "dies", dir, moment)
+			if line, ok := child.Line(); !ok || line != moment {
+				t.Fatalf("the process says %q, want that it is %s", line, moment)
 			}
+			child.KillWithin(time.Nanosecond)
+			child.Wait()
 
 			app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
 			if _, err := idempotency.Register(app, idempotency.Config{}); err != nil {
