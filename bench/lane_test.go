@@ -105,12 +105,7 @@ func serveLane(t *testing.T, fixture string, lane bool) (address string) {
 	if err := app.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	if lane {
 		fastlane.MustRegister(app, fastlane.Config{})
 	}

@@ -26,12 +26,7 @@ func newApp(t *testing.T, mode string) (core.App, *fastlane.Plugin) {
 	if err := app.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	if err := app.RunAllMigrations(); err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,19 @@ func Run(t *testing.T, scenarios []tests.ApiScenario, register ...func(core.App)
 	}
 }
 
+// Terminate ends an app of [core.NewBaseApp] as a program does: what its plugins do at
+// the end comes first, then its databases are closed. It does nothing if that was done.
+func Terminate(tb testing.TB, app core.App) {
+	tb.Helper()
+	if !app.IsBootstrapped() {
+		return
+	}
+	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
+	if err != nil {
+		tb.Errorf("terminate the app: %v", err)
+	}
+}
+
 // cleanUp ends the app unless a scenario has done so already: a second
 // OnTerminate would be noise in every handler.
 func cleanUp(app *tests.TestApp) {

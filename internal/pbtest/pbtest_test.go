@@ -246,3 +246,34 @@ func TestNoGoroutineLeakFindsOne(t *testing.T) {
 		t.Errorf("failure: got %q, want the stack of the goroutine", r.message)
 	}
 }
+
+func TestTerminate(t *testing.T) {
+	t.Parallel()
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: t.TempDir()})
+	ended := 0
+	app.OnTerminate().BindFunc(func(e *core.TerminateEvent) error {
+		if ended++; !e.App.IsBootstrapped() {
+			t.Error("the databases are closed before the plugins have ended")
+		}
+		return e.Next()
+	})
+	if err := app.Bootstrap(); err != nil {
+		t.Fatal(err)
+	}
+	pbtest.Terminate(t, app)
+	pbtest.Terminate(t, app)
+	if ended != 1 || app.IsBootstrapped() {
+		t.Errorf("ended %d times, bootstrapped is %v, want once and closed", ended, app.IsBootstrapped())
+	}
+
+	app.OnTerminate().BindFunc(func(*core.TerminateEvent) error { return errors.New("no") })
+	if err := app.Bootstrap(); err != nil {
+		t.Fatal(err)
+	}
+	r := &recorder{TB: t}
+	pbtest.Terminate(r, app)
+	if !strings.Contains(r.message, "no") {
+		t.Errorf("got %q, want the error of a plugin", r.message)
+	}
+	_ = app.ResetBootstrapState()
+}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
 )
 
 // A clock that was three years ahead for a while cuts nothing off that came after it:
@@ -24,7 +26,7 @@ func TestClockThatWasAhead(t *testing.T) {
 	write(t, app, "ahead", "two")
 	shipped(t, plugin)
 	filesShipped(t, plugin, 4)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	since, err := time.Parse("2006-01-02 15:04:05.999999", before)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +37,7 @@ func TestClockThatWasAhead(t *testing.T) {
 	write(t, app, "after", "three")
 	shipped(t, plugin)
 	filesShipped(t, plugin, 6)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	for to, want := range map[string]string{
 		before: "before(one) ", "now": "before(one) ahead(two) after(three) ",
 	} {

@@ -12,6 +12,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/backup"
 )
 
@@ -54,7 +55,7 @@ func TestRestoreToEachMoment(t *testing.T) {
 		moments, want = append(moments, moment()), append(want, text)
 	}
 	filesShipped(t, plugin, 6) // with what PocketBase notes of each
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	for i, at := range moments {
 		into := filepath.Join(t.TempDir(), "then")
@@ -79,7 +80,7 @@ func TestRestoreWithRelativeDirectories(t *testing.T) {
 	write(t, app, "kept", "")
 	shipped(t, plugin)
 	at := moment()
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	here, err := os.Getwd()
 	if err != nil {
@@ -113,7 +114,7 @@ func TestGenerationGoesOnAfterARestart(t *testing.T) {
 		app, plugin := start(t, dir, quick(target))
 		write(t, app, title, "")
 		shipped(t, plugin)
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 	}
 	snapshots, err := filepath.Glob(filepath.Join(target, "db", "data.db", "*", "9", "*"))
 	if err != nil {
@@ -147,7 +148,7 @@ func TestRestoreInPlace(t *testing.T) {
 	at := moment()
 	write(t, app, "lost", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	if out, err := run(t, dir, quick(target), "restore", "--to", at); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("data was replaced without --force: %v\n%s", err, out)
@@ -190,7 +191,7 @@ func TestRestoreInPlace(t *testing.T) {
 	app, plugin = start(t, dir, quick(target))
 	write(t, app, "later", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	generations, err := filepath.Glob(filepath.Join(target, "db", "data.db", "*"))
 	if err != nil || len(generations) != 2 {
 		t.Errorf("there are generations %v, error %v, want two", generations, err)

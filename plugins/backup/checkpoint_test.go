@@ -67,7 +67,7 @@ func TestLogBeginsAnew(t *testing.T) {
 		return errors.Join(errors.New("the log never began anew"), writeOne(app, long, false))
 	})
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	into := filepath.Join(t.TempDir(), "then")
 	restoreInto(t, config, "directory", "now", into)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/pocketbase/dbx"
+
+	"github.com/holdall-go/holdall/internal/pbtest"
 )
 
 // Another file in the place of a database is copied from its beginning, and what is
@@ -56,7 +58,7 @@ func TestAnotherFileInItsPlace(t *testing.T) {
 	if err := plugin.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	restored := t.TempDir()
 	restoreInto(t, quick(target), "directory", "now", restored)
 	db, err := sql.Open("sqlite", filepath.Join(restored, "auxiliary.db"))

@@ -69,7 +69,7 @@ func TestOneTargetFails(t *testing.T) {
 	if s := statusOf(plugin, "directory"); s.Error != "" {
 		t.Errorf("the directory is back, and the status is %+v", s)
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	for _, name := range []string{"directory", "s3"} {
 		into := filepath.Join(t.TempDir(), "then")
 		if out, err := run(t, dir, config, "restore", "--to", "now", "--into", into, "--from", name); err != nil {
@@ -90,7 +90,7 @@ func TestPartOfAnUpload(t *testing.T) {
 	shipped(t, plugin) // a snapshot
 	write(t, app, "one", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	names, err := filepath.Glob(filepath.Join(target, "db", "data.db", "*", "0", "*"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("got pieces %v, error %v", names, err)
@@ -101,7 +101,7 @@ func TestPartOfAnUpload(t *testing.T) {
 	app, plugin = start(t, dir, quick(target))
 	write(t, app, "two", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	into := filepath.Join(t.TempDir(), "then")
 	if out, err := run(t, dir, quick(target), "restore", "--to", "now", "--into", into); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -118,14 +118,14 @@ func TestATargetThatComesLater(t *testing.T) {
 	app, plugin := start(t, dir, quick(target))
 	write(t, app, "one", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	config := quick(target)
 	config.S3 = startS3(t).config()
 	app, plugin = start(t, dir, config)
 	write(t, app, "two", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	into := filepath.Join(t.TempDir(), "then")
 	if out, err := run(t, dir, config, "restore", "--to", "now", "--into", into, "--from", "s3"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -150,7 +150,7 @@ func TestAnswersWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	pbtest.Superuser(t, app) // without one, PocketBase makes one in the background
 	server := pbtest.Serve(t, app)
 	pbtest.Eventually(t, patience, func() error {
@@ -201,7 +201,7 @@ func TestAnswersDoNotWaitForEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	pbtest.Superuser(t, app)
 	server := pbtest.Serve(t, app)
 	for n := range 3 {
@@ -234,7 +234,7 @@ func TestStatusRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	pbtest.Superuser(t, app)
 	server := pbtest.Serve(t, app)
 	ask := func(token string) (int, string) {

@@ -44,7 +44,7 @@ func TestDrillOnDemand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	token := pbtest.Superuser(t, app)
 	server := pbtest.Serve(t, app)
 	for _, path := range []string{backup.DrillPath, backup.RangesPath, backup.StatusPath} {
@@ -110,7 +110,7 @@ func TestDrillThatCannotBe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { terminate(t, app) })
+			t.Cleanup(func() { pbtest.Terminate(t, app) })
 			token := pbtest.Superuser(t, app)
 			server := pbtest.Serve(t, app)
 			if status, body := ask(t, http.MethodPost, server+backup.DrillPath, token); status != http.StatusConflict || !strings.Contains(body, test.code) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/backup"
 )
 
@@ -75,7 +76,7 @@ func TestWritePause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, plain) })
+	t.Cleanup(func() { pbtest.Terminate(t, plain) })
 	copied, plugin := start(t, t.TempDir(), config)
 	shipped(t, plugin)
 

@@ -113,7 +113,7 @@ func TestBucketOutOfReach(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { terminate(t, app) })
+			t.Cleanup(func() { pbtest.Terminate(t, app) })
 			pbtest.Superuser(t, app)
 			server := pbtest.Serve(t, app)
 			if !test.atStart {

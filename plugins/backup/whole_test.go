@@ -51,7 +51,7 @@ func TestEncryption(t *testing.T) {
 	write(t, app, secret, secret)
 	shipped(t, plugin)
 	filesShipped(t, plugin, 2)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	if found := contains(t, target, "nobody reads"); len(found) > 0 {
 		t.Errorf("the text is in %v", found)
 	}
@@ -105,7 +105,7 @@ func TestDrill(t *testing.T) {
 	if detail, err := plugin.Health(t.Context()); err != nil || !strings.Contains(detail, "PROBLEM") {
 		t.Errorf("health says %q, error %v", detail, err)
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	if _, err := run(t, dir, quick(target), "backup", "status"); err == nil || !strings.Contains(err.Error(), "drill") {
 		t.Errorf("backup status: got %v, want that the drill failed", err)
 	}
@@ -120,7 +120,7 @@ func TestDamagedPiecesAreNoticed(t *testing.T) {
 	app, plugin := start(t, dir, quick(target))
 	write(t, app, "one", "")
 	shipped(t, plugin)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	snapshots, err := filepath.Glob(filepath.Join(target, "db", "data.db", "*", "9", "*"))
 	if err != nil || len(snapshots) != 1 {
 		t.Fatalf("got snapshots %v, error %v", snapshots, err)
@@ -237,7 +237,7 @@ func TestZipsDoNotLockWriters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	write(t, app, "before", "a photo")
 	err = app.RunInTransaction(func(tx core.App) error {
 		notes, err := tx.FindCollectionByNameOrId("notes")

@@ -59,24 +59,11 @@ func start(t *testing.T, dir string, config backup.Config) (core.App, *backup.Pl
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	if err := plugin.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return app, plugin
-}
-
-func terminate(t *testing.T, app core.App) {
-	t.Helper()
-	if !app.IsBootstrapped() {
-		return
-	}
-	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
-		return e.App.ResetBootstrapState()
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // write creates a note, with a file if there is content for one.

@@ -14,6 +14,7 @@ import (
 	_ "github.com/pocketbase/pocketbase/migrations"
 	"github.com/pocketbase/pocketbase/tools/types"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/internal/sqlite"
 	"github.com/holdall-go/holdall/plugins/changes"
 )
@@ -25,7 +26,7 @@ func newApp(t *testing.T, dir string, consumers ...changes.Consumer) (core.App, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	return app, log
 }
 
@@ -49,19 +50,6 @@ func openApp(dir string, config changes.Config, consumers ...changes.Consumer) (
 		return app, log, nil
 	}
 	return app, log, errors.Join(app.RunAllMigrations(), makeCollections(app))
-}
-
-func terminate(t *testing.T, app core.App) {
-	t.Helper()
-	if !app.IsBootstrapped() {
-		return
-	}
-	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
-		return e.App.ResetBootstrapState()
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 func makeCollections(app core.App) error {

@@ -70,14 +70,14 @@ func TestConsumerGoesOnAfterARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.await(t, "+a", "+b")
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	// nobody listens now
 	quiet, _ := newApp(t, dir)
 	if err := create(quiet, "tasks", id("c"), nil); err != nil {
 		t.Fatal(err)
 	}
-	terminate(t, quiet)
+	pbtest.Terminate(t, quiet)
 
 	second := &recorder{}
 	_, log = newApp(t, dir, changes.Consumer{Name: "index", Collections: []string{"tasks"}, Handle: second.handle})

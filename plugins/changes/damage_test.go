@@ -33,7 +33,7 @@ func TestPositionsAreNotGivenOutTwice(t *testing.T) {
 		}},
 		{"lost triggers", func() error {
 			err := rebuild(app)
-			terminate(t, app)
+			pbtest.Terminate(t, app)
 			app, log = newApp(t, dir)
 			return errors.Join(err, exec(app, "UPDATE tasks SET title = 'z'"))
 		}},
@@ -71,7 +71,7 @@ func TestDroppedTables(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { terminate(t, app) })
+			t.Cleanup(func() { pbtest.Terminate(t, app) })
 			log.Start()
 			if err := errors.Join(create(app, "tasks", id("a"), nil), create(app, "tasks", id("b"), nil)); err != nil {
 				t.Fatal(err)
@@ -137,7 +137,7 @@ func TestStockConnections(t *testing.T) {
 	if err := app.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	if err := errors.Join(app.RunAllMigrations(), makeCollections(app)); err != nil {
 		t.Fatal(err)
 	}

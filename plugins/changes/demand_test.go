@@ -46,7 +46,7 @@ func TestConsumerOnDemand(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.await(t, "+b", "+c", "+e")
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	// it is still wanted after a restart
 	app, log = newApp(t, dir, consumer)

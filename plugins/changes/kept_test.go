@@ -71,7 +71,7 @@ func TestHistoryHasALimit(t *testing.T) {
 	if err := app.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	if err := app.RunAllMigrations(); err != nil {
 		t.Fatal(err)
 	}

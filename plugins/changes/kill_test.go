@@ -43,7 +43,7 @@ func TestKilledProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	app, _ := newApp(t, dir)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	random := rand.New(rand.NewPCG(7, 7))
 	said := testimony{facts: map[string]string{}, saw: map[string]bool{}}
@@ -66,7 +66,7 @@ func TestKilledProcess(t *testing.T) {
 		if err != nil || len(page.Changes) != 1 || page.Changes[0].Seq <= said.head {
 			t.Errorf("round %d: after position %d the next change is %+v, error %v", round, said.head, page.Changes, err)
 		}
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 	}
 	said.finish(t, dir)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/internal/sqlite"
 	"github.com/holdall-go/holdall/plugins/changes"
 )
@@ -60,7 +61,7 @@ func TestTriggersThatFireThemselvesAreNamed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			terminate(t, app)
+			pbtest.Terminate(t, app)
 
 			engine := sqlite.New()
 			engine.PlainTriggers = test.plain
@@ -68,7 +69,7 @@ func TestTriggersThatFireThemselvesAreNamed(t *testing.T) {
 			if err := next.Bootstrap(); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { terminate(t, next) })
+			t.Cleanup(func() { pbtest.Terminate(t, next) })
 			heard := &messages{}
 			if _, err := changes.Register(listening{next, heard}, changes.Config{Engine: engine}); err != nil {
 				t.Fatal(err)

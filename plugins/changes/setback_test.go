@@ -50,7 +50,7 @@ func TestRetentionClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	for _, statement := range []string{"INSERT INTO projects (id) VALUES ('p1')", "UPDATE projects SET id = 'p2'"} {
 		if err := exec(app, statement); err != nil {
 			t.Fatal(err)

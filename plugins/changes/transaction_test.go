@@ -11,6 +11,7 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/changes"
 )
 
@@ -44,7 +45,7 @@ func TestOthersCommitMeanwhile(t *testing.T) {
 			if err := create(before, "tasks", id("a"), nil); err != nil {
 				t.Fatal(err)
 			}
-			terminate(t, before)
+			pbtest.Terminate(t, before)
 			other, err := sql.Open("sqlite", filepath.Join(dir, "data.db"))
 			if err != nil {
 				t.Fatal(err)
@@ -74,7 +75,7 @@ func TestOthersCommitMeanwhile(t *testing.T) {
 			if err := errors.Join(err, app.Bootstrap()); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { terminate(t, app) })
+			t.Cleanup(func() { pbtest.Terminate(t, app) })
 			if err := do(app, log); err != nil || commits == 0 {
 				t.Errorf("got error %v while another process committed %d times", err, commits)
 			}

@@ -37,7 +37,7 @@ func TestLostTriggersAreNoticedAtTheNextStart(t *testing.T) {
 	if err := rebuild(app); err != nil {
 		t.Fatal(err)
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	again, log := newApp(t, dir)
 	page, err := log.Read(t.Context(), 0, 1000)
@@ -88,7 +88,7 @@ func TestCollectionOfAProcessWithoutTheLog(t *testing.T) {
 	if err := stock.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, stock) })
+	t.Cleanup(func() { pbtest.Terminate(t, stock) })
 	save(t, stock, core.NewBaseCollection("foreign"))
 	if err := create(stock, "foreign", id("f"), nil); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestSecondStartChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		version := schemaVersion(t, app)
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 		if app, log, err = openApp(dir, config); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestSecondStartChangesNothing(t *testing.T) {
 			t.Errorf("start %d: schema version %d, want %d as before", start, got, version)
 		}
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 }
 
 func schemaVersion(t *testing.T, app core.App) (version int) {
@@ -170,7 +170,7 @@ func TestDisable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	stock := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
 	if err := changes.Disable(stock); err != nil {
@@ -186,7 +186,7 @@ func TestDisable(t *testing.T) {
 	if err := errors.Join(create(stock, "tasks", id("b"), nil), exec(stock, "DELETE FROM tasks WHERE id = '"+id("a")+"'")); err != nil {
 		t.Fatal(err)
 	}
-	terminate(t, stock)
+	pbtest.Terminate(t, stock)
 
 	_, log = newApp(t, dir)
 	page, err := log.Read(t.Context(), before, 100)

@@ -28,7 +28,7 @@ func TestEveryWriteIsLogged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { terminate(t, app) })
+			t.Cleanup(func() { pbtest.Terminate(t, app) })
 			ways := waysToWrite(t, app)
 			position, err := log.Head(t.Context())
 			if err != nil {

@@ -54,21 +54,8 @@ func openApp(t *testing.T, dir string, config jobs.Config) (core.App, *jobs.Plug
 	if err := app.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	return app, p
-}
-
-func terminate(t *testing.T, app core.App) {
-	t.Helper()
-	if !app.IsBootstrapped() {
-		return
-	}
-	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
-		return e.App.ResetBootstrapState()
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 func handle(t *testing.T, p *jobs.Plugin, kind string, handler func(context.Context, jobs.Job[task]) error, options ...jobs.Option) {
@@ -345,7 +332,7 @@ func TestBootAgain(t *testing.T) {
 		} else if got := find(t, p, id).State; got != jobs.StatePending {
 			t.Errorf("got state %s, want pending", got)
 		}
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 	}
 }
 

@@ -82,7 +82,7 @@ func TestKilledProcess(t *testing.T) {
 		}
 		return err
 	})
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	said.check(t, dir, committed)
 }
 
@@ -175,7 +175,7 @@ func openKilled(t *testing.T, dir string) (core.App, *jobs.Plugin) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	return app, p
 }
 

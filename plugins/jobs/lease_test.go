@@ -72,7 +72,7 @@ func TestLostLease(t *testing.T) {
 	if !errors.Is(lost, jobs.ErrLeaseLost) {
 		t.Errorf("Complete after the lease: got %v, want ErrLeaseLost", lost)
 	}
-	terminate(t, late) // has stored what it could
+	pbtest.Terminate(t, late) // has stored what it could
 	for _, id := range []string{plain, inTx} {
 		job := find(t, second, id)
 		if job.State != jobs.StateDone || string(job.Result) != `"second"` || job.Attempts != 2 {
@@ -279,7 +279,7 @@ func TestStop(t *testing.T) {
 		}
 		close(release)
 	}()
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	if got := receive(t, causes); !errors.Is(got, jobs.ErrStopping) {
 		t.Errorf("got cause %v, want ErrStopping", got)
 	}

@@ -122,7 +122,7 @@ func TestMissedTimes(t *testing.T) {
 		if err != nil || len(page.Items) != len(c.want) || page.Items[0].Schedule != "reports" {
 			t.Errorf("%q: got %+v, error %v, want the schedule's jobs", c.missed, page.Items, err)
 		}
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestOneProcessLeads(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Start()
-		return p, func() { terminate(t, app) }
+		return p, func() { pbtest.Terminate(t, app) }
 	}
 	first, stopFirst := open()
 	awaitSchedules(t, first, 1)
@@ -231,7 +231,7 @@ func TestChangedSchedule(t *testing.T) {
 			}
 			return nil
 		})
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 	}
 }
 

@@ -98,7 +98,7 @@ func TestAuxiliaryHeals(t *testing.T) {
 			if err != nil || (len(aside) > 0) != c.aside {
 				t.Errorf("moved aside: %v, error %v, want some %v", aside, err, c.aside)
 			}
-			terminate(t, w.app)
+			pbtest.Terminate(t, w.app)
 			if app, _ := mustOpen(t, w.app.DataDir(), protect.Config{}); !app.AuxHasTable("_plugin") {
 				t.Error("the next process does not find the table")
 			}
@@ -120,7 +120,7 @@ func TestDamagedFilesDoNotPileUp(t *testing.T) {
 		if p.Status().Replaced != 1 {
 			t.Fatalf("start %d: it was not replaced", n)
 		}
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 		now.Advance(time.Hour)
 	}
 	kept, err := filepath.Glob(path + ".damaged-*")
@@ -176,7 +176,7 @@ func TestDamageAtTheStart(t *testing.T) {
 					Bind(dbx.Params{"data": strings.Repeat("x", 50_000)}).Execute(); err != nil {
 					t.Fatal(err)
 				}
-				terminate(t, app)
+				pbtest.Terminate(t, app)
 				path := filepath.Join(dir, database)
 				content, err := os.ReadFile(path)
 				if err != nil {
@@ -188,7 +188,7 @@ func TestDamageAtTheStart(t *testing.T) {
 				}
 
 				again, p, err := open(dir, protect.Config{})
-				t.Cleanup(func() { terminate(t, again) })
+				t.Cleanup(func() { pbtest.Terminate(t, again) })
 				found := path
 				if database == "auxiliary.db" {
 					if err != nil || !again.AuxHasTable("_logs") || p.Status().Replaced != 1 {
@@ -267,7 +267,7 @@ func TestBrokenRowsAreNoDamage(t *testing.T) {
 	if err := app.DB().NewQuery("PRAGMA quick_check").Row(&found); err != nil || !strings.HasPrefix(found, "NULL value in ") {
 		t.Fatalf("SQLite says %q, error %v: the test has nothing to show", found, err)
 	}
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 	if _, p := mustOpen(t, dir, protect.Config{}); p.Status().Replaced != 0 {
 		t.Error("auxiliary.db was replaced")
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/plugins/protect"
 )
 
@@ -86,7 +87,7 @@ func TestClockOfTheNextProcess(t *testing.T) {
 			app, p := mustOpen(t, dir, config)
 			serve(t, app)
 			last := p.Clock().Now()
-			terminate(t, app)
+			pbtest.Terminate(t, app)
 			if c.remove {
 				if err := os.Remove(filepath.Join(dir, ".holdall-clock.json")); err != nil {
 					t.Fatal(err)
@@ -106,14 +107,14 @@ func TestClockOfTheNextProcess(t *testing.T) {
 				return
 			}
 			// a third one, soon after, goes on with the doubt of the second
-			terminate(t, next)
+			pbtest.Terminate(t, next)
 			clocks.pass(2 * day / 3)
 			third, p := mustOpen(t, dir, config)
 			since := p.Status().Clock.Doubted
 			if since == nil || clocks.wall.Now().Sub(*since) < 2*day/3 {
 				t.Errorf("the third process doubts since %v", since)
 			}
-			terminate(t, third)
+			pbtest.Terminate(t, third)
 			clocks.wall.Advance(c.then)
 			_, p = mustOpen(t, dir, config)
 			if p.Status().Clock.Doubted != nil {
@@ -189,7 +190,7 @@ func TestClockOfAProgramThatRunsNowAndThen(t *testing.T) {
 		}
 		clocks.pass(20 * time.Hour)
 		believed := p.Status().Clock.Doubted == nil
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 		clocks.wall.Advance(7 * day)
 		if runs > 0 && believed {
 			break

@@ -83,21 +83,8 @@ func mustOpen(t *testing.T, dir string, config protect.Config) (core.App, *prote
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { terminate(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	return app, p
-}
-
-func terminate(t *testing.T, app core.App) {
-	t.Helper()
-	if !app.IsBootstrapped() {
-		return
-	}
-	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
-		return e.App.ResetBootstrapState()
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // newWorld returns an app that serves.

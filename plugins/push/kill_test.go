@@ -163,7 +163,7 @@ func TestKilledProcess(t *testing.T) {
 	}
 	user, _ := pbtest.User(t, app, "users", nil)
 	fill(t, app, user, "fcm", tokens("phone", 2)...)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	var committed []string
 	random := rand.New(rand.NewPCG(4, 4))
@@ -174,7 +174,7 @@ func TestKilledProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer terminate(t, app)
+	defer pbtest.Terminate(t, app)
 	p.Start()
 	stored := []string{} // what was committed unheard counts as well
 	if err := app.DB().NewQuery("SELECT json_extract(content, '$.title') FROM _pushMessages").Column(&stored); err != nil {
@@ -222,16 +222,6 @@ func killASender(t *testing.T, dir, url, round string, random *rand.Rand) (commi
 	return committed
 }
 
-func terminate(t *testing.T, app core.App) {
-	t.Helper()
-	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
-		return e.App.ResetBootstrapState()
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 // TestTwoProcesses lets two apps work on one database. Each message is sent by one
 // of them, and when it ends, by the other.
 func TestTwoProcesses(t *testing.T) {
@@ -247,7 +237,7 @@ func TestTwoProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer terminate(t, second)
+	defer pbtest.Terminate(t, second)
 	firstPush.Start()
 	secondPush.Start()
 	var titles []string
@@ -268,7 +258,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	senders.Wait()
 	pbtest.Eventually(t, patience, func() error { return w.missing(titles) })
-	terminate(t, first)
+	pbtest.Terminate(t, first)
 	titles = append(titles, "last")
 	send(t, second, secondPush, push.Message{To: push.Everyone(), Title: "last"})
 	pbtest.Eventually(t, patience, func() error { return w.missing(titles) })

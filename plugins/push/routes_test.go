@@ -172,7 +172,7 @@ func TestVAPIDKeyIsMadeOnceAndKept(t *testing.T) {
 		if err := app.DB().NewQuery("SELECT value FROM _pushKeys WHERE name = 'vapid'").Row(&stored); err != nil || strings.HasPrefix(stored, "enc:") != (encryptionKey != "") {
 			t.Errorf("with key %q: got %q, error %v", encryptionKey, stored, err)
 		}
-		terminate(t, app)
+		pbtest.Terminate(t, app)
 	}
 	if len(slices.Compact(keys)) != 1 {
 		t.Errorf("got different keys %v", keys)
@@ -186,7 +186,7 @@ func TestVAPIDKeyIsMadeOnceAndKept(t *testing.T) {
 	if err := app.Bootstrap(); err != nil {
 		t.Fatal(err)
 	}
-	defer terminate(t, app)
+	defer pbtest.Terminate(t, app)
 	if key, err := p.VAPIDKey(); err == nil {
 		t.Errorf("with another encryption key: got %q, want an error", key)
 	}

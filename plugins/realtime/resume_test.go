@@ -154,16 +154,6 @@ func open(t *testing.T, dir string, setup func(core.App)) (core.App, *changes.Lo
 	return app, log, pbtest.Serve(t, app)
 }
 
-func stopApp(t *testing.T, app core.App) {
-	t.Helper()
-	event := new(core.TerminateEvent)
-	event.App = app
-	err := app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestResumeAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -183,11 +173,11 @@ func TestResumeAfterARestart(t *testing.T) {
 	before.close()
 	create(t, app, "notes", map[string]any{"title": "missed"})
 	staying := connect(t, url, "")
-	stopApp(t, app)
+	pbtest.Terminate(t, app)
 	staying.waitEnd()
 
 	app, _, url = open(t, dir, nil)
-	t.Cleanup(func() { stopApp(t, app) })
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
 	missed := create(t, app, "notes", map[string]any{"title": "missed after the restart"})
 	if _, err := app.DB().NewQuery("UPDATE notes SET title = 'raw' WHERE id = '" + missed.Id + "'").Execute(); err != nil {
 		t.Fatal(err)

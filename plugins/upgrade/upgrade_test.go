@@ -13,6 +13,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
 
+	"github.com/holdall-go/holdall/internal/pbtest"
 	"github.com/holdall-go/holdall/internal/sqlite"
 	"github.com/holdall-go/holdall/plugins/upgrade"
 )
@@ -68,16 +69,8 @@ func (p program) run(t *testing.T, dir string, do ...func(core.App)) *upgrade.Pl
 	for _, f := range do {
 		f(app)
 	}
-	end(t, app)
+	pbtest.Terminate(t, app)
 	return plugin
-}
-
-func end(t *testing.T, app core.App) {
-	t.Helper()
-	event := &core.TerminateEvent{App: app}
-	if err := app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() }); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // makeThings is a migration.
@@ -257,7 +250,7 @@ func TestAnUpgradeThatFailsIsTriedAgain(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "does not work") {
 			t.Fatalf("got error %v, want that of the migration", err)
 		}
-		end(t, app)
+		pbtest.Terminate(t, app)
 		p = plugin
 	}
 	if n := len(snapshots(t, p)); n != 1 {

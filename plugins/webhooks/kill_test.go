@@ -117,7 +117,7 @@ func TestKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	addEndpoint(t, app, r.URL, nil)
-	terminate(t, app)
+	pbtest.Terminate(t, app)
 
 	written := map[string]int{}
 	for round := range killRounds {
@@ -127,7 +127,7 @@ func TestKilledProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer terminate(t, app)
+	defer pbtest.Terminate(t, app)
 	log.Start()
 	p.Start()
 	// what was committed unheard counts as well
@@ -190,16 +190,6 @@ func killASender(t *testing.T, dir, round string, w *witness, written map[string
 	child.Wait()
 }
 
-func terminate(t *testing.T, app core.App) {
-	t.Helper()
-	err := app.OnTerminate().Trigger(&core.TerminateEvent{App: app}, func(e *core.TerminateEvent) error {
-		return e.App.ResetBootstrapState()
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 // TestTwoProcesses lets two apps work on one database. Each event is sent by one
 // of them, and when it ends, by the other.
 func TestTwoProcesses(t *testing.T) {
@@ -219,7 +209,7 @@ func TestTwoProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer terminate(t, second)
+	defer pbtest.Terminate(t, second)
 	firstLog.Start()
 	firstHooks.Start()
 	secondLog.Start()
@@ -237,7 +227,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	writers.Wait()
 	pbtest.Eventually(t, patience, func() error { return w.missing(20, 3) })
-	terminate(t, first)
+	pbtest.Terminate(t, first)
 	record := addRecord(t, second, "orders", map[string]any{"count": 1})
 	for n := 2; n <= 3; n++ {
 		change(t, second, record, map[string]any{"count": n})
