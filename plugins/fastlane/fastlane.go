@@ -63,6 +63,15 @@ type Config struct {
 	// Callers is how many valid tokens are kept. Defaults to 2000.
 	Callers int
 
+	// CacheBytes is how many bytes of answers are kept, 0 for none. A view or a list that
+	// is asked for again is given from memory as long as nobody, in whatever process, has
+	// committed anything to the database. Defaults to 0.
+	CacheBytes int64
+
+	// ETags gives views and lists an ETag, and those who have the answer 304. Defaults
+	// to false.
+	ETags bool
+
 	// RootCmd, if set, gains the command "fastlane".
 	RootCmd *cobra.Command
 }
@@ -90,6 +99,9 @@ func (c Config) Validate() error {
 	if c.Callers < 0 {
 		problems = append(problems, fmt.Errorf("fastlane: Callers must be 0 or more, got %d", c.Callers))
 	}
+	if c.CacheBytes < 0 {
+		problems = append(problems, fmt.Errorf("fastlane: CacheBytes must be 0 or more, got %d", c.CacheBytes))
+	}
 	return errors.Join(problems...)
 }
 
@@ -115,6 +127,7 @@ type Plugin struct {
 	schema  atomic.Pointer[schema]
 	callers callers
 	refused refusals
+	cache   *cache // nil for none
 	log     *requestLog
 	placed  atomic.Pointer[placement]
 
@@ -134,7 +147,11 @@ type Plugin struct {
 }
 
 // ablation breaks the lane on purpose.
-type ablation struct{ stalePlans, skipHooks, skipRules bool }
+type ablation struct {
+	stalePlans, skipHooks, skipRules bool
+	// Kept answers are given though what is named was another.
+	anyState, anyCaller, anyPlan, anyTime bool
+}
 
 // MustRegister is Register for main: it panics where Register fails.
 func MustRegister(app core.App, config Config) *Plugin {
@@ -170,6 +187,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		downloads: app.OnFileDownloadRequest(),
 	}
 	p.callers.limit = p.config.Callers
+	p.cache = newCache(p.config.CacheBytes)
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallFastlanePage",
 		Func: func(e *core.ServeEvent) error {

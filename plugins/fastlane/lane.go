@@ -52,12 +52,7 @@ func (c *call) answer(e *core.RequestEvent, a action) (reason Reason, err error)
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()
-	found := true
-	if a == view {
-		found, reason = c.view(w)
-	} else {
-		reason = c.list(w)
-	}
+	answer, reason := c.content(e, a, w)
 	if reason != "" {
 		return reason, nil
 	}
@@ -70,10 +65,10 @@ func (c *call) answer(e *core.RequestEvent, a action) (reason Reason, err error)
 			return "", err
 		}
 	}
-	if !found {
+	if answer.body == nil {
 		return "", e.NotFoundError("", sql.ErrNoRows) // which the log tells of
 	}
-	writeJSON(e, w.out)
+	p.give(e, answer)
 	return "", nil
 }
 
@@ -89,6 +84,10 @@ type call struct {
 	values values
 	// limited says that a rate limit of the settings applies.
 	limited bool
+	// fleeting says that the answer may be another at another time, though nobody
+	// writes, and relatedBy what the cache has to know of it besides.
+	fleeting  bool
+	relatedBy []relatedPlan
 }
 
 // prepare finds the plan of a request. It asks the database nothing.
@@ -173,6 +172,7 @@ func (c *call) planOf(key planKey, t template) *plan {
 			return handedOn(ReasonRule) // somebody has changed PocketBase's own copy
 		}
 	}
+	c.note(key, kept)
 	return kept
 }
 

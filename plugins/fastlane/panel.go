@@ -20,6 +20,14 @@ type Report struct {
 	Front   bool          `json:"front" doc:"Whether views and lists are answered in front of all middlewares."`
 	Because string        `json:"because" doc:"Why they are not, empty if they are."`
 	Actions []ActionStats `json:"actions"`
+	Cache   *CacheStats   `json:"cache" doc:"The answers that are kept, null if none are."`
+}
+
+// CacheStats is what is kept of answers, for people.
+type CacheStats struct {
+	Answers int   `json:"answers" doc:"How many answers are kept now."`
+	Bytes   int64 `json:"bytes" doc:"How much memory they take."`
+	Limit   int64 `json:"limit" doc:"How much they may take."`
 }
 
 // panelFiles are what the page in the dashboard consists of.
@@ -36,6 +44,15 @@ func (p *Plugin) bindReport(e *core.ServeEvent) {
 		Access:      apidoc.Superusers,
 	}, func(*core.RequestEvent, *apidoc.None) (*Report, error) {
 		at := p.Placement()
-		return &Report{Started: p.started, Front: at.Front, Because: at.Because, Actions: p.Stats().Actions}, nil
+		return &Report{Started: p.started, Front: at.Front, Because: at.Because, Actions: p.Stats().Actions, Cache: p.CacheStats()}, nil
 	})
+}
+
+// CacheStats returns what is kept of answers, nil if none are.
+func (p *Plugin) CacheStats() *CacheStats {
+	if p.cache == nil {
+		return nil
+	}
+	answers, bytes := p.cache.held()
+	return &CacheStats{Answers: answers, Bytes: bytes, Limit: p.cache.limit}
 }

@@ -14,6 +14,8 @@ type Stats struct {
 	// HandedOn is how many that it knows the routes of were left to PocketBase, by
 	// reason.
 	HandedOn map[Reason]uint64
+	// Kept is how many of those it has answered were kept, see [Config.CacheBytes].
+	Kept uint64
 	// Actions has the same by what was asked for, in the order of the names.
 	Actions []ActionStats
 }
@@ -22,6 +24,7 @@ type Stats struct {
 type ActionStats struct {
 	Action string `json:"action" doc:"What was asked for, such as view or list."`
 	Served uint64 `json:"served" doc:"How many the lane has answered."`
+	Kept   uint64 `json:"kept" doc:"How many of these answers were kept from before."`
 	// HandedOn has the most frequent reason first.
 	HandedOn []ReasonStats `json:"handedOn" doc:"How many were left to PocketBase, the most frequent reason first."`
 }
@@ -36,6 +39,7 @@ type ReasonStats struct {
 // counts is what [Plugin.Stats] is made of.
 type counts [actions]struct {
 	served   atomic.Uint64
+	kept     atomic.Uint64
 	handedOn sync.Map // Reason to *atomic.Uint64
 }
 
@@ -59,7 +63,7 @@ func (p *Plugin) Stats() Stats {
 		if name == "" {
 			continue // it is no request
 		}
-		of := ActionStats{Action: name, Served: p.counts[a].served.Load(), HandedOn: []ReasonStats{}}
+		of := ActionStats{Action: name, Served: p.counts[a].served.Load(), Kept: p.counts[a].kept.Load(), HandedOn: []ReasonStats{}}
 		p.counts[a].handedOn.Range(func(key, n any) bool {
 			reason, requests := key.(Reason), n.(*atomic.Uint64).Load()
 			of.HandedOn = append(of.HandedOn, ReasonStats{Code: reason.Code(), Reason: reason, Requests: requests})
@@ -70,6 +74,7 @@ func (p *Plugin) Stats() Stats {
 			return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Code, b.Code))
 		})
 		s.Served += of.Served
+		s.Kept += of.Kept
 		s.Actions = append(s.Actions, of)
 	}
 	slices.SortFunc(s.Actions, func(a, b ActionStats) int { return cmp.Compare(a.Action, b.Action) })
