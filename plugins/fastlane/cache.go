@@ -153,8 +153,8 @@ func (c *call) content(e *core.RequestEvent, a action, w *workspace) (content, R
 	if c.plugin.cache == nil || c.fleeting || c.asksTime() {
 		return c.fresh(a, w)
 	}
-	at := moment{db: c.db.DB()}
-	if at.state = sqlite.StateOfDB(at.db); !at.state.Known() {
+	at := momentOf(c.db.DB())
+	if !at.state.Known() {
 		return c.fresh(a, w)
 	}
 	key := c.answerKey(e)
@@ -176,7 +176,7 @@ func (c *call) content(e *core.RequestEvent, a action, w *workspace) (content, R
 		made.tag = tagOf(made.body)
 	}
 	// all rows were read in one state if it is still the same
-	if broken.anyState || sqlite.StateOfDB(at.db) == at.state {
+	if broken.anyState || momentOf(at.db) == at {
 		c.plugin.cache.keep(&answer{key.clone(), append([]byte(nil), made.body...), made.tag, c.relatedBy}, asked)
 	}
 	return made, reason

@@ -45,6 +45,9 @@ type moment struct {
 	state sqlite.State
 }
 
+// momentOf is the moment that it is. Its state is not known of all databases.
+func momentOf(db *sql.DB) moment { return moment{db, sqlite.StateOfDB(db)} }
+
 // load is the middleware before PocketBase's own, which has nothing left to do for
 // tokens that are known.
 func (p *Plugin) load(e *core.RequestEvent) error {

@@ -156,6 +156,7 @@ func (c compiler) related(made *plan) Reason {
 		}
 	}
 	made.bounded, made.steady = isLookup(made.rows.text), true
+	made.personal = c.rule != "" || collection.IsAuth() || c.key.shape.expand != ""
 	return ""
 }
 
@@ -284,6 +285,10 @@ func (c *call) find(g *gathering, w *workspace) Reason {
 	if len(g.ends) == 0 {
 		return ""
 	}
+	now := momentOf(c.db.DB())
+	if !c.plugin.related.are(now) {
+		now = moment{}
+	}
 	for i, r := range g.relations {
 		wanted := &g.wanted[i]
 		if r.from != nil {
@@ -292,16 +297,63 @@ func (c *call) find(g *gathering, w *workspace) Reason {
 			}
 		}
 		wanted.found = make([][]byte, len(wanted.ids))
-		if reason := c.related(r, 1).reason; reason != "" { // even if there are none
+		if reason := c.findRelated(r, now, wanted, w); reason != "" {
 			return reason
 		}
-		for ids := wanted.ids; len(ids) > 0; {
-			n := min(len(ids), mostAtOnce)
-			if reason := c.findSome(r, ids[:n], wanted, w); reason != "" {
-				return reason
-			}
-			ids = ids[n:]
+	}
+	return ""
+}
+
+// findRelated reads the related records of one relation that are not known as of now, if
+// any are.
+func (c *call) findRelated(r relation, now moment, into *wanted, w *workspace) Reason {
+	one := c.related(r, 1)
+	if one.reason != "" { // even if there are none
+		return one.reason
+	}
+	lasts, reason := c.lasts(one)
+	if reason != "" {
+		return reason
+	}
+	known := &c.plugin.related
+	if !lasts || now == (moment{}) {
+		return c.findAll(r, into.ids, into, w)
+	}
+	of := relativeOf(one, c.values.callerID)
+	others := known.find(now, of, into)
+	reason = c.findAll(r, others, into, w)
+	if reason == "" && len(others) > 0 && (momentOf(now.db) == now || known.anyState) {
+		known.keep(now, of, others, into)
+	}
+	return reason
+}
+
+// lasts tells whether related records of a plan, and what they are expanded with in turn,
+// are the same for as long as nothing is committed.
+func (c *call) lasts(p *plan) (lasts bool, reason Reason) {
+	lasts = p.lasts()
+	for _, r := range p.relations {
+		related := c.related(r, 1)
+		if related.reason != "" {
+			return false, related.reason
 		}
+		others, reason := c.lasts(related)
+		if reason != "" {
+			return false, reason
+		}
+		lasts = lasts && others
+	}
+	return lasts, ""
+}
+
+// findAll reads the records with these ids.
+func (c *call) findAll(r relation, ids []string, into *wanted, w *workspace) Reason {
+	for len(ids) > 0 {
+		n := min(len(ids), mostAtOnce)
+		if reason := c.findSome(r, ids[:n], into, w); reason != "" {
+			return reason
+		}
+		ids = ids[n:]
 	}
 	return ""
 }

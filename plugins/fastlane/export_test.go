@@ -110,7 +110,7 @@ func (p *Plugin) Relatives(limit int) (records, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if limit > 0 {
-		r.limit, r.state, r.rows, r.bytes = limit, sqlite.State{}, nil, 0
+		r.limit, r.at, r.rows, r.bytes = limit, moment{}, nil, 0
 	}
 	return len(r.rows), r.bytes
 }

@@ -126,6 +126,7 @@ type Plugin struct {
 	counts  counts
 	schema  atomic.Pointer[schema]
 	callers callers
+	related relatives
 	refused refusals
 	cache   *cache // nil for none
 	log     *requestLog
@@ -187,7 +188,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		downloads: app.OnFileDownloadRequest(),
 	}
 	p.callers.limit = p.config.Callers
-	p.cache = newCache(p.config.CacheBytes)
+	p.cache, p.related.limit = newCache(p.config.CacheBytes), mostOfRelatives
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{
 		Id: "holdallFastlanePage",
 		Func: func(e *core.ServeEvent) error {

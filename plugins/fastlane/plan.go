@@ -86,6 +86,7 @@ type plan struct {
 	picks     bool // PocketBase picks the fields of the whole answer
 	bounded   bool // it looks some rows up and nothing else, which takes no time
 	steady    bool // the order of its rows does not matter
+	personal  bool // of a related record: it may depend on who asks for it
 	// writing is how rows are written, nil if they are read.
 	writing *writing
 	// slowUntil is until when writes are left to PocketBase, in Unix nanoseconds.
