@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -324,6 +325,15 @@ func (w *frontWriter) WriteHeader(status int) {
 	w.written, w.status = true, status
 	w.addHeaders()
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// announce says how long the answer will be, which net/http finds out for short ones only.
+// Long ones would go out in chunks, with one more call of the system for the last. Another
+// program's writer may compress what it gets, so that only it knows.
+func (w *frontWriter) announce(length int) {
+	if reflect.TypeOf(w.ResponseWriter).String() == "*http.response" {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(length)}
+	}
 }
 
 // addHeaders does what PocketBase's middlewares do, in their order.

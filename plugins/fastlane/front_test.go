@@ -3,6 +3,7 @@ package fastlane_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -296,6 +297,54 @@ func TestFrontFailsHalfWay(t *testing.T) {
 			return fmt.Errorf("rows: %+v", rows)
 		}
 		return nil
+	})
+}
+
+// TestLongAnswers asks for a list that net/http would send in chunks. The lane says how
+// long it is, unless there is another program's writer between, which may compress it.
+func TestLongAnswers(t *testing.T) {
+	t.Parallel()
+	w, _, signedIn := newFrontPosts(t)
+	for name, c := range map[string]struct {
+		handler http.Handler
+		chunked bool
+	}{
+		"net/http's writer": {handler: w.handler},
+		"another writer":    {handler: otherWriter(w.handler), chunked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(c.handler)
+			t.Cleanup(server.Close)
+			request, err := http.NewRequest(http.MethodGet, server.URL+"/api/collections/posts/records", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header = signedIn.Clone()
+			response, err := server.Client().Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || len(body) < 4096 {
+				t.Fatalf("got %d bytes, %v, want a long list", len(body), err)
+			}
+			want := int64(len(body))
+			if c.chunked {
+				want = -1
+			}
+			if response.ContentLength != want {
+				t.Errorf("the length is said to be %d, want %d", response.ContentLength, want)
+			}
+		})
+	}
+}
+
+// otherWriter hides the writer of net/http, as a program does that changes answers.
+func otherWriter(before http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
 	})
 }
 

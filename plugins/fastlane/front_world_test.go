@@ -160,7 +160,12 @@ func (w *wire) send(tb testing.TB, s sending) answer {
 		w.conn = nil
 	}
 	response.Header.Del("Date")
-	header := fmt.Sprint(response.Proto, response.Header, response.ContentLength, response.TransferEncoding, response.Close)
+	length := fmt.Sprint(response.ContentLength, response.TransferEncoding)
+	if len(body) > 0 { // PocketBase sends a long one in chunks, the lane says how long it is
+		response.Header.Del("Content-Length")
+		length = "a body"
+	}
+	header := fmt.Sprint(response.Proto, response.Header, length, response.Close)
 	return answer{response.StatusCode, header, string(body)}
 }
 

@@ -187,6 +187,9 @@ func writeJSON(e *core.RequestEvent, body []byte) {
 	if header.Get("Content-Type") == "" {
 		header.Set("Content-Type", "application/json")
 	}
+	if w, inFront := e.Response.(*frontWriter); inFront {
+		w.announce(len(body))
+	}
 	e.Response.WriteHeader(http.StatusOK)
 	_, _ = e.Response.Write(body) // as PocketBase finds out by the log only
 }
