@@ -71,7 +71,7 @@ describe('change log', () => {
 					}
 				}
 			});
-			await until(() => acknowledged.length > before + 25, 30_000);
+			await until(() => acknowledged.length > before + 25);
 			last = await head(root);
 			server.signal('SIGKILL');
 			await Promise.all([...writers, server.ended()]);
@@ -93,7 +93,7 @@ describe('change log', () => {
 		const undone = await head(root);
 		await root.backups.restore('test.zip');
 		// the program starts anew in its own process
-		await until(async () => (await ask(root, 'SELECT slug FROM organizations')).join() === 'before', 30_000);
+		await until(async () => (await ask(root, 'SELECT slug FROM organizations')).join() === 'before');
 		await assertAgreement(root);
 		await root.collection('organizations').create(organization('instead'));
 		assert.ok((await head(root)) > undone);

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { Centrifuge } from 'centrifuge';
 import { WebSocket } from 'ws';
 
-import { programs, serve, until } from './support/server.mjs';
+import { patience, programs, serve, until } from './support/server.mjs';
 import { client, rootClient } from './support/world.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -65,7 +65,7 @@ describe('channels', () => {
 		});
 		open.push(live);
 		live.connect();
-		await live.ready(5_000);
+		await live.ready(patience);
 		return { pb, live, frames, id: pb.authStore.record.id };
 	}
 	const person = (name, options = () => ({})) => connect(name, options);
@@ -85,8 +85,8 @@ describe('channels', () => {
 	it('shows who is there, and who comes and goes', async () => {
 		const [anna, ben] = [await person('anna'), await person('ben')];
 		const { sub, seen } = join(anna, room());
-		await sub.ready(5_000);
-		await join(ben, room()).sub.ready(5_000);
+		await sub.ready(patience);
+		await join(ben, room()).sub.ready(patience);
 		await until(() => seen.join.some((event) => event.info.user === `users/${ben.id}`));
 		const { clients } = await sub.presence();
 		assert.deepEqual(
@@ -104,7 +104,7 @@ describe('channels', () => {
 		const here = join(anna, room());
 		const there = join(ben, room());
 		const outside = join(carl, room());
-		await Promise.all([here.sub.ready(5_000), there.sub.ready(5_000)]);
+		await Promise.all([here.sub.ready(patience), there.sub.ready(patience)]);
 		await until(() => outside.seen.unsubscribed.length === 1);
 		assert.equal(outside.seen.unsubscribed[0].code, 103);
 		await here.sub.publish({ typing: true });
@@ -126,7 +126,7 @@ describe('channels', () => {
 	it('pokes a user when there is something to fetch', async () => {
 		const [anna, carl] = [await person('anna'), await person('carl')];
 		const own = join(anna, `user:users/${anna.id}`);
-		await own.sub.ready(5_000);
+		await own.sub.ready(patience);
 		const spy = join(carl, `user:users/${anna.id}`);
 		await until(() => spy.seen.unsubscribed.length === 1);
 		await admin.collection('messages').create({ to: anna.id, text: 'for your eyes' });
@@ -140,7 +140,7 @@ describe('channels', () => {
 		const anna = await person('anna');
 		const { sub } = join(anna, room());
 		const lobby = join(anna, 'lobby:a');
-		await Promise.all([sub.ready(5_000), lobby.sub.ready(5_000)]);
+		await Promise.all([sub.ready(patience), lobby.sub.ready(patience)]);
 		await admin.collection('docs').update(doc.id, { title: 'loud words' });
 		await lobby.sub.publish('after');
 		await until(() => lobby.seen.publication.length === 1);
@@ -151,7 +151,7 @@ describe('channels', () => {
 		const [anna, ben] = [await person('anna'), await person('ben')];
 		const lost = join(ben, room());
 		const kept = join(anna, room());
-		await Promise.all([lost.sub.ready(5_000), kept.sub.ready(5_000)]);
+		await Promise.all([lost.sub.ready(patience), kept.sub.ready(patience)]);
 		const membership = await admin.collection('members').getFirstListItem(`user = "${ben.id}"`);
 		await admin.collection('members').delete(membership.id);
 		await until(() => lost.seen.unsubscribed.length === 1);
@@ -163,7 +163,7 @@ describe('channels', () => {
 		assert.ok(!ben.frames.join('').includes('"after"'));
 		await admin.collection('members').create({ doc: doc.id, user: ben.id });
 		lost.sub.subscribe();
-		await lost.sub.ready(5_000);
+		await lost.sub.ready(patience);
 	});
 
 	it('closes the socket with a password', async () => {
@@ -189,7 +189,7 @@ describe('channels', () => {
 			}));
 			let left = 0;
 			anna.live.on('connecting', () => left++);
-			await until(() => asked > 2, 30_000);
+			await until(() => asked > 2);
 			assert.equal(left, 0);
 			assert.equal(anna.live.state, 'connected');
 		} finally {
@@ -200,7 +200,7 @@ describe('channels', () => {
 	it('says goodbye, and clients come back to the next server', async () => {
 		const anna = await person('anna', () => ({ minReconnectDelay: 50, maxReconnectDelay: 200 }));
 		const { sub, seen } = join(anna, room());
-		await sub.ready(5_000);
+		await sub.ready(patience);
 		const reasons = [];
 		anna.live.on('connecting', (context) => reasons.push(context.code));
 		const { port, dir } = server;
@@ -209,7 +209,7 @@ describe('channels', () => {
 		assert.equal(code, 0);
 		await until(() => reasons.includes(3001));
 		server = await serve('channels', { port, dir, superuser: false });
-		await until(() => seen.subscribed.length === 2, 15_000);
+		await until(() => seen.subscribed.length === 2);
 		await sub.publish('again');
 		await until(() => seen.publication.length === 1);
 	});

@@ -102,7 +102,7 @@ describe('serve', () => {
 		await reader.read();
 		const from = Date.now();
 		server.signal('SIGTERM');
-		await until(() => reader.read().then(({ done }) => done, () => true), 10_000);
+		await until(() => reader.read().then(({ done }) => done, () => true));
 		assert.equal((await server.ended()).code, 0);
 		assert.ok(Date.now() - from < 10_000, 'an idle stream held up the shutdown');
 	});

@@ -71,7 +71,7 @@ describe('push', () => {
 		const to = { users: [{ collection: 'users', id: ann.authStore.record.id }] };
 		const message = await admin.send('/api/push/messages', { method: 'POST', body: { to, title: 'Grüße, 世界', body: 'Hello' } });
 		const done = async () => (await admin.send(`/api/push/messages/${message.id}`, {})).deliveries.sent === 3;
-		await until(done, 60_000);
+		await until(done);
 		for (const target of [browser, phone, tablet]) {
 			const [got] = await received(target);
 			assert.equal(got.title, 'Grüße, 世界');
@@ -83,7 +83,7 @@ describe('push', () => {
 
 		await admin.send('/services/device', { method: 'DELETE', query: { token: phone.Token } });
 		await admin.send('/api/push/messages', { method: 'POST', body: { to: { topic: 'news' }, title: 'News' } });
-		await until(async () => (await devices(ann)).length === 2, 60_000);
+		await until(async () => (await devices(ann)).length === 2);
 	});
 
 	it('moves a phone to who signs in on it', async () => {
@@ -102,7 +102,7 @@ describe('push', () => {
 		await register(bob, { provider: 'fcm', token: phone.Token });
 		await bob.collection('orders').create({ title: 'mine', assignee: bob.authStore.record.id });
 		const order = await ann.collection('orders').create({ title: '7', assignee: bob.authStore.record.id });
-		await until(async () => (await received(phone)).length > 0, 60_000);
+		await until(async () => (await received(phone)).length > 0);
 		const got = await received(phone);
 		assert.deepEqual(got.map((n) => n.title), ['Order 7']);
 		assert.ok(got[0].payload.includes(`/orders/${order.id}`));

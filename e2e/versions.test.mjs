@@ -127,7 +127,7 @@ describe('versions', () => {
 		const quiet = await admin.collection('orders').create({ subject: 'quiet', technician: ada.id });
 		const loud = await admin.collection('orders').create({ subject: 'very loud' });
 		await admin.collection('orders').delete(quiet.id);
-		await until(() => seen.old.length === 3 && seen.now.length === 3 && seen.narrow.length === 1, 60_000);
+		await until(() => seen.old.length === 3 && seen.now.length === 3 && seen.narrow.length === 1);
 		assert.deepEqual(seen.old.map((event) => [event.action, event.record.title, event.record.assignee]), [
 			['create', 'quiet', ada.id], ['create', 'very loud', ''], ['delete', 'quiet', ada.id],
 		]);

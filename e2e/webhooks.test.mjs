@@ -149,7 +149,7 @@ describe('webhooks', () => {
 		const after = erp.calls.length;
 		server = await serve('webhooks', { dir, env, superuser: false });
 		const delivered = () => new Set(erp.calls.slice(after).map(({ payload }) => payload.data.record));
-		await until(() => delivered().size === orders.length, 20_000);
+		await until(() => delivered().size === orders.length);
 		admin = await rootClient(server);
 		const current = await secret();
 		const verified = new Set(erp.verified(current).map(({ payload }) => payload.data.record));
@@ -165,7 +165,7 @@ describe('webhooks', () => {
 		const replayed = await run('webhooks', ['webhooks', 'replay', endpoint.id, '--since', '2026-01-01T00:00:00Z', '--dir', dir], { env });
 		assert.equal(replayed.code, 0, replayed.stderr);
 		assert.match(replayed.stdout, /21 events are due/);
-		await until(() => erp.calls.length === before + 21, 20_000);
+		await until(() => erp.calls.length === before + 21);
 		assert.equal(new Set(erp.calls.slice(before).map(({ headers }) => headers['webhook-id'])).size, 21);
 	});
 });

@@ -23,9 +23,10 @@ if ((${#files[@]} == 0)); then
 	echo "no tests found for $suite" >&2
 	exit 1
 fi
-# A test that hangs is a failure, not a stage without an end.
+# A test that hangs is a failure, not a stage without an end. A file is a test, too: the
+# slowest takes two minutes on a machine with nothing else to do.
 run() {
-	node --test --test-timeout=300000 --test-reporter=spec --test-reporter-destination=stdout \
+	node --test --test-timeout=600000 --test-reporter=spec --test-reporter-destination=stdout \
 		--test-reporter=tap --test-reporter-destination="$tap" "$@"
 }
 

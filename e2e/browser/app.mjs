@@ -117,7 +117,7 @@ class World {
 	async page({ as, at = '', path = `/#/${at}`, viewport = desktop, scheme = 'light', allow = [], base = this.url }) {
 		const context = await this.browser.newContext({ viewport, colorScheme: scheme, hasTouch: viewport.width < 500, reducedMotion: 'reduce' });
 		const page = await context.newPage();
-		page.setDefaultTimeout(10_000);
+		page.setDefaultTimeout(30_000);
 		const problems = this.watch(page, base, allow);
 		if (as) {
 			const { authStore } = await this.client(as);

@@ -43,7 +43,7 @@ world.test('what happened while the connection was down is there afterwards', { 
 	assert.equal(await cardIn(page, 'draft', 'Made in the dark').count(), 0);
 
 	wire.mend();
-	await cardIn(page, 'draft', 'Made in the dark').waitFor({ timeout: 20_000 });
+	await cardIn(page, 'draft', 'Made in the dark').waitFor();
 	await page.getByText('The server does not answer.').waitFor({ state: 'detached' });
 });
 

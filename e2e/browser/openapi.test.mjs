@@ -25,7 +25,7 @@ async function assertAccessible(page, where, options = {}) {
 			.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.slice(0, 3).map(({ html, failureSummary }) => `  ${html.slice(0, 200)}\n  ${failureSummary}`).join('\n')}`);
 		assert.equal(serious.join('\n'), '', where);
 		return true;
-	}, 30_000);
+	});
 }
 
 /** What the two need to be told apart for. */

@@ -77,7 +77,7 @@ inBrowser('the SDK hears what enters and leaves, and misses nothing while the se
 	const expected = ['create in sight 1', 'leave', 'enter in sight 2'];
 	await rename('elsewhere');
 	await rename('in sight 2');
-	await until(async () => (await seen()).length === expected.length, 60_000);
+	await until(async () => (await seen()).length === expected.length);
 
 	await offline(async () => {
 		await rename('in sight 3');
@@ -86,7 +86,7 @@ inBrowser('the SDK hears what enters and leaves, and misses nothing while the se
 		await dispatcher.collection('work_orders').update(order.id, { description: 'as it was' });
 	});
 	expected.push('update in sight 3', 'leave', 'enter in sight 4', 'update in sight 4');
-	await until(async () => (await seen()).length >= expected.length, 60_000);
+	await until(async () => (await seen()).length >= expected.length);
 	assert.deepEqual(await seen(), expected);
 });
 
@@ -110,12 +110,12 @@ inBrowser('an EventSource resumes by its Last-Event-ID', async (page, offline) =
 	}, dispatcher.authStore.token);
 	await page.waitForFunction(() => globalThis.positioned, undefined, { timeout: 60_000 });
 	const order = await createOrder(dispatcher, place, { title: 'before' });
-	await until(async () => (await page.evaluate(() => globalThis.seen.length)) === 1, 60_000);
+	await until(async () => (await page.evaluate(() => globalThis.seen.length)) === 1);
 	await offline(async () => {
 		await dispatcher.collection('work_orders').update(order.id, { title: 'missed' });
 		await dispatcher.collection('work_orders').update(order.id, { title: 'missed again' });
 	});
-	await until(async () => (await page.evaluate(() => globalThis.seen.length)) >= 3, 60_000);
+	await until(async () => (await page.evaluate(() => globalThis.seen.length)) >= 3);
 	assert.deepEqual(await page.evaluate(() => globalThis.seen), ['create before', 'update missed', 'update missed again']);
 	assert.equal(await page.evaluate(() => globalThis.connections), 2);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
 
-import { until } from '../support/server.mjs';
+import { patience, until } from '../support/server.mjs';
 import { picture } from '../support/world.mjs';
 import { app, assertFits, createOrder, invented, lookUp, people, phone, soon } from './app.mjs';
 
@@ -160,10 +160,10 @@ world.test('a change on a connection that died without a word is marked, and can
 	wire.stop();
 	await page.getByRole('button', { name: 'Start driving' }).click();
 	await page.getByText('Saving 1 change…').waitFor();
-	await page.getByText('1 change is not saved yet.').waitFor({ timeout: 25_000 });
+	await page.getByText('1 change is not saved yet.').waitFor({ timeout: patience });
 	await page.getByText('The server does not answer.').waitFor();
 	wire.mend();
-	await page.getByText('The server does not answer.').waitFor({ state: 'detached', timeout: 20_000 });
+	await page.getByText('The server does not answer.').waitFor({ state: 'detached' });
 	await page.locator('.unsent').getByRole('button', { name: 'Send again' }).click();
 	await stored(pb, order, ({ status }) => status === 'enRoute');
 	await page.locator('.unsent:not([data-state])').waitFor({ state: 'attached' });
@@ -304,7 +304,7 @@ world.test('what could not be read comes by itself when the connection is back',
 	await page.getByRole('heading', { name: 'Read me later' }).waitFor();
 	await page.getByText('This may be old').waitFor();
 	wire.mend();
-	await page.getByText('The key is next door.').waitFor({ timeout: 20_000 });
+	await page.getByText('The key is next door.').waitFor();
 	await page.getByText('This may be old').waitFor({ state: 'detached' });
 });
 

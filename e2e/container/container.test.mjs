@@ -48,7 +48,7 @@ describe('the container image', { skip: reason }, () => {
 			],
 		});
 		await Promise.race([
-			until(() => container.exec(healthCheck()), 30_000),
+			until(() => container.exec(healthCheck())),
 			container.ended.then((code) => Promise.reject(new Error(`it ended with code ${code}`))),
 		]).catch((error) => assert.fail(`${error.cause ?? error}\n${container.output}`));
 	};

@@ -17,6 +17,12 @@ export const programs = {
 	stock: process.env.STOCK_BIN ?? join(dist, 'stock'),
 };
 
+/**
+ * How many milliseconds to wait for what has to come: as long as it may take a machine
+ * that is busy with other things. Only what never comes takes that long.
+ */
+export const patience = 60_000;
+
 export const superuser = { email: 'root@example.com', password: 'root-password-1' };
 
 // The environment of the person who runs the tests must not change a result.
@@ -63,7 +69,7 @@ export async function folder(t) {
  * Runs a program to its end.
  * @returns {Promise<{code: number, signal: string|null, stdout: string, stderr: string}>}
  */
-export function run(program, args, { env = {}, timeout = 30_000 } = {}) {
+export function run(program, args, { env = {}, timeout = patience } = {}) {
 	const child = spawn(programs[program], args, {
 		env: { ...inherited, ...env },
 		stdio: ['ignore', 'pipe', 'pipe'],
@@ -149,7 +155,7 @@ class Server {
 	}
 
 	/** Resolves once the health check answers, rejects when the process ends first. */
-	async ready(timeout = 30_000) {
+	async ready() {
 		let ended = null;
 		void this.#closed.then((result) => (ended = result));
 		await until(async () => {
@@ -162,7 +168,7 @@ class Server {
 			const answer = await fetch(`${this.url}/api/health`);
 			await answer.arrayBuffer();
 			return answer.ok;
-		}, timeout);
+		});
 	}
 
 	signal(name) {
@@ -213,7 +219,7 @@ class Fatal extends Error {}
  * Asks again every 20 ms until the condition holds, and returns what it gave.
  * A condition that throws counts as not yet true.
  */
-export async function until(condition, timeout = 5_000) {
+export async function until(condition, timeout = patience) {
 	const deadline = Date.now() + timeout;
 	let last;
 	for (;;) {
