@@ -69,6 +69,9 @@ type config struct {
 	push    push.Config
 
 	fastLane bool
+	// laneCache is how many bytes of its answers are kept, laneTags whether they are tagged.
+	laneCache int64
+	laneTags  bool
 	// quietViews is how many handlers of OnRecordViewRequest the plugins bind that leave
 	// views without a query alone. Who leaves such a plugin out leaves out its count.
 	quietViews int

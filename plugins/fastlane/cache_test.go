@@ -598,3 +598,21 @@ func TestKeptAnswersOfTwoProcesses(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkKept is [BenchmarkRequests] with answers that are kept, and with tags.
+func BenchmarkKept(b *testing.B) {
+	for _, bench := range []struct {
+		name   string
+		config fastlane.Config
+	}{{"neither", fastlane.Config{}}, {"kept", kept}, {"tagged", fastlane.Config{ETags: true}}} {
+		w := newIdleWorld(b, func(app core.App) error { return manyPosts(app, 10_000) }, bench.config)
+		w.handler, w.stock = serverHandler(b, w.app), serverHandler(b, bareApp(b, w.app))
+		_, caller := signIn(b, w)
+		b.Run(bench.name+"/view", func(b *testing.B) {
+			w.compete(b, http.MethodGet, "/api/collections/posts/records/post00000005000", caller)
+		})
+		b.Run(bench.name+"/list30", func(b *testing.B) {
+			w.compete(b, http.MethodGet, postsList+"?skipTotal=1&sort=-created", caller)
+		})
+	}
+}

@@ -75,12 +75,13 @@ func matches(values []string, tag string) bool {
 		if length == 0 {
 			return false
 		}
-		if strings.TrimPrefix(rest[:length], "W/") == opaque {
-			return true
-		}
+		candidate := strings.TrimPrefix(rest[:length], "W/")
 		rest = strings.TrimLeft(rest[length:], " \t")
 		if rest != "" && rest[0] != ',' {
 			return false
+		}
+		if candidate == opaque {
+			return true
 		}
 	}
 }

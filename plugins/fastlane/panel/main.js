@@ -102,6 +102,7 @@ function content(report) {
             ]),
         )),
         section("Why requests were left to PocketBase", reasons(actions)),
+        report.cache ? kept(report.cache, actions) : null,
         t.p(
             null,
             report.front
@@ -115,6 +116,25 @@ function content(report) {
             " tells of one request what becomes of it. Counted anew from each start of the program.",
         ),
     );
+}
+
+// kept tells of the answers that are kept, which only views and lists are.
+function kept(cache, actions) {
+    const readers = actions.filter((action) => action.action === "view" || action.action === "list");
+    const given = sum(readers, (action) => action.kept);
+    const served = sum(readers, (action) => action.served);
+    return section(
+        "Answers that are kept",
+        t.p(
+            { className: "fastlane-kept" },
+            served ? `${percent(given, served)} of the lane's views and lists, ${count(given)} of ${count(served)}, were answers kept from before. ` : "",
+            `Now ${count(cache.answers)} ${cache.answers === 1 ? "answer is" : "answers are"} kept, in ${size(cache.bytes)} of ${size(cache.limit)}. Each write to the database ends them all.`,
+        ),
+    );
+}
+
+function size(bytes) {
+    return bytes >= 1 << 20 ? `${(bytes / (1 << 20)).toLocaleString("en", { maximumFractionDigits: 1 })} MiB` : `${count(Math.ceil(bytes / 1024))} KiB`;
 }
 
 function reasons(actions) {
