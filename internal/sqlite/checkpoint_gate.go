@@ -182,6 +182,7 @@ type gatedTx struct {
 // Commit implements [driver.Tx].
 func (tx gatedTx) Commit() error {
 	defer tx.of.out()
+	defer tx.of.handles().gather().end()
 	return tx.Tx.Commit()
 }
 

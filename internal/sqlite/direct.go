@@ -32,6 +32,7 @@ type handles struct {
 	arguments       uintptr
 	argumentsLength int
 	deadline        uintptr // an int64, see deadlinePassed
+	frames          uintptr // see gather
 	row             []Value
 }
 
@@ -57,12 +58,12 @@ func newHandles(c driverConn) *handles {
 
 // free gives its memory back. No statement has arguments in it any more.
 func (h *handles) free() {
-	for _, memory := range []uintptr{h.arguments, h.deadline} {
+	for _, memory := range []uintptr{h.arguments, h.deadline, h.frames} {
 		if memory != 0 {
 			libc.Xfree(h.thread, memory)
 		}
 	}
-	h.arguments, h.deadline, h.argumentsLength = 0, 0, 0
+	h.arguments, h.deadline, h.frames, h.argumentsLength = 0, 0, 0, 0
 }
 
 // keepPlans has statements that are compiled from now on keep their plans whatever is

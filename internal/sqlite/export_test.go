@@ -1,5 +1,14 @@
 package sqlite
 
+import (
+	"sync"
+	"unsafe" // as what it tests has it
+
+	"modernc.org/libc"
+	"modernc.org/libc/sys/types"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
 // Kept is how many statements a connection keeps, as [database/sql.Conn.Raw] shows it.
 func Kept(raw any) int {
 	c := raw.(*conn)
@@ -72,3 +81,56 @@ func WritesDirectly(raw any, query string) bool {
 	element, ok := raw.(*conn).writes.byKey[as(query)]
 	return ok && element.Value.(*kept).compiled != nil
 }
+
+// LogSpy counts the calls by which a connection's commits write to its log.
+type LogSpy struct {
+	Calls, Bytes int
+	// Fail is after how many calls they fail, 0 for never.
+	Fail int
+}
+
+// spies are those of files, by their address.
+var spies sync.Map
+
+// SpyOnLog puts itself between SQLite and the log of [database/sql.Conn.Raw]'s
+// connection, until the spy is taken back.
+func SpyOnLog(raw any) (spy *LogSpy, takeBack func()) {
+	h := raw.(*conn).handles()
+	at := h.log().FpWalFd
+	file := (*sqlite3.Tsqlite3_file)(pointer(at))
+	own := file.FpMethods
+	table := libc.Xmalloc(h.thread, types.Size_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{})))
+	methods := (*sqlite3.Tsqlite3_io_methods)(pointer(table))
+	*methods = *(*sqlite3.Tsqlite3_io_methods)(pointer(own))
+	methods.FxWrite = spyWrite
+	spy = &LogSpy{}
+	spies.Store(at, spiedFile{spy, (*sqlite3.Tsqlite3_io_methods)(pointer(own)).FxWrite})
+	file.FpMethods = table
+	return spy, func() {
+		file.FpMethods = own
+		spies.Delete(at)
+		libc.Xfree(h.thread, table)
+	}
+}
+
+type spiedFile struct {
+	spy *LogSpy
+	own uintptr
+}
+
+var spyWrite = function[writeFunction](func(t *libc.TLS, file, data uintptr, n int32, at int64) int32 {
+	found, _ := spies.Load(file)
+	of := found.(spiedFile)
+	of.spy.Calls++
+	of.spy.Bytes += int(n)
+	if of.spy.Fail > 0 && of.spy.Calls >= of.spy.Fail {
+		return sqlite3.SQLITE_FULL
+	}
+	return called[writeFunction](of.own)(t, file, data, n, at)
+})
+
+// FrameHeader and MostGathered are lengths in bytes.
+const (
+	FrameHeader  = frameHeader
+	MostGathered = mostGathered
+)
