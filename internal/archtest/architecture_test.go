@@ -68,6 +68,7 @@ var testOnly = []string{
 	module + "/internal/archtest",
 	module + "/internal/clock/clocktest",
 	module + "/internal/otlptest",
+	module + "/plugins/push/internal/sendtest",
 }
 
 // packages are the module's.

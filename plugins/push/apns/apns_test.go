@@ -15,36 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holdall-go/holdall/internal/clock"
 	"github.com/holdall-go/holdall/internal/clock/clocktest"
 	"github.com/holdall-go/holdall/plugins/push/apns"
+	"github.com/holdall-go/holdall/plugins/push/internal/sendtest"
 	"github.com/holdall-go/holdall/plugins/push/provider"
 	"github.com/holdall-go/holdall/plugins/push/pushtest"
 )
 
 // noon is the time of tests that look at times.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-func start(t *testing.T, c clock.Clock) *pushtest.Server {
-	t.Helper()
-	s, err := pushtest.Start(pushtest.Options{Clock: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
-
-// noProblems makes the test fail at its end if the server was sent anything that
-// is not in order.
-func noProblems(t *testing.T, s *pushtest.Server) {
-	t.Helper()
-	t.Cleanup(func() {
-		if problems := s.Problems(); len(problems) > 0 {
-			t.Errorf("got problems %q", problems)
-		}
-	})
-}
 
 func client(t *testing.T, c apns.Config) *apns.Client {
 	t.Helper()
@@ -55,20 +34,10 @@ func client(t *testing.T, c apns.Config) *apns.Client {
 	return client
 }
 
-// failure is the error of a notification that must not have been taken.
-func failure(t *testing.T, err error) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("got error %v, want a *provider.Error", err)
-	}
-	return e
-}
-
 func TestNotifications(t *testing.T) {
 	t.Parallel()
-	s := start(t, clocktest.New(noon))
-	noProblems(t, s)
+	s := sendtest.Start(t, clocktest.New(noon))
+	sendtest.NoProblems(t, s)
 	c := client(t, s.APNs())
 	badge := 0
 	cases := []struct {
@@ -147,8 +116,8 @@ func TestNotifications(t *testing.T) {
 
 func TestAnswersDecideWhatHappensNext(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
-	noProblems(t, s)
+	s := sendtest.Start(t, nil)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.APNs())
 	custom := func(status int, reason string) pushtest.Answer {
 		return pushtest.Answer{Fault: pushtest.Custom, Status: status, Code: reason}
@@ -186,7 +155,7 @@ func TestAnswersDecideWhatHappensNext(t *testing.T) {
 			device := s.Device(pushtest.APNs)
 			s.Answer(device.Token, tc.answer)
 			_, err := c.Send(t.Context(), device, &provider.Notification{Title: "a"})
-			e := failure(t, err)
+			e := sendtest.Failure(t, err)
 			if e.Kind != tc.kind || e.Status != tc.status || e.Code != tc.reason || e.Alert != tc.alert || e.Message == "" {
 				t.Errorf("got %+v, want %v, %d, %q, alert %t", e, tc.kind, tc.status, tc.reason, tc.alert)
 			}
@@ -207,8 +176,8 @@ func TestAnswersDecideWhatHappensNext(t *testing.T) {
 func TestProviderTokensAreKeptForTheirTime(t *testing.T) {
 	t.Parallel()
 	now := clocktest.New(noon)
-	s := start(t, now)
-	noProblems(t, s)
+	s := sendtest.Start(t, now)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.APNs())
 	for _, step := range []struct {
 		advance time.Duration
@@ -233,8 +202,8 @@ func TestProviderTokensAreKeptForTheirTime(t *testing.T) {
 func TestExpiredProviderTokensAreRenewedOnce(t *testing.T) {
 	t.Parallel()
 	now := clocktest.New(noon)
-	s := start(t, now)
-	noProblems(t, s)
+	s := sendtest.Start(t, now)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.APNs())
 	send := func() error {
 		_, err := c.Send(t.Context(), s.Device(pushtest.APNs), &provider.Notification{})
@@ -259,7 +228,7 @@ func TestExpiredProviderTokensAreRenewedOnce(t *testing.T) {
 
 	// APNs takes no more than one within 20 minutes
 	s.ExpireProviderTokens()
-	if e := failure(t, send()); e.Kind != provider.Credentials || e.Code != "ExpiredProviderToken" {
+	if e := sendtest.Failure(t, send()); e.Kind != provider.Credentials || e.Code != "ExpiredProviderToken" {
 		t.Errorf("expired again: got %+v", e)
 	}
 	now.Advance(21 * time.Minute)
@@ -273,19 +242,19 @@ func TestExpiredProviderTokensAreRenewedOnce(t *testing.T) {
 
 func TestForeignKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	s, other := start(t, nil), start(t, nil)
+	s, other := sendtest.Start(t, nil), sendtest.Start(t, nil)
 	config := s.APNs()
 	config.PrivateKey = other.APNs().PrivateKey
 	_, err := client(t, config).Send(t.Context(), s.Device(pushtest.APNs), &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Credentials || e.Code != "InvalidProviderToken" {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Credentials || e.Code != "InvalidProviderToken" {
 		t.Errorf("got %+v, want InvalidProviderToken", e)
 	}
 }
 
 func TestWhatAPNsDoesNotTakeIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
-	noProblems(t, s)
+	s := sendtest.Start(t, nil)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.APNs())
 	device := s.Device(pushtest.APNs)
 	fits := strings.Repeat("x", apns.MaxPayload-len(`{"aps":{"alert":{"body":""}}}`))
@@ -306,7 +275,7 @@ func TestWhatAPNsDoesNotTakeIsNotSent(t *testing.T) {
 	}
 	for _, tc := range cases {
 		_, err := c.Send(t.Context(), tc.to, &provider.Notification{Body: tc.body})
-		if e := failure(t, err); e.Kind != tc.want {
+		if e := sendtest.Failure(t, err); e.Kind != tc.want {
 			t.Errorf("%s: got %v, want %v", tc.name, e.Kind, tc.want)
 		}
 	}
@@ -321,31 +290,31 @@ func TestWhatAPNsDoesNotTakeIsNotSent(t *testing.T) {
 
 func TestTopicsOfDevices(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	device := s.Device(pushtest.APNs)
 	device.Topic = "com.example.other"
 	_, err := client(t, s.APNs()).Send(t.Context(), device, &provider.Notification{})
-	if e := failure(t, err); e.Code != "DeviceTokenNotForTopic" {
+	if e := sendtest.Failure(t, err); e.Code != "DeviceTokenNotForTopic" {
 		t.Errorf("got %+v, want DeviceTokenNotForTopic", e)
 	}
 }
 
 func TestUnansweredRequests(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
-	noProblems(t, s)
+	s := sendtest.Start(t, nil)
+	sendtest.NoProblems(t, s)
 	patient, config := client(t, s.APNs()), s.APNs()
 	config.Timeout = 50 * time.Millisecond
 	device := s.Device(pushtest.APNs)
 	s.Answer(device.Token, pushtest.Answer{Fault: pushtest.Hang})
 	_, err := client(t, config).Send(t.Context(), device, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.DeadlineExceeded) {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("no answer in time: got %+v", e)
 	}
 	s.Relent(device.Token)
 	s.Answer(device.Token, pushtest.Answer{Fault: pushtest.Reset})
 	_, err = patient.Send(t.Context(), device, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || e.Status != 0 {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || e.Status != 0 {
 		t.Errorf("reset: got %+v", e)
 	}
 	if _, err := patient.Send(t.Context(), device, &provider.Notification{}); err != nil {
@@ -360,7 +329,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // Not what APNs says, nor what breaks on the way, puts a token into the log.
 func TestErrorsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	device := s.Device(pushtest.APNs)
 	cases := map[string]func(seen string) (*http.Response, error){
 		"the cause": func(seen string) (*http.Response, error) { return nil, errors.New("malformed answer " + seen) },
@@ -389,7 +358,7 @@ func TestErrorsHaveNoSecrets(t *testing.T) {
 
 func TestConfigsAreChecked(t *testing.T) {
 	t.Parallel()
-	good := start(t, nil).APNs()
+	good := sendtest.Start(t, nil).APNs()
 	cases := []struct {
 		name   string
 		change func(c *apns.Config)

@@ -12,36 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holdall-go/holdall/internal/clock"
 	"github.com/holdall-go/holdall/internal/clock/clocktest"
 	"github.com/holdall-go/holdall/plugins/push/fcm"
+	"github.com/holdall-go/holdall/plugins/push/internal/sendtest"
 	"github.com/holdall-go/holdall/plugins/push/provider"
 	"github.com/holdall-go/holdall/plugins/push/pushtest"
 )
 
 // noon is the time of tests that look at times.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-func start(t *testing.T, c clock.Clock) *pushtest.Server {
-	t.Helper()
-	s, err := pushtest.Start(pushtest.Options{Clock: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
-
-// noProblems makes the test fail at its end if the server was sent anything that
-// is not in order.
-func noProblems(t *testing.T, s *pushtest.Server) {
-	t.Helper()
-	t.Cleanup(func() {
-		if problems := s.Problems(); len(problems) > 0 {
-			t.Errorf("got problems %q", problems)
-		}
-	})
-}
 
 func client(t *testing.T, c fcm.Config) *fcm.Client {
 	t.Helper()
@@ -52,20 +31,10 @@ func client(t *testing.T, c fcm.Config) *fcm.Client {
 	return client
 }
 
-// failure is the error of a notification that must not have been taken.
-func failure(t *testing.T, err error) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("got error %v, want a *provider.Error", err)
-	}
-	return e
-}
-
 func TestMessages(t *testing.T) {
 	t.Parallel()
-	s := start(t, clocktest.New(noon))
-	noProblems(t, s)
+	s := sendtest.Start(t, clocktest.New(noon))
+	sendtest.NoProblems(t, s)
 	c := client(t, s.FCM())
 	badge, long := 3, strings.Repeat("order", 20)
 	cases := []struct {
@@ -145,8 +114,8 @@ func decode(t *testing.T, text string) map[string]any {
 
 func TestAnswersDecideWhatHappensNext(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
-	noProblems(t, s)
+	s := sendtest.Start(t, nil)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.FCM())
 	custom := func(status int, code string) pushtest.Answer {
 		return pushtest.Answer{Fault: pushtest.Custom, Status: status, Code: code}
@@ -194,7 +163,7 @@ func TestAnswersDecideWhatHappensNext(t *testing.T) {
 			device := s.Device(pushtest.FCM)
 			s.Answer(device.Token, tc.answer)
 			_, err := c.Send(t.Context(), device, &provider.Notification{Title: "a"})
-			e := failure(t, err)
+			e := sendtest.Failure(t, err)
 			if e.Kind != tc.kind || e.Status != tc.status || e.Code != tc.code || e.Alert != tc.alert {
 				t.Errorf("got %+v, want %v, %d, %q, alert %t", e, tc.kind, tc.status, tc.code, tc.alert)
 			}
@@ -215,8 +184,8 @@ func TestAnswersDecideWhatHappensNext(t *testing.T) {
 func TestAccessTokensAreShared(t *testing.T) {
 	t.Parallel()
 	now := clocktest.New(noon)
-	s := start(t, now)
-	noProblems(t, s)
+	s := sendtest.Start(t, now)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.FCM())
 	send := func(want int) {
 		t.Helper()
@@ -244,8 +213,8 @@ func TestAccessTokensAreShared(t *testing.T) {
 
 func TestRefusedAccessTokensAreReplacedOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
-	noProblems(t, s)
+	s := sendtest.Start(t, nil)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.FCM())
 	device := s.Device(pushtest.FCM)
 	s.Answer(device.Token, pushtest.Answer{Fault: pushtest.AuthError})
@@ -254,7 +223,7 @@ func TestRefusedAccessTokensAreReplacedOnce(t *testing.T) {
 	}
 	s.Answer(device.Token, pushtest.Answer{Fault: pushtest.AuthError, Times: 2})
 	_, err := c.Send(t.Context(), device, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Credentials || e.Code != "UNAUTHENTICATED" {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Credentials || e.Code != "UNAUTHENTICATED" {
 		t.Errorf("refused twice: got %+v, want %v", e, provider.Credentials)
 	}
 	if got := s.Count(device.Token).Requests; got != 4 {
@@ -282,14 +251,14 @@ func TestFailingTokenService(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			now := clocktest.New(noon)
-			s := start(t, now)
-			noProblems(t, s)
+			s := sendtest.Start(t, now)
+			sendtest.NoProblems(t, s)
 			c := client(t, s.FCM())
 			device := s.Device(pushtest.FCM)
 			s.Answer(pushtest.OAuth, tc.answer)
 			for range 3 { // the first asks, the others are told what it was told
 				_, err := c.Send(t.Context(), device, &provider.Notification{})
-				if e := failure(t, err); e.Kind != tc.kind || e.Code != tc.code || e.RetryAfter != tc.after {
+				if e := sendtest.Failure(t, err); e.Kind != tc.kind || e.Code != tc.code || e.RetryAfter != tc.after {
 					t.Errorf("got %+v, want %v, %q and %v", e, tc.kind, tc.code, tc.after)
 				}
 			}
@@ -306,7 +275,7 @@ func TestFailingTokenService(t *testing.T) {
 
 func TestUnansweredRequests(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	patient, config := client(t, s.FCM()), s.FCM()
 	config.Timeout = 50 * time.Millisecond
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -314,11 +283,11 @@ func TestUnansweredRequests(t *testing.T) {
 
 	s.Answer(pushtest.OAuth, pushtest.Answer{Fault: pushtest.Hang, Times: -1})
 	_, err := client(t, config).Send(t.Context(), s.Device(pushtest.FCM), &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.DeadlineExceeded) {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("no access token in time: got %+v", e)
 	}
 	_, err = patient.Send(cancelled, s.Device(pushtest.FCM), &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.Canceled) {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.Canceled) {
 		t.Errorf("no access token before the end: got %+v", e)
 	}
 
@@ -329,13 +298,13 @@ func TestUnansweredRequests(t *testing.T) {
 	device := s.Device(pushtest.FCM)
 	s.Answer(device.Token, pushtest.Answer{Fault: pushtest.Hang})
 	_, err = patient.Send(cancelled, device, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.Canceled) {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.Canceled) {
 		t.Errorf("no answer before the end: got %+v", e)
 	}
 	s.Relent(device.Token)
 	s.Answer(device.Token, pushtest.Answer{Fault: pushtest.Reset})
 	_, err = patient.Send(t.Context(), device, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || e.Status != 0 {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || e.Status != 0 {
 		t.Errorf("reset: got %+v", e)
 	}
 }
@@ -347,7 +316,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // Not what FCM says, nor what breaks on the way, puts a token into the log.
 func TestErrorsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	device := s.Device(pushtest.FCM)
 	var mu sync.Mutex
 	secrets := []string{device.Token}
@@ -391,7 +360,7 @@ func TestErrorsHaveNoSecrets(t *testing.T) {
 
 func TestConfigsAreChecked(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	good := s.FCM()
 	with := func(change func(account map[string]any)) string {
 		account := decode(t, good.ServiceAccount)
@@ -427,7 +396,7 @@ func TestConfigsAreChecked(t *testing.T) {
 		}
 	}
 	_, err := client(t, good).Send(t.Context(), provider.Target{}, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Gone {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Gone {
 		t.Errorf("no token: got %v, want %v", e.Kind, provider.Gone)
 	}
 }

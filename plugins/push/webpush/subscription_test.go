@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdall-go/holdall/plugins/push/internal/sendtest"
 	"github.com/holdall-go/holdall/plugins/push/provider"
 	"github.com/holdall-go/holdall/plugins/push/webpush"
 )
@@ -60,10 +61,10 @@ func TestSubscriptions(t *testing.T) {
 // A target that cannot be one is never sent to, and its device may be forgotten.
 func TestBrokenTargetsAreGone(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	c := client(t, s.WebPush())
 	_, err := c.Send(t.Context(), provider.Target{Token: "x"}, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Gone {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Gone {
 		t.Errorf("got %v, want %v", e.Kind, provider.Gone)
 	}
 }

@@ -13,23 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holdall-go/holdall/internal/clock"
 	"github.com/holdall-go/holdall/internal/clock/clocktest"
 	"github.com/holdall-go/holdall/internal/safehttp"
+	"github.com/holdall-go/holdall/plugins/push/internal/sendtest"
 	"github.com/holdall-go/holdall/plugins/push/provider"
 	"github.com/holdall-go/holdall/plugins/push/pushtest"
 	"github.com/holdall-go/holdall/plugins/push/webpush"
 )
-
-func start(t *testing.T, c clock.Clock) *pushtest.Server {
-	t.Helper()
-	s, err := pushtest.Start(pushtest.Options{Clock: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
 
 func client(t *testing.T, c webpush.Config) *webpush.Client {
 	t.Helper()
@@ -40,19 +30,9 @@ func client(t *testing.T, c webpush.Config) *webpush.Client {
 	return client
 }
 
-// failure is the error of a notification that must not have been taken.
-func failure(t *testing.T, err error) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("got error %v, want a *provider.Error", err)
-	}
-	return e
-}
-
 func TestBrowsersGetTheNotification(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	c := client(t, s.WebPush())
 	badge := 0
 	cases := []struct {
@@ -108,24 +88,13 @@ func TestBrowsersGetTheNotification(t *testing.T) {
 			}
 		})
 	}
-	noProblems(t, s)
-}
-
-// noProblems makes the test fail at its end if the server was sent anything that
-// is not in order.
-func noProblems(t *testing.T, s *pushtest.Server) {
-	t.Helper()
-	t.Cleanup(func() {
-		if problems := s.Problems(); len(problems) > 0 {
-			t.Errorf("got problems %q", problems)
-		}
-	})
+	sendtest.NoProblems(t, s)
 }
 
 func TestAnswersDecideWhatHappensNext(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
-	noProblems(t, s)
+	s := sendtest.Start(t, nil)
+	sendtest.NoProblems(t, s)
 	c := client(t, s.WebPush())
 	custom := func(status int, body string) pushtest.Answer {
 		return pushtest.Answer{Fault: pushtest.Custom, Status: status, Body: body}
@@ -156,7 +125,7 @@ func TestAnswersDecideWhatHappensNext(t *testing.T) {
 			device := s.Device(pushtest.WebPush)
 			s.Answer(device.Token, tc.answer)
 			_, err := c.Send(t.Context(), device, &provider.Notification{Title: "a"})
-			got := *failure(t, err)
+			got := *sendtest.Failure(t, err)
 			if got.Message == "" {
 				t.Error("the error has no message")
 			}
@@ -176,7 +145,7 @@ func TestAnswersDecideWhatHappensNext(t *testing.T) {
 
 func TestSubscriptionsAreBoundToTheKey(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	device := s.Device(pushtest.WebPush)
 	config := s.WebPush()
 	if _, err := client(t, config).Send(t.Context(), device, &provider.Notification{}); err != nil {
@@ -187,14 +156,14 @@ func TestSubscriptionsAreBoundToTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client(t, config).Send(t.Context(), device, &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Refused || e.Status != 403 || !e.Alert {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Refused || e.Status != 403 || !e.Alert {
 		t.Errorf("got %+v, want 403, refused, with an alert", e)
 	}
 }
 
 func TestWhatNoServiceTakesIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	c := client(t, s.WebPush())
 	device := s.Device(pushtest.WebPush)
 	fits := strings.Repeat("x", webpush.MaxPayload-len(`{"body":""}`))
@@ -203,7 +172,7 @@ func TestWhatNoServiceTakesIsNotSent(t *testing.T) {
 	}
 	for name, n := range map[string]provider.Notification{"a byte too long": {Body: fits + "x"}, "silent": {Silent: true}} {
 		_, err := c.Send(t.Context(), device, &n)
-		if e := failure(t, err); e.Kind != provider.Refused {
+		if e := sendtest.Failure(t, err); e.Kind != provider.Refused {
 			t.Errorf("%s: got %v, want %v", name, e.Kind, provider.Refused)
 		}
 	}
@@ -214,7 +183,7 @@ func TestWhatNoServiceTakesIsNotSent(t *testing.T) {
 
 func TestUnansweredRequests(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	config := s.WebPush()
 	config.Timeout = 50 * time.Millisecond
 	impatient := client(t, config)
@@ -224,7 +193,7 @@ func TestUnansweredRequests(t *testing.T) {
 		device := s.Device(pushtest.WebPush)
 		s.Answer(device.Token, pushtest.Answer{Fault: pushtest.Hang})
 		_, err := impatient.Send(t.Context(), device, &provider.Notification{})
-		if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.DeadlineExceeded) {
+		if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %+v", e)
 		}
 	})
@@ -234,7 +203,7 @@ func TestUnansweredRequests(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := patient.Send(ctx, device, &provider.Notification{})
-		if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.Canceled) {
+		if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, context.Canceled) {
 			t.Errorf("got %+v", e)
 		}
 	})
@@ -242,7 +211,7 @@ func TestUnansweredRequests(t *testing.T) {
 		device := s.Device(pushtest.WebPush)
 		s.Answer(device.Token, pushtest.Answer{Fault: pushtest.Reset})
 		_, err := patient.Send(t.Context(), device, &provider.Notification{})
-		if e := failure(t, err); e.Kind != provider.Retry || e.Status != 0 {
+		if e := sendtest.Failure(t, err); e.Kind != provider.Retry || e.Status != 0 {
 			t.Errorf("got %+v", e)
 		}
 		if _, err := patient.Send(t.Context(), device, &provider.Notification{}); err != nil {
@@ -253,11 +222,11 @@ func TestUnansweredRequests(t *testing.T) {
 
 func TestPrivateAddressesAreNotReached(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	config := s.WebPush()
 	config.HTTPClient = nil
 	_, err := client(t, config).Send(t.Context(), s.Device(pushtest.WebPush), &provider.Notification{})
-	if e := failure(t, err); e.Kind != provider.Retry || !errors.Is(err, safehttp.ErrForbidden) {
+	if e := sendtest.Failure(t, err); e.Kind != provider.Retry || !errors.Is(err, safehttp.ErrForbidden) {
 		t.Errorf("got %+v, want that the address is forbidden", e)
 	}
 	if got := s.Count(pushtest.WebPush).Requests; got != 0 {
@@ -270,8 +239,8 @@ func TestTokensAreKeptForTheirTime(t *testing.T) {
 	now := clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	s := start(t, now)
-	noProblems(t, s)
+	s := sendtest.Start(t, now)
+	sendtest.NoProblems(t, s)
 	config := s.WebPush()
 	config.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		mu.Lock()
@@ -304,7 +273,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // ends, nobody reads the subscription or our token in the log.
 func TestErrorsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := sendtest.Start(t, nil)
 	device := s.Device(pushtest.WebPush)
 	echo := func(r *http.Request) []string {
 		return []string{r.URL.String(), r.Header.Get("Authorization"), device.P256dh, device.Auth, r.URL.Path, strings.TrimPrefix(r.URL.Path, "/push/")}
