@@ -151,7 +151,7 @@ func TestGatheredFrames(t *testing.T) {
 			if _, err := like.ExecContext(t.Context(), "CREATE TABLE things (id INTEGER PRIMARY KEY, v)"); err != nil {
 				t.Fatal(err)
 			}
-			random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+			random := rand.New(rand.NewPCG(1, 2))
 			for n := range 12 {
 				var statements []string
 				for range 1 + random.IntN(60) {
