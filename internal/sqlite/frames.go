@@ -99,7 +99,7 @@ func (f *frames) take(t *libc.TLS, data uintptr, n int32, at int64) int32 {
 		return code
 	case !within && n == frameHeader:
 		header := unsafe.Slice((*byte)(pointer(data)), frameHeader) //nolint:gosec // as much is written
-		f.last = header[4]|header[5]|header[6]|header[7] != 0 // how many pages the database has then
+		f.last = header[4]|header[5]|header[6]|header[7] != 0       // how many pages the database has then
 		f.within = true
 		return f.add(t, data, n, at)
 	}
