@@ -331,7 +331,8 @@ func (w *frontWriter) WriteHeader(status int) {
 // Long ones would go out in chunks, with one more call of the system for the last. Another
 // program's writer may compress what it gets, so that only it knows.
 func (w *frontWriter) announce(length int) {
-	if reflect.TypeOf(w.ResponseWriter).String() == "*http.response" {
+	const short = 2 << 10
+	if length > short && reflect.TypeOf(w.ResponseWriter).String() == "*http.response" {
 		w.Header()["Content-Length"] = []string{strconv.Itoa(length)}
 	}
 }
