@@ -19,7 +19,7 @@ import (
 // their places: both have to mean the same.
 func FuzzFilters(f *testing.F) {
 	for _, filter := range []string{
-		`title = "a" && (n > -1.5 || n ?!~ 2)`, `created > @now && n<@year`, `author.name~'' || a:lower = "A"`, `title = "a'b" &&n=1&&m!=-0`, `(a=1)`, `a = "x" // b`, `1=1`,
+		`title = "a" && (n > -1.5 || n ?!~ 2)`, `created > @now && n<@year`, `author.name~'' || a:lower = "A"`, `title = "a'b" &&n=1&&m!=-0`, `(a=1)`, `a = "x" // b`, `1=1`, `a-1 = 1`, `a="x"1 = 1`, `1.=1`, `a = 1@now`,
 	} {
 		f.Add(filter)
 	}
@@ -86,7 +86,7 @@ func valueOf(part any) any {
 // FuzzBodies compares what the lane takes a body for with what encoding/json does.
 func FuzzBodies(f *testing.F) {
 	for _, body := range []string{
-		`{"a":"x","b":-1.5e3,"c":[ "x" , "y" ],"d":{"e":[{"f":"]}"}]},"g":null,"h":true}`, ` { } `, `{"a":"\"\\\u00e9","a":1}`, `{"a":1e999}`, `{"a":01}`, `{"a":"x"}}`,
+		`{"a":"x","b":-1.5e3,"c":[ "x" , "y" ],"d":{"e":[{"f":"]}"}]},"g":null,"h":true}`, ` { } `, `{"a":"\"\\\u00e9","a":1}`, `{"a":1e999}`, `{"a":01}`, `{"a":"x"}}`, `{"a":["\\\"]","]"],"b":"\\\"","c":"\\"}`,
 	} {
 		f.Add(body)
 	}
@@ -148,7 +148,7 @@ func FuzzStoredTexts(f *testing.F) {
 		&core.TextField{Name: "x"}, &core.SelectField{Name: "x", MaxSelect: 1}, &core.SelectField{Name: "x", MaxSelect: 9}, &core.FileField{Name: "x", MaxSelect: 9},
 		&core.RelationField{Name: "x", MaxSelect: 9}, &core.DateField{Name: "x"}, &core.BoolField{Name: "x"}, &core.JSONField{Name: "x"},
 	}
-	for _, text := range []string{"", "a<b>\u2028\xff", `["a","b"]`, `["a","a"]`, "2024-02-28 23:59:59.999Z", "true", ` {"a":[1,"<"]}`, `{"b":1.0,"a":2}`, "[", "null"} {
+	for _, text := range []string{"", "a<b>\u2028\xff", `["a","b"]`, `["a","a"]`, "2024-02-28 23:59:59.999Z", "2024-02-30 00:00:00.000Z", "true", ` {"a":[1,"<"]}`, `{"b":1.0,"a":2}`, "[", "null"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
