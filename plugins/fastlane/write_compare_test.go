@@ -317,7 +317,7 @@ type ears struct {
 // listen subscribes a guest, a user and a superuser to everything.
 func (e *ears) listen(app core.App) error {
 	for _, who := range [][2]string{{}, {"users", "users0000000000"}, {core.CollectionNameSuperusers, superuserID}} {
-		client := subscriptions.NewDefaultClient()
+		client := &ear{DefaultClient: subscriptions.NewDefaultClient(), gone: make(chan struct{})}
 		if who[0] != "" {
 			record, err := app.FindRecordById(who[0], who[1])
 			if err != nil {
@@ -332,15 +332,37 @@ func (e *ears) listen(app core.App) error {
 		app.SubscriptionsBroker().Register(client)
 		e.clients = append(e.clients, client)
 		go func() {
-			for message := range client.Channel() {
-				e.mu.Lock()
-				e.messages = append(e.messages, who[0]+" "+message.Name+"\n"+string(message.Data))
-				e.mu.Unlock()
+			for {
+				select {
+				case message := <-client.Channel():
+					e.mu.Lock()
+					e.messages = append(e.messages, who[0]+" "+message.Name+"\n"+string(message.Data))
+					e.mu.Unlock()
+				case <-client.gone:
+					return
+				}
 			}
 		}()
 	}
 	return nil
 }
+
+// ear is a client. PocketBase's own one closes the channel that somebody may be sending to.
+type ear struct {
+	*subscriptions.DefaultClient
+	gone chan struct{}
+}
+
+// Send implements [subscriptions.Client].
+func (c *ear) Send(m subscriptions.Message) {
+	select {
+	case c.Channel() <- m:
+	case <-c.gone:
+	}
+}
+
+// Discard implements [subscriptions.Client].
+func (c *ear) Discard() { close(c.gone) }
 
 // listen has clients listen to both.
 func (p *twins) listen(tb testing.TB) {
