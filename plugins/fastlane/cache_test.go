@@ -52,13 +52,13 @@ func newKeptPosts(tb testing.TB, config fastlane.Config) (w *world, signedIn htt
 func (w *world) fill(tb testing.TB, address string, caller http.Header) {
 	tb.Helper()
 	before := w.plugin.Stats().Kept
-	for range 3 {
+	for range 10 { // the third one, unless somebody moves the log just then
 		w.ask(false, address, caller)
 		if w.plugin.Stats().Kept > before {
 			return
 		}
 	}
-	tb.Fatalf("GET %s: none of 3 answers was kept", address)
+	tb.Fatalf("GET %s: none of 10 answers was kept", address)
 }
 
 // execute runs SQL by the app, or by a connection that it knows nothing of.
@@ -86,24 +86,13 @@ func TestKeptAnswers(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(*seed, 11))
 	w := newKeptRandomWorld(t, random)
-	for _, difference := range w.differKept(t, random, *requests/8, 5) {
+	for _, difference := range w.differKept(t, random, *requests/16, 5) {
 		t.Errorf("seed %d: %s", *seed, difference)
 	}
 	stats := w.plugin.Stats()
 	t.Logf("%d of %d served were kept", stats.Kept, stats.Served)
-	if stats.Kept < uint64(*requests)/40 {
+	if stats.Kept < uint64(*requests)/80 {
 		t.Errorf("only %d of %d answers were kept ones", stats.Kept, stats.Served)
-	}
-}
-
-// TestKeptStates is what it is worth: answers that outlive commits are noticed.
-func TestKeptStates(t *testing.T) {
-	t.Parallel()
-	random := rand.New(rand.NewPCG(*seed, 11))
-	w := newKeptRandomWorld(t, random)
-	w.plugin.BreakCache(fastlane.AnyState)
-	if len(w.differKept(t, random, 1000, 1)) == 0 {
-		t.Error("1000 requests do not show it")
 	}
 }
 
@@ -113,7 +102,7 @@ func newKeptRandomWorld(tb testing.TB, random *rand.Rand) *world {
 		if err := makeCollections(app, rules); err != nil {
 			return err
 		}
-		return fill(app, random, 60)
+		return fill(app, random, 40)
 	}, kept)
 	w.rules = rules
 	w.findCallers(tb)
@@ -141,7 +130,7 @@ func (w *world) differKept(tb testing.TB, random *rand.Rand, requests, limit int
 	}
 	for range requests {
 		r := asked{randomAddress(random), w.caller(random)}
-		for n := 0; n < 20 && w.ask(true, r.address, r.caller).status != http.StatusOK; n++ {
+		for n := 0; n < 6 && w.ask(true, r.address, r.caller).status != http.StatusOK; n++ {
 			r = asked{randomAddress(random), w.caller(random)}
 		}
 		if len(before) > 0 && random.IntN(3) == 0 {
@@ -259,6 +248,25 @@ func editCached(name string, change func(*core.Collection)) func(core.App) error
 		}
 		change(c)
 		return nil
+	}
+}
+
+// TestKeptStates has another connection write.
+func TestKeptStates(t *testing.T) {
+	t.Parallel()
+	for mistake, want := range map[string]bool{"": true, fastlane.AnyState: false} {
+		t.Run(mistake, func(t *testing.T) {
+			t.Parallel()
+			w, signedIn := newKeptPosts(t, kept)
+			w.plugin.BreakCache(mistake)
+			w.fill(t, postsList, signedIn)
+			if err := execute(w.app, true, "UPDATE posts SET title = 'changed'"); err != nil {
+				t.Fatal(err)
+			}
+			if difference := w.compare(postsList, signedIn); (difference == "") != want {
+				t.Errorf("the answer is right: %v, want %v: %s", difference == "", want, difference)
+			}
+		})
 	}
 }
 
@@ -512,7 +520,7 @@ func TestKeptUnderLoad(t *testing.T) {
 	if err := execute(w.app, false, "UPDATE posts SET likes = 100"); err != nil {
 		t.Fatal(err)
 	}
-	const readers, writes = 3, 60
+	const readers, writes = 3, 40
 	var written atomic.Int64
 	var ended atomic.Bool
 	var all sync.WaitGroup
@@ -563,7 +571,7 @@ const sqlVariable = "FASTLANE_TEST_SQL"
 // TestOtherProcess does so, and is no test if nobody has asked for it.
 func TestOtherProcess(t *testing.T) {
 	t.Parallel()
-	path, text, ok := strings.Cut(os.Getenv(sqlVariable), "|")
+	path, text, ok := strings.Cut(os.Getenv(sqlVariable), "|") //nolint:forbidigo // from the test that starts this process
 	if !ok {
 		return
 	}
@@ -589,7 +597,7 @@ func TestKeptAnswersOfTwoProcesses(t *testing.T) {
 			w.fill(t, postsList, signedIn)
 		}
 		other := exec.CommandContext(t.Context(), program, "-test.run=^TestOtherProcess$")
-		other.Env = append(os.Environ(), sqlVariable+"="+filepath.Join(w.app.DataDir(), "data.db")+"|UPDATE posts SET title = title || 'x'")
+		other.Env = append(os.Environ(), sqlVariable+"="+filepath.Join(w.app.DataDir(), "data.db")+"|UPDATE posts SET title = title || 'x'") //nolint:forbidigo // of the process that this one starts
 		if out, err := other.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
