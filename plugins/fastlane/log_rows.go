@@ -2,7 +2,6 @@ package fastlane
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"reflect"
@@ -16,6 +15,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/logger"
 	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/holdall-go/holdall/internal/sqlite"
 )
 
 const (
@@ -170,7 +171,7 @@ func (l *requestLog) insert(entries []entry) error {
 	if err != nil {
 		return err
 	}
-	if err = conn.Raw(func(raw any) error { return insertRows(ctx, raw, entries) }); err != nil {
+	if err = conn.Raw(func(raw any) error { return insertRows(raw, entries) }); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
@@ -178,29 +179,22 @@ func (l *requestLog) insert(entries []entry) error {
 
 const insertText = "INSERT INTO `" + core.LogsTableName + "` (`created`, `data`, `id`, `level`, `message`) VALUES (?, ?, ?, ?, ?)"
 
-// insertRows writes entries by the driver's own connection. One row a statement, as
-// SQLite keeps a journal for those that could fail half way. The ids of a batch begin
+// insertRows writes entries on a connection as [sql.Conn.Raw] has it. One row a statement,
+// as SQLite keeps a journal for those that could fail half way. The ids of a batch begin
 // alike: it is their index that most of the pages of a batch would be of.
-func insertRows(ctx context.Context, raw any, entries []entry) error {
-	execer, ok := raw.(driver.ExecerContext)
-	if !ok {
-		return errors.New("fastlane: the driver's connections take no statements by themselves")
-	}
+func insertRows(raw any, entries []entry) error {
 	begin := security.PseudorandomStringWithAlphabet(idBegin, core.DefaultIdAlphabet)
-	arguments := make([]driver.NamedValue, 5)
-	for i := range arguments {
-		arguments[i].Ordinal = i + 1
-	}
+	arguments := make([]sqlite.Value, 5)
 	var data []byte
 	for i := range entries {
 		n := &entries[i]
 		data = n.appendData(data[:0])
-		arguments[0].Value = n.created()
-		arguments[1].Value = string(data)
-		arguments[2].Value = begin + security.PseudorandomStringWithAlphabet(core.DefaultIdLength-idBegin, core.DefaultIdAlphabet)
-		arguments[3].Value = int64(slog.LevelInfo)
-		arguments[4].Value = n.message()
-		if _, err := execer.ExecContext(ctx, insertText, arguments); err != nil {
+		arguments[0] = sqlite.TextValue(n.created())
+		arguments[1] = sqlite.TextValue(string(data))
+		arguments[2] = sqlite.TextValue(begin + security.PseudorandomStringWithAlphabet(core.DefaultIdLength-idBegin, core.DefaultIdAlphabet))
+		arguments[3] = sqlite.IntegerValue(int64(slog.LevelInfo))
+		arguments[4] = sqlite.TextValue(n.message())
+		if err := sqlite.ExecOn(raw, insertText, arguments); err != nil {
 			return err
 		}
 	}
