@@ -34,6 +34,10 @@ const (
 	fewLeft   = 200
 	mostMoves = 4
 
+	// triedAgain is how soon what a reader needed is tried to be moved again, if less has
+	// been written since. One reader after the other would never be met between two else.
+	triedAgain = 100 * time.Millisecond
+
 	// lockOut is how long a transaction may take while others wait at the gate.
 	lockOut = 200 * time.Millisecond
 
@@ -56,18 +60,19 @@ type checkpointer struct {
 	busy    atomic.Bool   // whether there is one, to be read without the mutex
 	conn    driver.Conn   // of who runs, and kept between; nil if there is none
 	tried   atomic.Uint32 // how long the log was when it was moved the last time
+	triedAt atomic.Int64  // since begun, in nanoseconds
 
 	begun, lockedOut atomic.Int64 // how often the log was moved, and writers locked out for it
 }
 
 // note has the log moved if there is enough of it. What a reader needs stays, and is
-// tried again when as much has come: trying costs all writers a little each time.
+// tried again when as much has come, or a while later: each commit would else.
 func (k *checkpointer) note(pages logPages) {
-	done := pages.moved
-	if tried := k.tried.Load(); tried <= pages.all { // else the log has begun anew
-		done = max(done, tried)
+	if pages.all-pages.moved < moveAfter || k.busy.Load() {
+		return
 	}
-	if pages.all-done < moveAfter || k.busy.Load() {
+	since := pages.all - k.tried.Load() // many if the log has begun anew, as it wraps around
+	if since < moveAfter && time.Since(begun)-time.Duration(k.triedAt.Load()) < triedAgain {
 		return
 	}
 	k.mu.Lock()
@@ -130,6 +135,7 @@ func (k *checkpointer) move(ctx context.Context) (err error) {
 			return err
 		}
 		k.tried.Store(after.all)
+		k.triedAt.Store(int64(time.Since(begun)))
 		if after.all < renewAfter {
 			return nil
 		}

@@ -65,6 +65,7 @@ const (
 	MoveAfter  = moveAfter
 	RenewAfter = renewAfter
 	OwnPages   = ownPages
+	TriedAgain = triedAgain
 )
 
 // Compilations is how often SQLite has compiled a query again that a connection keeps.
