@@ -194,6 +194,7 @@ func TestSameAnswersInFront(t *testing.T) {
 	for _, difference := range p.differ(t, random, *requests/2, 100, 5) {
 		t.Errorf("seed %d: %s", *seed, difference)
 	}
+	p.active.wait()
 	stats := p.plugin.Stats()
 	t.Logf("%d of %d served, handed on: %v", stats.Served, *requests/2, stats.HandedOn)
 	if stats.Served < uint64(*requests)/16 {
@@ -208,8 +209,10 @@ func TestFrontMistakesAreNoticed(t *testing.T) {
 	p := newRandomPair(t, random)
 	p.rowsAfter = 50
 	for _, mistake := range fastlane.FrontMistakes {
+		p.active.wait()
 		mend := p.plugin.BreakFront(mistake)
 		differences := p.differ(t, random, 5000, 1000, 1)
+		p.active.wait()
 		mend()
 		p.clearRows(t)
 		if len(differences) == 0 {

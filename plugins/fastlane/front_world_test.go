@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ var origins = []string{"https://app.example.com", "https://*.example.org"}
 type pair struct {
 	*world
 	here, there *wire
+	active      *active
 	sent        int
 	since       int // this many, the rows of the log were compared
 	rowsAfter   int // this many, they are compared
@@ -40,13 +42,13 @@ const clientHeader = "X-Client"
 func newPair(tb testing.TB, w *world) *pair {
 	tb.Helper()
 	w.app.Settings().TrustedProxy.Headers = []string{clientHeader}
-	address, bound := serveInFront(tb, w.app)
+	address, active, bound := serveInFront(tb, w.app)
 	if at := w.plugin.Placement(); !at.Front {
 		tb.Fatalf("the lane is behind: %s", at.Because)
 	}
 	stock := httptest.NewServer(stockMux(tb, w.app, bound))
 	tb.Cleanup(stock.Close)
-	return &pair{world: w, rowsAfter: 500, here: &wire{address: address}, there: &wire{address: stock.Listener.Addr().String()}}
+	return &pair{world: w, active: active, rowsAfter: 500, here: &wire{address: address}, there: &wire{address: stock.Listener.Addr().String()}}
 }
 
 // stockMux is PocketBase's router for the app, with the two middlewares that
@@ -75,15 +77,16 @@ func stockMux(tb testing.TB, app core.App, bound []*hook.Handler[*core.RequestEv
 
 // serveInFront starts the app's server as the command serve does, and returns what
 // is bound to its router.
-func serveInFront(tb testing.TB, app core.App) (address string, bound []*hook.Handler[*core.RequestEvent]) {
+func serveInFront(tb testing.TB, app core.App) (address string, in *active, bound []*hook.Handler[*core.RequestEvent]) {
 	tb.Helper()
+	in = newActive()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	started, ended := make(chan *core.ServeEvent, 1), make(chan error, 1)
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Func: func(e *core.ServeEvent) error {
-		e.Listener, e.InstallerFunc = listener, nil
+		e.Listener, e.InstallerFunc, e.Server.ConnState = listener, nil, in.changed
 		err := e.Next()
 		started <- e
 		return err
@@ -98,7 +101,42 @@ func serveInFront(tb testing.TB, app core.App) (address string, bound []*hook.Ha
 			tb.Errorf("serve: %v", err)
 		}
 	})
-	return listener.Addr().String(), event.Router.Middlewares
+	return listener.Addr().String(), in, event.Router.Middlewares
+}
+
+// active is the connections of a server whose requests are not over. A client may have
+// the whole answer before, which is counted and logged then.
+type active struct {
+	mu    sync.Mutex
+	fewer *sync.Cond
+	conns map[net.Conn]struct{}
+}
+
+func newActive() *active {
+	a := &active{conns: map[net.Conn]struct{}{}}
+	a.fewer = sync.NewCond(&a.mu)
+	return a
+}
+
+// changed is the server's hook.
+func (a *active) changed(conn net.Conn, state http.ConnState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if state == http.StateActive {
+		a.conns[conn] = struct{}{}
+		return
+	}
+	delete(a.conns, conn)
+	a.fewer.Broadcast()
+}
+
+// wait waits until all requests are over.
+func (a *active) wait() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.conns) > 0 {
+		a.fewer.Wait()
+	}
 }
 
 // sending is a request to the byte.
