@@ -10,6 +10,8 @@ T ?= 30s
 PKG ?= ./...
 # D is how long `make backup-pause` writes.
 D ?= 10m
+# TARGET is where it backs up to, 2 GB a minute: a new directory that is removed then.
+TARGET ?=
 # NAME names what `make migration` writes.
 NAME ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -198,10 +200,10 @@ kill-backup: ## kill a process that is backed up fifty times, and restore to mom
 	go test ./plugins/backup -run TestKilledProcess -v -timeout=60m -kill.rounds=50
 
 .PHONY: backup-pause
-backup-pause: ## measure what the backup adds to a write at full speed and at 500/s, in turns: D=10m with it, as long without (dist/backup-pause.json)
+backup-pause: ## measure what the backup adds to a write at full speed and at 500/s, in turns: D=10m with it, as long without, TARGET=/a/directory (dist/backup-pause.json)
 	@mkdir -p dist
 	go test ./plugins/backup -run TestWritePause -count=1 -v -timeout=24h -pause.for=$(D) -pause.window=15s -pause.limit=50ms -pause.slowdown=5 \
-		-pause.json=$(CURDIR)/dist/backup-pause.json
+		-pause.target=$(TARGET) -pause.json=$(CURDIR)/dist/backup-pause.json
 
 .PHONY: bench
 bench: ## compare this app with a bare PocketBase under load (about ten minutes)

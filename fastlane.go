@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
 	"github.com/holdall-go/holdall/internal/env"
-	"github.com/holdall-go/holdall/plugins/backup"
 	"github.com/holdall-go/holdall/plugins/fastlane"
 	"github.com/holdall-go/holdall/plugins/observe"
 )
@@ -27,24 +25,11 @@ func (cfg *config) readFastLane(r *env.Reader) {
 // registerFastLane adds the lane if it is wanted, or returns nil.
 func registerFastLane(app core.App, root *cobra.Command, cfg config) (*fastlane.Plugin, error) {
 	if !cfg.fastLane {
-		root.AddCommand(withoutFastLane())
+		root.AddCommand(switchedOff("fastlane", "Tells which requests are answered without PocketBase",
+			"the fast lane is switched off, so PocketBase answers all requests: set "+envPrefix+"FAST_LANE=true to switch it on"))
 		return nil, nil //nolint:nilnil // switched off is not a failure
 	}
 	return fastlane.Register(app, fastlane.Config{RootCmd: root, ViewHandlers: cfg.quietViews, CacheBytes: cfg.laneCache, ETags: cfg.laneTags})
-}
-
-// withoutFastLane is "fastlane" when the lane is switched off, whatever it is asked.
-func withoutFastLane() *cobra.Command {
-	return &cobra.Command{
-		Use:                "fastlane",
-		Short:              "Tells which requests are answered without PocketBase",
-		Args:               cobra.ArbitraryArgs,
-		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
-		Annotations:        map[string]string{backup.WithoutDatabase: ""},
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("the fast lane is switched off, so PocketBase answers all requests: set " + envPrefix + "FAST_LANE=true to switch it on")}
-		},
-	}
 }
 
 // laneFigures are as many at most as there are actions and reasons, which are the

@@ -275,6 +275,8 @@ func TestExitCodes(t *testing.T) {
 		{"arguments that are not wanted", nil, []string{"health", "now"}, 2, "holdall: unknown command \"now\" for \"holdall health\" (see holdall health --help)\n"},
 		{"missing arguments", nil, []string{"superuser", "upsert", rootEmail}, 1, "holdall: missing email and password arguments\n"},
 		{"the fast lane when it is off", nil, []string{"fastlane", "explain", "--as", "users", "GET /api/collections/sites/records", "--json"}, 2, "holdall: the fast lane is switched off, so PocketBase answers all requests: set HOLDALL_FAST_LANE=true to switch it on\n"},
+		{"webhooks when they are off", []string{"HOLDALL_WEBHOOKS=false"}, []string{"webhooks", "list"}, 2, "holdall: webhooks are switched off, so nothing is sent: set HOLDALL_WEBHOOKS=true to switch them on, which needs the change log\n"},
+		{"notifications when they are off", []string{"HOLDALL_PUSH=false"}, []string{"push", "status", "--json"}, 2, "holdall: push notifications are switched off, so nobody is notified: set HOLDALL_PUSH=true to switch them on\n"},
 		{"an unsupported migration command", nil, []string{"migrate", "sideways"}, 1, "holdall: unsupported command: \"sideways\"\n"},
 		{"a taken port", nil, []string{"serve", "--http", taken.Addr().String()}, 1, "holdall: listen tcp " + taken.Addr().String() + ": bind: address already in use\n"},
 		{"a taken port beside HTTPS", nil, []string{"serve", "--http", taken.Addr().String(), "--https", "127.0.0.1:0", "app.example.com"}, 1, "holdall: listen tcp " + taken.Addr().String() + ": bind: address already in use\n"},

@@ -12,6 +12,10 @@ import (
 // register, and be sent to, but nothing is sent by itself.
 func registerPush(app core.App, cfg config, log *changes.Log) (*push.Plugin, error) {
 	if cfg.pushOff {
+		if root := cfg.push.RootCmd; root != nil {
+			root.AddCommand(switchedOff("push", "Sends notifications, and tells how the push services are doing",
+				"push notifications are switched off, so nobody is notified: set "+envPrefix+"PUSH=true to switch them on"))
+		}
 		return nil, nil
 	}
 	if log != nil {

@@ -29,19 +29,23 @@ func lockStart(ctx context.Context, dir string) (unlock func(), err error) {
 		return func() {}, nil
 	}
 	unlock = sync.OnceFunc(func() { _ = place.Close() })
-	for waits := false; ; waits = true {
+	for told := false; ; {
 		err := unix.Flock(int(place.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return unlock, nil
 		}
-		if !waits {
+		if !told {
+			told = true
 			fmt.Fprintln(os.Stderr, "holdall: Another process starts on the data directory: waiting for it.")
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
 			unlock()
-			return nil, ctx.Err()
+			return func() {}, errors.New("another process still starts on the data directory: nothing was done")
 		}
 	}
 }

@@ -23,6 +23,10 @@ const originERP = "erp"
 // in is handled as jobs.
 func registerWebhooks(app core.App, cfg config, log *changes.Log, queue *jobs.Plugin) (*webhooks.Plugin, error) {
 	if cfg.webhooksOff {
+		if root := cfg.webhooks.RootCmd; root != nil {
+			root.AddCommand(switchedOff("webhooks", "Lists endpoints and sends again",
+				"webhooks are switched off, so nothing is sent: set "+envPrefix+"WEBHOOKS=true to switch them on, which needs the change log"))
+		}
 		return nil, nil
 	}
 	cfg.webhooks.Log, cfg.webhooks.Queue = log, inboundQueue{queue}

@@ -65,7 +65,7 @@ async function turnOn(page) {
 
 /** Hands a message to the page's service worker as a push service would. */
 async function deliver(page, payload) {
-	// one that is still being activated hears nothing
+	// "ready" comes before the worker is activated
 	await page.evaluate(async () => {
 		const { active } = await navigator.serviceWorker.ready;
 		while (active.state !== 'activated') {

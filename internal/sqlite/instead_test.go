@@ -15,17 +15,13 @@ import (
 func newJoined(t *testing.T) *sql.DB {
 	t.Helper()
 	db := openWith(t, sqlite.New(), filepath.Join(t.TempDir(), "data.db"))
-	for _, query := range []string{
+	execAll(t, db,
 		"CREATE TABLE things (id TEXT PRIMARY KEY NOT NULL, class INTEGER, wide TEXT)",
 		"CREATE TABLE owners (name TEXT, thing TEXT)",
 		"CREATE INDEX owners_thing ON owners (thing)",
 		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO things SELECT printf('%04d', (i * 7919) % 1009), i % 7, 'wide' FROM n",
 		"INSERT INTO owners SELECT 'a' || (rowid % 3), id FROM things UNION ALL SELECT 'a' || (rowid % 2), id FROM things",
-	} {
-		if _, err := db.Exec(query); err != nil {
-			t.Fatal(err)
-		}
-	}
+	)
 	return db
 }
 
@@ -125,14 +121,10 @@ func TestInsteadOfATableChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "data.db")
 	db, other := openWith(t, sqlite.New(), path), openWith(t, sqlite.New(), path)
-	for _, query := range []string{
+	execAll(t, db,
 		"CREATE TABLE things (id TEXT NOT NULL, wide TEXT, long VARCHAR(9000))",
 		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO things SELECT printf('%04d', (i * 7919) % 1009), 'wide', '' FROM n",
-	} {
-		if _, err := db.Exec(query); err != nil {
-			t.Fatal(err)
-		}
-	}
+	)
 	const end = " FROM `things` WHERE `things`.`id` != ? ORDER BY `things`.`wide` LIMIT 30"
 	q := sqlite.Query{Text: "SELECT DISTINCT `things`.*" + end, Arguments: []sqlite.Value{sqlite.TextValue("")}}
 	want, err := read(db, q)

@@ -22,6 +22,16 @@ func openWith(t *testing.T, engine *sqlite.Engine, path string) *sql.DB {
 	return opened.DB()
 }
 
+// execAll runs statements.
+func execAll(t *testing.T, db *sql.DB, queries ...string) {
+	t.Helper()
+	for _, query := range queries {
+		if _, err := db.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestState has several connections change a database, in every way that there is, and
 // expects to be told of each change and of nothing else.
 func TestState(t *testing.T) {

@@ -14,15 +14,11 @@ import (
 func newSampled(t *testing.T) *sql.DB {
 	t.Helper()
 	db, _ := newValues(t)
-	for _, query := range []string{
+	execAll(t, db,
 		"CREATE TABLE numbered (id TEXT PRIMARY KEY, n INT)",
 		"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 500) INSERT INTO numbered SELECT 'id' || n, n FROM numbers",
 		"ANALYZE",
-	} {
-		if _, err := db.Exec(query); err != nil {
-			t.Fatal(err)
-		}
-	}
+	)
 	return db
 }
 

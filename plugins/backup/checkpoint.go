@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/benbjohnson/litestream"
@@ -38,6 +39,9 @@ const (
 	putOffMost = 10
 	mostPages  = 100_000
 
+	// brakeEvery is how often is seen whether the log has mostPages while it is captured.
+	brakeEvery = 50 * time.Millisecond
+
 	// captureBytes is how much of the log is one capture at most. Less is at hand in
 	// memory, and no sync waits for much more.
 	captureBytes = 16 << 20
@@ -55,7 +59,6 @@ func quietly(db *litestream.DB) {
 	db.TruncatePageN = math.MaxInt32
 	db.CheckpointInterval = 0
 	db.BusyTimeout = lockPatience
-	db.MaxSyncWALBytes = captureBytes
 }
 
 // checkpoint moves what is captured from the log to the database, if it is time.
@@ -66,17 +69,15 @@ func quietly(db *litestream.DB) {
 // before, beside the writers. A reader holds the log's end meanwhile: as long as it
 // is there the log cannot begin anew, whatever is moved.
 func (s *shipment) checkpoint(ctx context.Context) error {
-	frame := int64(s.db.PageSize() + litestream.WALFrameHeaderSize)
-	size := s.logEnd()
+	frame, size := s.frame(), s.logEnd()
 	grown := size - s.left
 	if grown < checkpointPages*frame && (grown <= freePages*frame || time.Since(s.checkpointed) < checkpointEvery) {
 		return nil
 	}
 	if grown >= checkpointPages*frame {
-		defer s.gate.Fast()
 		if took, err := s.moveMost(ctx, frame); err != nil {
 			return unlessBusy(err)
-		} else if took > slowDisk && s.putOff < putOffMost && size < mostPages*frame {
+		} else if took > slowDisk && s.putOff < putOffMost && size < s.mostPages.Load()*frame {
 			s.putOff++
 			return nil
 		}
@@ -90,6 +91,38 @@ func (s *shipment) checkpoint(ctx context.Context) error {
 	}
 	return unlessBusy(err)
 }
+
+// capture captures what is committed by now. It does not end while writers add as much as
+// it takes, which may be for as long as they write: from mostPages on they are slowed
+// down, until it has ended and what it has captured is moved.
+func (s *shipment) capture(ctx context.Context) error {
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { s.brake(done) })
+	defer watching.Wait()
+	defer close(done)
+	return s.db.Sync(ctx)
+}
+
+// brake slows writers down once the log is too long, unless done is closed before.
+func (s *shipment) brake(done <-chan struct{}) {
+	ticker := time.NewTicker(brakeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+		}
+		if s.logEnd() >= s.mostPages.Load()*s.frame() {
+			s.gate.Slow()
+			return
+		}
+	}
+}
+
+// frame is how many bytes of the log a page takes.
+func (s *shipment) frame() int64 { return int64(s.db.PageSize() + litestream.WALFrameHeaderSize) }
 
 // logEnd is where in the log the last capture ended.
 func (s *shipment) logEnd() int64 { return s.db.SyncDiagnostic().LastSyncedWALOffset }

@@ -38,12 +38,16 @@ func (h quiet) WithGroup(name string) slog.Handler { return quiet{h.Handler.With
 type turns struct {
 	next  atomic.Int64 // when it yields again, in nanoseconds since turnsBegan
 	count atomic.Int64
+	slow  atomic.Int64 // in nanoseconds, for tests: a processor that takes so long for a page
 }
 
 var turnsBegan = time.Now()
 
 // yield lets others run, unless they have just run for longer than we since.
 func (t *turns) yield() {
+	if slow := t.slow.Load(); slow > 0 {
+		<-time.After(time.Duration(slow))
+	}
 	before := time.Since(turnsBegan)
 	if int64(before) < t.next.Load() {
 		return

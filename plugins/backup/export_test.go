@@ -14,3 +14,12 @@ func LastSteps(p *Plugin) (left, times, undisturbed int64) {
 
 // Turns is how often the capture of data.db has let others run.
 func Turns(p *Plugin) int64 { return p.shipments[0].turns.count.Load() }
+
+// SlowCapture makes each page of data.db take so long to be captured, few pages at a
+// time, and a log of most pages a long one.
+func SlowCapture(p *Plugin, takes time.Duration, most int64) {
+	s := p.shipments[0]
+	s.captureBytes.Store(most / 20 * s.frame())
+	s.mostPages.Store(most)
+	s.turns.slow.Store(int64(takes))
+}

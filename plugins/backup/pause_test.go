@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -23,6 +24,7 @@ var (
 	pauseFor      = flag.Duration("pause.for", 1200*time.Millisecond, "how long TestWritePause writes with a backup, and as long without, at both speeds together")
 	pauseWindow   = flag.Duration("pause.window", 300*time.Millisecond, "how long it writes before it changes from one to the other")
 	pauseS3       = flag.Bool("pause.s3", false, "whether there is a bucket besides, whose server shares the machine")
+	pauseTarget   = flag.String("pause.target", "", "the directory to back up to, by default a new one beside the databases")
 	pauseLimit    = flag.Duration("pause.limit", 5*time.Second, "how much longer than without a backup the longest write may take")
 	pauseSlowdown = flag.Float64("pause.slowdown", 100, "by how many percent the backup may make writing slower")
 	pauseJSON     = flag.String("pause.json", "", "the file to write the figures to")
@@ -66,7 +68,7 @@ type pauseFigure struct {
 // "make backup-pause" measures.
 func TestWritePause(t *testing.T) {
 	t.Parallel()
-	config := quick(t.TempDir())
+	config := quick(cmp.Or(*pauseTarget, t.TempDir()))
 	config.Interval = time.Second
 	config.FilesInterval = -1
 	if *pauseS3 {

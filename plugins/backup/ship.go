@@ -51,6 +51,9 @@ type shipment struct {
 	undisturbed atomic.Int64 // and how often nobody wrote during it
 	slowness    atomic.Int64 // of the disk, in nanoseconds
 
+	// the constants, or less in tests
+	mostPages, captureBytes atomic.Int64
+
 	mu       sync.Mutex
 	round    *round        // of those who wait for the next capture
 	captures []capture     // that some lane has still to ship, and the one before
@@ -96,6 +99,8 @@ func newShipment(path, state string, vaults []*vault, config Config, log *slog.L
 	s.db.MonitorInterval = 0 // capture is up to us
 	s.db.ShutdownSyncTimeout = 0
 	quietly(s.db)
+	s.mostPages.Store(mostPages)
+	s.captureBytes.Store(captureBytes)
 	s.db.Replica = litestream.NewReplicaWithClient(s.db, local{s.db})
 	s.db.Replica.MonitorEnabled = false
 	s.db.SetLogger(slog.New(quiet{s.log.Handler(), &s.turns}))
@@ -131,8 +136,10 @@ func (s *shipment) take(ctx context.Context) {
 	s.mu.Unlock()
 
 	began := time.Now()
+	defer s.gate.Fast() // if they were slowed down
 	if current.err = s.follow(ctx); current.err == nil {
-		current.err = s.db.Sync(ctx)
+		s.db.MaxSyncWALBytes = s.captureBytes.Load()
+		current.err = s.capture(ctx)
 	}
 	if current.err == nil {
 		var pos ltx.Pos

@@ -2,11 +2,13 @@ package backup
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -50,36 +52,44 @@ const unfinished = ".unfinished-"
 
 func (d directory) path(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }
 
+// put writes below the directory that is there now: if its disk goes away meanwhile the
+// directory is not made again where the disk was.
 func (d directory) put(ctx context.Context, key string, content *spool) (err error) {
-	if err := errors.Join(ctx.Err(), d.mounted()); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	path := d.path(key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	root, err := os.OpenRoot(d.root)
+	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), unfinished)
+	defer root.Close()
+	folder := path.Dir(key)
+	if err := root.MkdirAll(folder, 0o750); err != nil {
+		return err
+	}
+	name := path.Join(folder, unfinished+rand.Text())
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(file.Name())
+			_ = root.Remove(name)
 		}
 	}()
 	err = steadily(file, content.reader())
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), path); err != nil {
+	if err := root.Rename(name, key); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(path))
+	return syncDirectory(root, folder)
 }
 
 // syncDirectory makes the names in a directory survive a power failure.
-func syncDirectory(path string) error {
-	dir, err := os.Open(path)
+func syncDirectory(root *os.Root, path string) error {
+	dir, err := root.Open(path)
 	if err != nil {
 		return err
 	}
