@@ -39,8 +39,11 @@ const (
 	putOffMost = 10
 	mostPages  = 100_000
 
-	// brakeEvery is how often is seen whether the log has mostPages while it is captured.
+	// brakeEvery is how often is seen whether the log has mostPages while it is captured,
+	// and brakeAgain after how many times writers wait for short again: for 32 ms at most,
+	// however long it takes.
 	brakeEvery = 50 * time.Millisecond
+	brakeAgain = 100
 
 	// captureBytes is how much of the log is one capture at most. Less is at hand in
 	// memory, and no sync waits for much more.
@@ -108,16 +111,19 @@ func (s *shipment) capture(ctx context.Context) error {
 func (s *shipment) brake(done <-chan struct{}) {
 	ticker := time.NewTicker(brakeEvery)
 	defer ticker.Stop()
-	for {
+	for braked := 0; ; {
 		select {
 		case <-done:
 			return
 		case <-ticker.C:
 		}
-		if s.logEnd() >= s.mostPages.Load()*s.frame() {
-			s.gate.Slow()
-			return
+		if s.logEnd() < s.mostPages.Load()*s.frame() {
+			continue
 		}
+		if braked%brakeAgain == 0 {
+			s.gate.Slow()
+		}
+		braked++
 	}
 }
 
