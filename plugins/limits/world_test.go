@@ -78,6 +78,7 @@ func newWorld(tb testing.TB, config limits.Config) *world {
 	})
 	pbtest.User(tb, w.app, "people", map[string]any{"email": ada})
 	pbtest.User(tb, w.app, "careful", map[string]any{"email": mia})
+	pbtest.AwaitMails(tb, w.app)
 	w.handler = pbtest.Handler(tb, w.app)
 	return w
 }

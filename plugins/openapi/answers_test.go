@@ -23,6 +23,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	root := pbtest.Superuser(t, app)
 	person, token := pbtest.User(t, app, "users", nil)
 	worker, workerToken := pbtest.User(t, app, "staff", map[string]any{"username": "wanda"})
+	pbtest.AwaitMails(t, app)
 	everything := apispec.Read(t, fetch(t, do, root))
 
 	// call sends a request, compares the answer with the document, and returns it.
