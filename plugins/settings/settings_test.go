@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -235,6 +236,7 @@ func TestRateLimitSwitch(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app := fresh(t)
+			c.before.Rules = slices.Clone(c.before.Rules) // PocketBase writes into the list that it has
 			app.Settings().RateLimits = c.before
 			apply(t, app, c.config)
 			got := app.Settings().RateLimits
@@ -319,7 +321,7 @@ func TestSignUpsAreLimitedInOlderApps(t *testing.T) {
 		t.Errorf("got %v, want the rule for sign-ups among them", got)
 	}
 	own := []core.RateLimitRule{{Label: "/api/", MaxRequests: 5, Duration: 1}}
-	app.Settings().RateLimits.Rules = own
+	app.Settings().RateLimits.Rules = slices.Clone(own)
 	apply(t, app, settings.Config{SignUps: []string{"users"}})
 	if got := app.Settings().RateLimits.Rules; !reflect.DeepEqual(got, own) {
 		t.Errorf("got %v, want the rules of the dashboard", got)
