@@ -34,7 +34,9 @@ type known struct {
 	record     *core.Record     // never handed out itself
 	row        []sqlite.Value
 	expires    time.Time // zero for never
-	statement  *statement
+	// refreshable says that the token may be renewed.
+	refreshable bool
+	statement   *statement
 	// unchanged is when the row was the same the last time.
 	unchanged atomic.Pointer[moment]
 }
@@ -51,7 +53,7 @@ func momentOf(db *sql.DB) moment { return moment{db, sqlite.StateOfDB(db)} }
 // load is the middleware before PocketBase's own, which has nothing left to do for
 // tokens that are known.
 func (p *Plugin) load(e *core.RequestEvent) error {
-	if !signsIn(e.Request.Pattern) || e.Auth != nil || p.bypass != nil && p.bypass(e.Request) {
+	if _, known := routes[e.Request.Pattern]; !known || e.Auth != nil || p.bypass != nil && p.bypass(e.Request) {
 		return e.Next()
 	}
 	if token := tokenOf(e); token != "" && !e.App.IsTransactional() {
@@ -121,7 +123,7 @@ func (p *Plugin) meet(app core.App, db *dbx.DB, s *schema, token string) *known 
 	}
 	id, _ := claims[core.TokenClaimId].(string)
 	collectionID, _ := claims[core.TokenClaimCollectionId].(string)
-	k := &known{collection: s.find(collectionID)}
+	k := &known{collection: s.find(collectionID), refreshable: isRefreshable(claims)}
 	if id == "" || k.collection == nil || !simpleClaims(claims) {
 		return nil
 	}

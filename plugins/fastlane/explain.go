@@ -89,6 +89,8 @@ func (p *Plugin) prepareAny(e *core.RequestEvent, a action) (*call, Reason) {
 		return p.prepareWrite(e, a)
 	case file:
 		return p.prepareFile(e)
+	case refresh:
+		return p.prepareRefresh(e)
 	}
 	return p.prepare(e, a)
 }

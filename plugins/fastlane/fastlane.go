@@ -138,6 +138,9 @@ type Plugin struct {
 	expected [actions][]expectation
 	writer   committer
 
+	refreshes *hook.TaggedHook[*core.RecordAuthRefreshRequestEvent]
+	signIns   *hook.TaggedHook[*core.RecordAuthRequestEvent]
+
 	downloads *hook.TaggedHook[*core.FileDownloadRequestEvent]
 	storage   storage
 
@@ -185,6 +188,7 @@ func Register(app core.App, config Config) (*Plugin, error) {
 		expected: expected, log: newRequestLog(app),
 		config: config.withDefaults(), app: app, started: time.Now(), appendValue: appendValue,
 		views: app.OnRecordViewRequest(), lists: app.OnRecordsListRequest(), enriches: app.OnRecordEnrich(),
+		refreshes: app.OnRecordAuthRefreshRequest(), signIns: app.OnRecordAuthRequest(),
 		downloads: app.OnFileDownloadRequest(),
 	}
 	p.callers.limit = p.config.Callers

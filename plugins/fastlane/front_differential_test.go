@@ -50,18 +50,6 @@ func (p *pair) differ(tb testing.TB, random *rand.Rand, requests, turn, limit in
 	return differences
 }
 
-// renewTokens signs in those again whom the rules know, as edits revoke tokens.
-func (p *pair) renewTokens(tb testing.TB) {
-	tb.Helper()
-	for n := range 3 {
-		person, err := p.app.FindRecordById("users", fmt.Sprintf("users%010d", n))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		p.tokens[5+n] = pbtest.Token(tb, person)
-	}
-}
-
 // logRow is one of the log.
 type logRow struct {
 	ID      string         `db:"id"`

@@ -66,5 +66,8 @@ const (
 	ReasonLong        Reason = "Its query is too long to be kept."
 	ReasonBusy        Reason = "Too many writes wait."
 	ReasonWrite       Reason = "The transaction that it was part of has failed."
+	ReasonNoToken     Reason = "The caller has no token of the collection that could be renewed."
+	ReasonAuthRule    Reason = "The collection has a rule for who may sign in."
+	ReasonAuthHook    Reason = "A handler of OnRecordAuthRefreshRequest or OnRecordAuthRequest is bound."
 	ReasonTagged      Reason = "Another plugin needs the record as PocketBase has it."
 )

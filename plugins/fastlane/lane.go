@@ -36,6 +36,8 @@ func (p *Plugin) answer(e *core.RequestEvent, a action) (Reason, error) {
 		return p.batch(e)
 	case file:
 		return p.file(e)
+	case refresh:
+		return p.refresh(e)
 	}
 	call, reason := p.prepare(e, a)
 	if reason != "" {

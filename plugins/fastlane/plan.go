@@ -26,12 +26,13 @@ const (
 	remove
 	batch
 	file
+	refresh // of a token
 
 	actions // how many there are
 )
 
 // actionNames are what people and metrics call those that are requests.
-var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete", batch: "batch", file: "file"}
+var actionNames = [actions]string{view: "view", list: "list", create: "create", update: "update", remove: "delete", batch: "batch", file: "file", refresh: "refresh"}
 
 // methods are those of requests that read and write records.
 var methods = [actions]string{

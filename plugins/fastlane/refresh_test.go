@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,10 +106,11 @@ func TestSameRefresh(t *testing.T) {
 		if n%40 == 39 {
 			w.edit(t, random)
 			w.editAuthRule(t, random)
+			w.renewTokens(t)
 		}
 		collection := pickFrom(random, []string{"users", "users", "users", "staff", "Users", "things", "_superusers", "nothing"})
-		query := pickFrom(random, []string{"", "", "", "?fields=token", "?fields=record.id,token", "?expand=x", "?fields=record.name:excerpt(2)"})
-		body := pickFrom(random, []string{"", "", "", "{}", `{"a":1}`, "{"})
+		query := pickFrom(random, []string{"", "", "", "", "", "", "?fields=token", "?fields=record.id,token", "?expand=x", "?fields=record.name:excerpt(2)"})
+		body := pickFrom(random, []string{"", "", "", "", "{}", "{}", `{"a":1}`, "{"})
 		address, header := "/api/collections/"+collection+"/auth-refresh"+query, w.caller(random)
 		w.client++
 		wantToken, want := tokenOf(t, w.refresh(true, address, body, header))
@@ -123,8 +125,129 @@ func TestSameRefresh(t *testing.T) {
 			renewed++
 		}
 	}
-	if renewed < 20 {
+	if renewed < 30 {
 		t.Errorf("only %d tokens were renewed", renewed)
+	}
+	of := w.refreshes()
+	t.Logf("%d of %d renewed, %d of all requests served, handed on: %v", renewed, max(*requests/2, 200), of.Served, of.HandedOn)
+	if of.Served < uint64(renewed/8) {
+		t.Errorf("only %d of %d tokens were renewed by the lane", of.Served, renewed)
+	}
+}
+
+func (w *world) mustFind(t *testing.T, collection, id string) *core.Record {
+	t.Helper()
+	record, err := w.app.FindRecordById(collection, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+// refreshes are the counts of renewed tokens.
+func (w *world) refreshes() fastlane.ActionStats {
+	all := w.plugin.Stats().Actions
+	return all[slices.IndexFunc(all, func(a fastlane.ActionStats) bool { return a.Action == "refresh" })]
+}
+
+// TestServedRefresh names what decides who renews a token, and compares the answers.
+func TestServedRefresh(t *testing.T) {
+	t.Parallel()
+	onRefresh := func(w *world) {
+		w.app.OnRecordAuthRefreshRequest("users").BindFunc(func(e *core.RecordAuthRefreshRequestEvent) error { return e.Next() })
+	}
+	onSignIn := func(w *world) {
+		w.app.OnRecordAuthRequest("staff").BindFunc(func(e *core.RecordAuthRequestEvent) error { return e.Next() })
+	}
+	onEnrich := func(w *world) {
+		w.app.OnRecordEnrich("posts").BindFunc(func(e *core.RecordEnrichEvent) error { return e.Next() })
+	}
+	rule := func(rule *string) func(*world) {
+		return func(w *world) {
+			users, err := w.app.FindCollectionByNameOrId("users")
+			if err == nil {
+				users.AuthRule = rule
+				err = w.app.Save(users)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(w *world)
+		query  string
+		body   string
+		static bool // a token that may not be renewed
+		code   string
+		status int
+	}{
+		"nothing":                       {status: 200},
+		"an empty object":               {body: "{}", status: 200},
+		"spaces":                        {body: " {}\n ", status: 200},
+		"spaces within":                 {body: "{ }", code: "body", status: 200},
+		"a body":                        {body: `{"a":1}`, code: "body", status: 200},
+		"a body that is none":           {body: "{", code: "body", status: 400},
+		"a query":                       {query: "?fields=token", code: "parameter", status: 200},
+		"a token that stays":            {static: true, status: 200},
+		"a handler of refreshes":        {change: onRefresh, code: "auth_hook", status: 200},
+		"a handler of sign-ins":         {change: onSignIn, code: "auth_hook", status: 200},
+		"a handler of all that is seen": {change: onEnrich, code: "enrich_hook", status: 200},
+		"a rule that holds":             {change: rule(text("id != ''")), code: "auth_rule", status: 200},
+		"a rule that does not":          {change: rule(text("verified = true && id = ''")), code: "auth_rule", status: 403},
+		"nobody may sign in":            {change: rule(nil), code: "auth_rule", status: 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, author, signedIn := newPosts(t)
+			if c.static {
+				token, err := author.NewStaticAuthToken(time.Hour)
+				if err != nil {
+					t.Fatal(err)
+				}
+				signedIn.Set("Authorization", "Bearer "+token)
+			}
+			if c.change != nil {
+				c.change(w)
+				signedIn.Set("Authorization", pbtest.Token(t, w.mustFind(t, "users", author.Id))) // a stricter rule ends all tokens
+			}
+			address := "/api/collections/users/auth-refresh" + c.query
+			wantToken, want := tokenOf(t, w.refresh(true, address, c.body, signedIn))
+			gotToken, got := tokenOf(t, w.refresh(false, address, c.body, signedIn))
+			if got != want || got.status != c.status {
+				t.Errorf("got  %v\nwant %v, with status %d", got, want, c.status)
+			}
+			if difference := w.sameToken(t, gotToken, wantToken); difference != "" {
+				t.Error(difference)
+			}
+			of := w.refreshes()
+			if c.code == "" && of.Served != 1 || c.code != "" && (of.Served != 0 || len(of.HandedOn) != 1 || of.HandedOn[0].Code != c.code) {
+				t.Errorf("got %+v, want it handed on for %q", of, c.code)
+			}
+			if sent := signedIn.Get("Authorization"); c.static && sent != "Bearer "+gotToken {
+				t.Errorf("a token that may not be renewed: got another one")
+			}
+		})
+	}
+}
+
+// TestRefreshOfOthers asks for the token of another collection, and without one.
+func TestRefreshOfOthers(t *testing.T) {
+	t.Parallel()
+	w, _, signedIn := newPosts(t)
+	for address, header := range map[string]http.Header{
+		"/api/collections/users/auth-refresh":       {},
+		"/api/collections/posts/auth-refresh":       signedIn,
+		"/api/collections/_superusers/auth-refresh": signedIn,
+		"/api/collections/none/auth-refresh":        signedIn,
+	} {
+		want, got := w.refresh(true, address, "", header), w.refresh(false, address, "", header)
+		if got != want || got.status == http.StatusOK {
+			t.Errorf("%s: got %v, want %v", address, got, want)
+		}
+	}
+	if of := w.refreshes(); of.Served != 0 {
+		t.Errorf("%d served", of.Served)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 // routes are what the lane knows, by pattern.
 var routes = map[string]action{
 	viewPattern: view, listPattern: list, createPattern: create, updatePattern: update, removePattern: remove, batchPattern: batch, filePattern: file,
+	refreshPattern: refresh,
 }
 
 // untouched returns why a request is not what the routes make of it, "" if it is.

@@ -150,6 +150,10 @@ var codes = map[Reason]string{
 	ReasonBusy:       "busy",
 	ReasonWrite:      "write",
 
+	ReasonNoToken:  "no_token",
+	ReasonAuthRule: "auth_rule",
+	ReasonAuthHook: "auth_hook",
+
 	ReasonFileHook:  "file_hook",
 	ReasonProtected: "protected",
 	ReasonStorage:   "storage",
