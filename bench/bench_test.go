@@ -10,8 +10,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/holdall-go/holdall/collections"
+	"github.com/holdall-go/holdall/hooks"
+	"github.com/holdall-go/holdall/internal/pbtest"
 )
 
 func TestBootstrap(t *testing.T) {
@@ -143,7 +150,7 @@ func TestReport(t *testing.T) {
 		rss:       [2]int{1024, 2048},
 	}
 	business := *o
-	business.workload.business = true
+	business.workload = business.workload.asBusiness().withInstead("stock lists orders.", nil)
 	r := newReport(plan{restarts: 1, rounds: 1, cycles: 1, slice: time.Second}, 10, nil, 0.03)
 	r.add(o)
 	r.add(&business)
@@ -171,7 +178,149 @@ func TestReport(t *testing.T) {
 	if text := r.markdown(); !strings.Contains(text, "| view | stock | 1000 |") {
 		t.Errorf("the figures are missing in\n%s", text)
 	}
+	if text, want := stored.markdown(), `For want of the route of "view", stock lists orders.`; strings.Count(text, want) != 1 {
+		t.Errorf("got not once, for the workload that stock has another request for, %q in\n%s", want, text)
+	}
 }
+
+// TestEachWorkloadIsAnswered makes each operation of a bare PocketBase and of one with
+// the app's rules and routes, with what each can answer.
+func TestEachWorkloadIsAnswered(t *testing.T) {
+	t.Parallel()
+	fixtureDir := t.TempDir()
+	f, err := prepare(fixtureDir, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers := []*server{
+		{target: target{name: "stock", pkg: barePackage}, address: serveCopy(t, fixtureDir)},
+		{target: target{name: "ours", pkg: "."}, address: serveCopy(t, fixtureDir, registerHooks)},
+	}
+	for _, w := range workloads() {
+		for _, s := range servers {
+			t.Run(w.name+" on "+s.name, func(t *testing.T) { operate(t, w, s, f, 1) })
+		}
+	}
+}
+
+// TestEachTransitionMoves goes three times over all scheduled orders, one by one, and
+// then as a run does.
+func TestEachTransitionMoves(t *testing.T) {
+	t.Parallel()
+	fixtureDir := t.TempDir()
+	f, err := prepare(fixtureDir, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := named(t, "transition")
+	for name, s := range map[string]struct {
+		pkg      string
+		register []func(core.App) error
+	}{"stock": {barePackage, nil}, "ours": {".", []func(core.App) error{registerHooks}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var moved atomic.Int64
+			address := serveCopy(t, fixtureDir, append(s.register, func(app core.App) error {
+				app.OnRecordAfterUpdateSuccess(collections.WorkOrders).BindFunc(func(e *core.RecordEvent) error {
+					if e.Record.GetString("status") != e.Record.Original().GetString("status") {
+						moved.Add(1)
+					}
+					return e.Next()
+				})
+				return nil
+			})...)
+			on := &server{target: target{pkg: s.pkg}, address: address}
+			times := 3 * len(f.scheduled)
+			operate(t, w, on, f, times)
+			if got := moved.Load(); got != int64(times) || times < 3 {
+				t.Errorf("got %d moves by %d requests, want as many", got, times)
+			}
+			load, err := w.openOn(t.Context(), on, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer load.close()
+			if taken, err := load.run(t.Context(), 50); err != nil || len(taken) != 50 {
+				t.Errorf("got %d answers with %d connections and error %v, want 50", len(taken), connections, err)
+			}
+		})
+	}
+}
+
+// TestOnlyBareServersGetTheSubstitute holds for stock against itself, too.
+func TestOnlyBareServersGetTheSubstitute(t *testing.T) {
+	t.Parallel()
+
+	asked := make(chan string, 10)
+	note := func(kind string) request {
+		return func(*fixture, uint64) []byte { asked <- kind; return encode("GET", "/", "", nil) }
+	}
+	own := plain("own", "", note("route"))
+	address := answering(t, func(http.ResponseWriter, *http.Request) {})
+	for _, c := range []struct {
+		w         workload
+		pkg, want string
+	}{
+		{own, barePackage, "route"},
+		{own.withInstead("stock lists.", note("list")), barePackage, "list"},
+		{own.withInstead("stock lists.", note("list")), ".", "route"},
+	} {
+		operate(t, c.w, &server{target: target{pkg: c.pkg}, address: address}, nil, 1)
+		if got := <-asked; got != c.want {
+			t.Errorf("%s: got request %q, want %q", c.pkg, got, c.want)
+		}
+	}
+}
+
+// operate makes n operations, one after the other.
+func operate(t *testing.T, w workload, s *server, f *fixture, n int) {
+	t.Helper()
+	load, err := w.openOn(t.Context(), s, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		if taken, err := load.run(t.Context(), 1); err != nil || len(taken) != 1 {
+			t.Errorf("got %d answers and error %v, want 1", len(taken), err)
+		}
+	}
+	if err := load.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func named(t *testing.T, name string) workload {
+	t.Helper()
+	for _, w := range workloads() {
+		if w.name == name {
+			return w
+		}
+	}
+	t.Fatalf("there is no workload %q", name)
+	return workload{}
+}
+
+// serveCopy serves a copy of a data directory, with what is registered.
+func serveCopy(t *testing.T, fixtureDir string, register ...func(core.App) error) (address string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := copyTo(dir, fixtureDir); err != nil {
+		t.Fatal(err)
+	}
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
+	if err := app.Bootstrap(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pbtest.Terminate(t, app) })
+	for _, r := range register {
+		if err := r(app); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.TrimPrefix(pbtest.Serve(t, app), "http://")
+}
+
+func registerHooks(app core.App) error { return hooks.Register(app, hooks.Config{}) }
 
 func TestFixtureIsWhatTheRequestsReferTo(t *testing.T) {
 	t.Parallel()
@@ -180,8 +329,8 @@ func TestFixtureIsWhatTheRequestsReferTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.orders) != 10 || len(f.sites) != sitesPerTenant || f.token == "" || f.superuser == "" || f.dispatcher == "" {
-		t.Errorf("got %d orders, %d sites, tokens %t and %t", len(f.orders), len(f.sites), f.token != "", f.superuser != "")
+	if len(f.orders) != 10 || len(f.scheduled) != 2 || len(f.sites) != sitesPerTenant || f.token == "" || f.superuser == "" || f.dispatcher == "" {
+		t.Errorf("got %d orders, %d scheduled, %d sites, tokens %t and %t", len(f.orders), len(f.scheduled), len(f.sites), f.token != "", f.superuser != "")
 	}
 }
 

@@ -27,7 +27,7 @@ func (c *contest) chosen(all []workload) []workload {
 
 // targets are what is compared, in the order of all pairs here.
 func (c *contest) targets() [2]target {
-	base := target{name: "stock", pkg: "./bench/stock"}
+	base := target{name: "stock", pkg: barePackage}
 	if c.base.pkg != "" {
 		base = c.base
 	}

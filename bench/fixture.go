@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -21,6 +22,10 @@ const (
 	notesPerTenant  = 500
 )
 
+// statuses are those of work orders in turn. The first is scheduled, so that some are
+// in the smallest fixture.
+var statuses = []string{"scheduled", "draft", "enRoute", "onSite", "completed", "cancelled"}
+
 // fixture is what the requests refer to: the first organization and its dispatcher.
 type fixture struct {
 	organization string
@@ -29,6 +34,7 @@ type fixture struct {
 	superuser    string // token
 	sites        []string
 	orders       []string
+	scheduled    []string // those of orders with this status
 }
 
 // prepare fills a new data directory with orders work orders and as much of
@@ -106,7 +112,7 @@ func (f *filler) tenant(n int) error {
 	if err != nil {
 		return err
 	}
-	var sites, orders []string
+	var sites, orders, scheduled []string
 	for i := range sitesPerTenant {
 		site, err := f.insert(collections.Sites, map[string]any{
 			"organization": organization, "name": fmt.Sprintf("Site %d", i), "address": fmt.Sprintf("%d Example Street", i),
@@ -117,18 +123,21 @@ func (f *filler) tenant(n int) error {
 		}
 		sites = append(sites, site)
 	}
-	statuses := []string{"draft", "scheduled", "enRoute", "onSite", "completed", "cancelled"}
 	for i := range f.ordersPerTenant {
+		status := statuses[i%len(statuses)]
 		order, err := f.insert(collections.WorkOrders, map[string]any{
 			"organization": organization, "site": sites[f.random.IntN(len(sites))], "number": i + 1,
 			"title": fmt.Sprintf("Work order %d", i+1), "description": "Check the pressure, bleed the radiators and write down the readings.",
-			"status": statuses[f.random.IntN(len(statuses))], "priority": "normal", "assignee": people[3+f.random.IntN(len(people)-4)],
+			"status": status, "scheduledStart": types.NowDateTime().Add(time.Duration(i) * time.Hour), "priority": "normal", "assignee": people[3+f.random.IntN(len(people)-4)],
 			"checklist": `[{"id":"c1","label":"Check the pressure","done":false,"required":true}]`,
 		})
 		if err != nil {
 			return err
 		}
 		orders = append(orders, order)
+		if status == "scheduled" {
+			scheduled = append(scheduled, order)
+		}
 	}
 	for i := range notesPerTenant {
 		if _, err := f.insert(collections.Notes, map[string]any{
@@ -139,7 +148,7 @@ func (f *filler) tenant(n int) error {
 	}
 	if n == 0 {
 		f.fixture.organization, f.fixture.dispatcher = organization, people[1]
-		f.fixture.sites, f.fixture.orders = sites, orders
+		f.fixture.sites, f.fixture.orders, f.fixture.scheduled = sites, orders, scheduled
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type laneRows struct {
 
 // everyday is the database of a whole run: there are more rows to be deleted than the
 // fastest program deletes in its time.
-var everyday = laneRows{Posts: 100_000, Main: 100_000, Written: 20_000, Gone: 300_000, Users: 1000}
+var everyday = laneRows{Posts: 100_000, Main: 100_000, Written: 20_000, Gone: 500_000, Users: 1000}
 
 const (
 	authors      = 1000

@@ -109,10 +109,10 @@ func (o *laneOutcome) measure(ctx context.Context, p plan, servers []*laneServer
 	return nil
 }
 
-// leadIn is how long a server is under load before what it does is counted. What it
-// puts off, as its log of requests, is what those before have left by then, and what it
-// leaves to others is as much.
-const leadIn = 300 * time.Millisecond
+// leadIn is how long a server is under load before what it does is counted. Programs put
+// off what can wait: the lane writes its log of requests once a second. A turn of a second
+// has one of these batches in it, of a second's rows, if it begins when one is over.
+const leadIn = 700 * time.Millisecond
 
 // round gives each server its turns, every second time in the other order, so that what
 // drifts evenly hits all alike.

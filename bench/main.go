@@ -1,6 +1,6 @@
 // Command bench measures what the app costs on top of a bare PocketBase.
 //
-//	go run ./bench                    # everything, about ten minutes
+//	go run ./bench                    # everything, about twelve minutes
 //	go run ./bench -only 'view|list'  # some workloads
 //	go run ./bench -check             # exit 1 when something surely exceeds the tolerance
 //	go run ./bench -changes           # what the change log costs a write, about six minutes

@@ -26,7 +26,7 @@ func (p plan) shorter(flags *flag.FlagSet) plan {
 
 // forLane is the plan for the many rows of the fast lane, likewise.
 func (p plan) forLane(flags *flag.FlagSet) plan {
-	return p.over(plan{restarts: 2, rounds: 3, cycles: 1, slice: 300 * time.Millisecond}, flags)
+	return p.over(plan{restarts: 2, rounds: 2, cycles: 1, slice: time.Second}, flags)
 }
 
 // over is the given plan but for what the command line says.
@@ -79,7 +79,7 @@ func (o *outcome) measure(ctx context.Context, p plan, servers [2]*server, f *fi
 	w := o.workload
 	var loads [2]load
 	for i, s := range servers {
-		l, err := w.open(ctx, s.address, f)
+		l, err := w.openOn(ctx, s, f)
 		if err != nil {
 			return fmt.Errorf("%s on %s: %w", w.name, s.name, err)
 		}

@@ -30,6 +30,7 @@ type row struct {
 	Name       string   `json:"name"`
 	What       string   `json:"what"`
 	Business   bool     `json:"business"`
+	Instead    string   `json:"instead,omitempty"` // what stock does for want of the route
 	Stock      figures  `json:"stock"`
 	Ours       figures  `json:"ours"`
 	CPU        estimate `json:"cpuRatio"`
@@ -79,6 +80,9 @@ func (r *report) add(o *outcome) {
 	added.Verdict = verdict(added.CPU, r.Tolerance)
 	if added.Business {
 		added.Verdict = "business rules"
+	}
+	if o.workload.instead != nil {
+		added.Instead = o.workload.instead.what
 	}
 	r.Rows = append(r.Rows, added)
 }
@@ -130,7 +134,12 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", row.Name, row.What, row.CPU, row.Throughput, row.Verdict)
 	}
 	b.WriteString("\nThe CPU time is the steadier figure: the load generator shares the cores with the server, and its own time is not counted.\n" +
-		"Workloads marked \"business rules\" run hooks of the reference app that a bare PocketBase has not.\n")
+		"Workloads marked \"business rules\" run hooks or routes of the reference app that a bare PocketBase has not.\n")
+	for _, row := range r.Rows {
+		if row.Instead != "" {
+			fmt.Fprintf(&b, "For want of the route of %q, %s\n", row.Name, row.Instead)
+		}
+	}
 	return b.String()
 }
 

@@ -22,12 +22,18 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
+// barePackage is a PocketBase with the app's collections, but without its routes.
+const barePackage = "./bench/stock"
+
 // target is a program to measure.
 type target struct {
 	name    string
 	pkg     string   // to build
 	environ []string // beside PATH and the like
 }
+
+// bare reports whether the target is a PocketBase without the app's routes.
+func (t target) bare() bool { return t.pkg == barePackage }
 
 // server is a running target.
 type server struct {

@@ -13,6 +13,12 @@ type load interface {
 	close() error
 }
 
+// opener begins a load on the server at the address.
+type opener func(ctx context.Context, address string, f *fixture) (load, error)
+
+// request is the n-th of a kind, from 1.
+type request func(f *fixture, n uint64) []byte
+
 // workload is a kind of load that both servers get.
 type workload struct {
 	name string
@@ -20,7 +26,14 @@ type workload struct {
 	// business marks what runs the app's own rules (numbering, due times, status
 	// machine), which a bare PocketBase has not: reported, but not overhead.
 	business bool
-	open     func(ctx context.Context, address string, f *fixture) (load, error)
+	open     opener
+	instead  *substitute // nil for a request that a bare PocketBase answers, too
+}
+
+// substitute is what a client of a bare PocketBase does for want of a route of the app.
+type substitute struct {
+	what string // for the report, a sentence that begins with whose request it is
+	open opener
 }
 
 // Connections of the closed loop: enough to keep two cores busy.
@@ -30,15 +43,32 @@ const connections = 4
 const subscribers = 20
 
 // plain is a workload of single requests.
-func plain(name, what string, request func(f *fixture, n uint64) []byte) workload {
-	return workload{name: name, what: what, open: func(ctx context.Context, address string, f *fixture) (load, error) {
-		return connect(ctx, address, connections, func(n uint64) []byte { return request(f, n) })
-	}}
+func plain(name, what string, next request) workload {
+	return workload{name: name, what: what, open: next.open}
+}
+
+// open makes an [opener] of the request.
+func (r request) open(ctx context.Context, address string, f *fixture) (load, error) {
+	return connect(ctx, address, connections, func(n uint64) []byte { return r(f, n) })
 }
 
 func (w workload) asBusiness() workload {
 	w.business = true
 	return w
+}
+
+// withInstead gives a bare PocketBase another request, which what tells of.
+func (w workload) withInstead(what string, next request) workload {
+	w.instead = &substitute{what: what, open: next.open}
+	return w
+}
+
+// openOn begins the load on a server, with what it can answer.
+func (w workload) openOn(ctx context.Context, s *server, f *fixture) (load, error) {
+	if w.instead != nil && s.bare() {
+		return w.instead.open(ctx, s.address, f)
+	}
+	return w.open(ctx, s.address, f)
 }
 
 func get(f *fixture, path string) []byte { return encode("GET", path, f.token, nil) }
@@ -70,9 +100,12 @@ func workloads() []workload {
 		plain("auth refresh", "a new token for the old one", func(f *fixture, _ uint64) []byte {
 			return send(f, "POST", "/api/collections/users/auth-refresh", `{}`)
 		}),
-		plain("create note", "a note on a work order", func(f *fixture, n uint64) []byte {
-			return send(f, "POST", fmt.Sprintf(records, "notes"), `{"work_order":%q,"author":%q,"body":"Note %d"}`, pick(f.orders, n), f.dispatcher, n)
+		plain("create note", "a note on an open work order, as one on a completed order has its report drawn anew", func(f *fixture, n uint64) []byte {
+			return send(f, "POST", fmt.Sprintf(records, "notes"), `{"work_order":%q,"author":%q,"body":"Note %d"}`, pick(f.scheduled, n), f.dispatcher, n)
 		}),
+		// before orders are created, which would fill stock's list
+		plain("board", "the board of an organization; stock: one list of work orders", board).asBusiness().withInstead(boardInstead, boardList),
+		plain("transition", "a scheduled work order on its way and back; stock: a superuser's PATCH", transition).asBusiness().withInstead(transitionInstead, patchStatus),
 		plain("create work order", "numbering, due time and checklist by hooks", createOrder).asBusiness(),
 		plain("update work order", "a work order's title", func(f *fixture, n uint64) []byte {
 			return send(f, "PATCH", fmt.Sprintf(records, "work_orders")+"/"+pick(f.orders, n), `{"title":"Title %d"}`, n)

@@ -28,10 +28,17 @@ const (
 	// logPause is the least time between two batches of a busy server. Most of the
 	// pages that a batch of 200 changes are of the index of messages, one for each
 	// row: a larger batch changes the same pages for more of them.
-	logPause = 250 * time.Millisecond
+	logPause = time.Second
+
+	// Who writes a batch stands back for a logBreath after each logPart rows, or logBreaths
+	// times if there are many. Written at a stretch, they keep a processor for longer than
+	// any request takes, and the requests of that moment wait.
+	logPart    = 32
+	logBreaths = 256
+	logBreath  = time.Millisecond
 
 	// logMost is how many rows may wait. Who adds one more writes them before it goes on.
-	logMost = 20_000
+	logMost = 50_000
 )
 
 // requestLog writes the rows of PocketBase's log of requests in batches, the last when
@@ -185,8 +192,12 @@ const insertText = "INSERT INTO `" + core.LogsTableName + "` (`created`, `data`,
 func insertRows(raw any, entries []entry) error {
 	begin := security.PseudorandomStringWithAlphabet(idBegin, core.DefaultIdAlphabet)
 	arguments := make([]sqlite.Value, 5)
+	part := max(logPart, len(entries)/logBreaths)
 	var data []byte
 	for i := range entries {
+		if i%part == part-1 {
+			<-time.After(logBreath)
+		}
 		n := &entries[i]
 		data = n.appendData(data[:0])
 		arguments[0] = sqlite.TextValue(n.created())
