@@ -206,11 +206,11 @@ backup-pause: ## measure what the backup adds to a write at full speed and at 50
 		-pause.target=$(TARGET) -pause.json=$(CURDIR)/dist/backup-pause.json
 
 .PHONY: bench
-bench: ## compare this app with a bare PocketBase under load (about ten minutes)
+bench: ## compare this app with a bare PocketBase under load (about twelve minutes)
 	go run ./bench
 
 .PHONY: bench-fastlane
-bench-fastlane: ## compare PocketBase with the fast lane with a bare one, and store the result (about a quarter of an hour)
+bench-fastlane: ## compare PocketBase with the fast lane with a bare one, and store the result (about half an hour)
 	go run ./bench -fastlane -write
 
 .PHONY: observe-cost

@@ -50,7 +50,7 @@ var allowed = []struct {
 	{folder: "bench/changes", code: []string{"collections", "pb_migrations", "plugins/changes", "internal"}},
 	{folder: "bench/lane", code: []string{"plugins/changes", "plugins/fastlane", "internal"}},
 	{folder: "bench/realtime", code: []string{"plugins/changes", "plugins/realtime", "internal"}},
-	{folder: "bench", code: []string{"collections", "demo", "pb_migrations", "internal"}, tests: []string{"plugins/fastlane"}},
+	{folder: "bench", code: []string{"collections", "demo", "pb_migrations", "internal"}, tests: []string{"hooks", "plugins/fastlane"}},
 	{folder: "docs"},
 	{folder: "e2e", code: []string{"plugins"}},
 	{folder: "examples", code: []string{"plugins", "internal"}},
